@@ -1,0 +1,63 @@
+# make run     starts the sign-up example on http://127.0.0.1:5000
+# make test    formatter check, linter, type checkers, tests
+# make bench   the benchmarks, beside Flask, Falcon and Bottle
+# make format  formats, and mends what the linter can mend
+# make clean   removes what the others made
+#
+# Another interpreter, in an environment of its own:
+#   make test PYTHON=python3.13 VENV=.venv-3.13
+
+PYTHON ?= python3
+VENV ?= .venv
+HOST ?= 127.0.0.1
+PORT ?= 5000
+
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+SOURCES := pyproject.toml constraints.txt
+
+.PHONY: run test lint types pytest bench api-table format clean
+.DEFAULT_GOAL := test
+
+run: $(VENV)/.installed-example
+	cd examples/signup && $(abspath $(BIN))/erlen --app signup run --host $(HOST) --port $(PORT)
+
+test: lint types pytest
+
+lint: $(VENV)/.installed-test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(VENV)/.installed-test
+	$(BIN)/mypy
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+pytest: $(VENV)/.installed-test
+	$(BIN)/python -m pytest $(ARGS)
+
+bench: $(VENV)/.installed-bench
+	$(BIN)/python -m benchmarks $(ARGS)
+
+api-table: $(VENV)/.installed-test
+	$(BIN)/python tools/api_table.py
+
+format: $(VENV)/.installed-test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf .venv .venv-* build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamps: pip runs again only when what is to be installed has changed.
+$(VENV)/.installed-%: $(BIN)/python $(SOURCES)
+	$(INSTALL) --editable '.[$*]'
+	@touch $@
+
+.PRECIOUS: $(VENV)/.installed-%
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Erlen needs Python 3.11 or newer, and '$(PYTHON)' is not. Name another: make PYTHON=python3.13 ..."; \
+	  exit 1; }
+	$(PYTHON) -m venv $(VENV)

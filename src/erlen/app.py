@@ -1,0 +1,437 @@
+"""The application object: registration, dispatch and life cycle, composed."""
+
+from __future__ import annotations
+
+import os
+import sys
+import typing as t
+import weakref
+from datetime import timedelta
+
+from jinja2 import Environment as BaseEnvironment
+from werkzeug import serving
+from werkzeug.datastructures import ImmutableDict
+from werkzeug.exceptions import Aborter
+from werkzeug.local import LocalProxy
+from werkzeug.routing import BuildError
+from werkzeug.utils import cached_property
+from werkzeug.wrappers import Response as BaseResponse
+
+from . import templating, urls
+from .cli import get_debug_flag, get_load_dotenv, load_dotenv, show_server_banner
+from .config import Config, ConfigAttribute
+from .ctx import AppContext, RequestContext, _AppCtxGlobals, context_var, current_request_context
+from .helpers import get_flashed_messages
+from .json.provider import DefaultJSONProvider, JSONProvider
+from .logging import create_logger
+from .paths import default_instance_path
+from .pipeline.dispatch import Dispatch
+from .pipeline.safety import nonce_of
+from .profiles import DEFAULTS, defaults_of
+from .protocols import wsgi
+from .registration import Registration
+from .sessions import SecureCookieSessionInterface, SessionInterface
+from .testing import EnvironBuilder, ErlenCliRunner, ErlenClient
+from .wrappers import Request, Response
+
+if t.TYPE_CHECKING:
+    import logging
+
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+
+def _as_timedelta(value: timedelta | int) -> timedelta:
+    return value if isinstance(value, timedelta) else timedelta(seconds=value)
+
+
+class Erlen(Registration, Dispatch):
+    """A web application: its views, hooks, configuration and templates, and the WSGI callable that serves it.
+
+    .. code-block:: python
+
+        from erlen import Erlen
+
+        app = Erlen(__name__)
+
+
+        @app.get("/")
+        def index():
+            return "Hello"
+
+    :param import_name: the module or package the application is defined in, usually ``__name__``. Templates, static
+        files and the instance folder are found beside it.
+    :param static_url_path: URL prefix of the static files; by default the name of their folder.
+    :param static_folder: folder of static files, relative to the root path; ``None`` for none.
+    :param static_host: the host of the static route; needed with ``host_matching``.
+    :param host_matching: match rules by ``host`` instead of ``subdomain``.
+    :param subdomain_matching: match the subdomain below ``SERVER_NAME``.
+    :param template_folder: folder of templates, relative to the root path; ``None`` for none.
+    :param instance_path: absolute path of the folder for files of this deployment; found when not given.
+    :param instance_relative_config: whether the configuration's relative file names start in that folder.
+    :param root_path: folder that others are relative to; by default where ``import_name`` lives.
+    :param profile: ``"safe"`` or ``"flask"``: the defaults of the configuration. See ``erlen.profiles``.
+    """
+
+    #: The profile of an application that is not given one.
+    default_profile: t.ClassVar[str] = "safe"
+    #: The configuration an application starts with; with a ``profile`` argument, that profile's.
+    default_config: t.Mapping[str, t.Any] = ImmutableDict(DEFAULTS["safe"])
+
+    request_class: type[Request] = Request
+    response_class: type[Response] = Response
+    session_interface: SessionInterface = SecureCookieSessionInterface()
+    json_provider_class: type[JSONProvider] = DefaultJSONProvider
+    config_class: type[Config] = Config
+    aborter_class: type[Aborter] = Aborter
+    app_ctx_globals_class: type[t.Any] = _AppCtxGlobals
+    #: The class of test clients, ``None`` for :class:`erlen.testing.ErlenClient`.
+    test_client_class: type[ErlenClient] | None = None
+    #: The class of CLI runners, ``None`` for :class:`erlen.testing.ErlenCliRunner`.
+    test_cli_runner_class: type[ErlenCliRunner] | None = None
+
+    jinja_environment: type[BaseEnvironment] = templating.Environment
+    #: Options for :attr:`jinja_environment`, read when the environment is made.
+    jinja_options: dict[str, t.Any] = {}  # noqa: RUF012 - Flask's attribute: subclasses and instances assign their own
+    #: What renders templates. Replace it, on a subclass or an instance, to use another engine than Jinja2.
+    template_engine_class: type[templating.TemplateEngine] = templating.JinjaEngine
+
+    testing = ConfigAttribute[bool]("TESTING")
+    secret_key = ConfigAttribute["str | bytes | None"]("SECRET_KEY")
+    permanent_session_lifetime = ConfigAttribute[t.Any](
+        "PERMANENT_SESSION_LIFETIME", get_converter=_as_timedelta
+    )
+
+    def __init__(
+        self,
+        import_name: str,
+        static_url_path: str | None = None,
+        static_folder: str | os.PathLike[str] | None = "static",
+        static_host: str | None = None,
+        host_matching: bool = False,
+        subdomain_matching: bool = False,
+        template_folder: str | os.PathLike[str] | None = "templates",
+        instance_path: str | None = None,
+        instance_relative_config: bool = False,
+        root_path: str | None = None,
+        *,
+        profile: str | None = None,
+    ) -> None:
+        Dispatch.__init__(self)
+        Registration.__init__(
+            self,
+            import_name,
+            static_folder,
+            static_url_path,
+            template_folder,
+            root_path,
+            host_matching=host_matching,
+            subdomain_matching=subdomain_matching,
+        )
+        if instance_path is not None and not os.path.isabs(instance_path):
+            raise ValueError(
+                f"instance_path={instance_path!r} is relative, and depends on where the process was started. Pass an "
+                f"absolute path: os.path.abspath({instance_path!r})."
+            )
+        self.instance_path = instance_path or self.auto_find_instance_path()
+        self.profile = profile or self.default_profile
+        self._profile_is_given = profile is not None
+        self.config = self.make_config(instance_relative_config)
+        self._listen_to_config()
+        self.aborter = self.make_aborter()
+        self.json: JSONProvider = self.json_provider_class(t.cast(t.Any, self))
+        #: What extensions keep for this application, by the name of the extension.
+        self.extensions: dict[str, t.Any] = {}
+        self._add_static_rule(static_host)
+        self.cli.name = self.name
+
+    def __setattr__(self, name: str, value: t.Any) -> None:
+        object.__setattr__(self, name, value)
+        if name in _FROZEN_FROM:
+            self._thaw()
+
+    def _listen_to_config(self) -> None:
+        owner = weakref.ref(self)
+
+        def changed() -> None:
+            app = owner()
+            if app is not None and app.plan is not None and app.plan.is_outdated():
+                app._thaw()
+
+        self.config.changed = changed
+
+    # What an application is made of
+
+    @cached_property
+    def name(self) -> str:
+        """The name in logs and messages: the import name, or the file's when that is ``__main__``."""
+        if self.import_name != "__main__":
+            return self.import_name
+        file = getattr(sys.modules["__main__"], "__file__", None)
+        return "__main__" if file is None else os.path.splitext(os.path.basename(file))[0]
+
+    @cached_property
+    def logger(self) -> logging.Logger:
+        """The logger of this application, named like it; see ``erlen.logging``."""
+        return create_logger(t.cast(t.Any, self))
+
+    @cached_property
+    def jinja_env(self) -> BaseEnvironment:
+        """The Jinja environment, made when first used."""
+        return self.create_jinja_environment()
+
+    @cached_property
+    def template_engine(self) -> templating.TemplateEngine:
+        """The engine behind ``render_template``: a ``template_engine_class``, made when first used."""
+        return self.template_engine_class(self)
+
+    @property
+    def debug(self) -> bool:
+        """Whether debug mode is on: ``DEBUG`` of the configuration."""
+        return t.cast(bool, self.config["DEBUG"])
+
+    @debug.setter
+    def debug(self, value: bool) -> None:
+        self.config["DEBUG"] = value
+        if self.config["TEMPLATES_AUTO_RELOAD"] is None and "jinja_env" in vars(self):
+            self.jinja_env.auto_reload = value
+
+    def make_config(self, instance_relative: bool = False) -> Config:
+        """Return the configuration the application starts with.
+
+        :param instance_relative: whether relative file names start in the instance folder.
+        """
+        root_path = self.instance_path if instance_relative else self.root_path
+        given = self._profile_is_given or type(self).default_config is Erlen.default_config
+        defaults = defaults_of(self.profile) if given else dict(type(self).default_config)
+        defaults["DEBUG"] = get_debug_flag()
+        return self.config_class(root_path, defaults)
+
+    def make_aborter(self) -> Aborter:
+        """Return the object behind ``erlen.abort``, an :attr:`aborter_class`."""
+        return self.aborter_class()
+
+    def auto_find_instance_path(self) -> str:
+        """Return where the instance folder is when no ``instance_path`` was given."""
+        return default_instance_path(self.import_name)
+
+    def open_instance_resource(
+        self, resource: str, mode: str = "rb", encoding: str | None = "utf-8"
+    ) -> t.IO[t.Any]:
+        """Open a file of the instance folder, for reading or writing.
+
+        :param resource: the path, relative to the instance folder.
+        :param mode: as for :func:`open`.
+        :param encoding: of text modes.
+        """
+        path = os.path.join(self.instance_path, resource)
+        return open(path, mode, encoding=None if "b" in mode else encoding)
+
+    # Templates
+
+    def create_jinja_environment(self) -> BaseEnvironment:
+        """Make :attr:`jinja_env`; override it to change what Jinja offers to templates."""
+        more = {"get_flashed_messages": get_flashed_messages, "csp_nonce": _csp_nonce}
+        return templating.create_jinja_environment(t.cast(t.Any, self), more)
+
+    def create_global_jinja_loader(self) -> templating.DispatchingJinjaLoader:
+        """Make the loader that looks through the application's and the blueprints' template folders."""
+        return templating.DispatchingJinjaLoader(t.cast(t.Any, self))
+
+    def select_jinja_autoescape(self, filename: str | None) -> bool:
+        """Return whether a template is autoescaped: HTML, XML, SVG, and those without a file.
+
+        :param filename: the template's name, ``None`` for a string.
+        """
+        return templating.select_jinja_autoescape(filename)
+
+    def update_template_context(self, context: dict[str, t.Any]) -> None:
+        """Add what the context processors return to a template's context; values of the view win.
+
+        :param context: the context, changed in place.
+        """
+        templating.update_template_context(t.cast(t.Any, self), context)
+
+    # URLs
+
+    def url_for(
+        self,
+        /,
+        endpoint: str,
+        *,
+        _anchor: str | None = None,
+        _method: str | None = None,
+        _scheme: str | None = None,
+        _external: bool | None = None,
+        **values: t.Any,
+    ) -> str:
+        """Return the URL of an endpoint.
+
+        :param endpoint: its name; with a leading dot, relative to the blueprint of the request.
+        :param _anchor: the fragment.
+        :param _method: the method the rule has to answer.
+        :param _scheme: the scheme, for an external URL.
+        :param _external: whether scheme and host are in it; by default only without a request.
+        :param values: values of the rule's variables; others become the query.
+        :raises werkzeug.routing.BuildError: where no rule fits and no handler helps.
+        """
+        return urls.url_for(
+            t.cast(t.Any, self),
+            endpoint,
+            _anchor=_anchor,
+            _method=_method,
+            _scheme=_scheme,
+            _external=_external,
+            **values,
+        )
+
+    def inject_url_defaults(self, endpoint: str, values: dict[str, t.Any]) -> None:
+        """Let the functions of ``url_defaults`` add to the values of a URL.
+
+        :param endpoint: the endpoint.
+        :param values: its values, changed in place.
+        """
+        urls.inject_url_defaults(t.cast(t.Any, self), endpoint, values)
+
+    def handle_url_build_error(self, error: BuildError, endpoint: str, values: dict[str, t.Any]) -> str:
+        """Ask the ``url_build_error_handlers`` for a URL that could not be built.
+
+        :param error: what building raised; it is raised again when no handler has a URL.
+        :param endpoint: the endpoint.
+        :param values: its values.
+        """
+        return urls.handle_url_build_error(t.cast(t.Any, self), error, endpoint, values)
+
+    def redirect(self, location: str, code: int = 302) -> BaseResponse:
+        """Return a redirect.
+
+        :param location: the URL to go to.
+        :param code: the status, 301, 302, 303, 307 or 308.
+        """
+        return t.cast(BaseResponse, urls.redirect(location, code, self.response_class))
+
+    # Contexts
+
+    def app_context(self) -> AppContext:
+        """Return a context without a request: ``with app.app_context(): ...``."""
+        return AppContext(t.cast(t.Any, self))
+
+    def request_context(self, environ: WSGIEnvironment) -> RequestContext:
+        """Return the context of a request.
+
+        :param environ: the WSGI environment.
+        """
+        return RequestContext(t.cast(t.Any, self), environ)
+
+    def test_request_context(self, *args: t.Any, **kwargs: t.Any) -> RequestContext:
+        """Return the context of a request made up for a test or a shell; no hook and no view runs.
+
+        :param args: as for :class:`erlen.testing.EnvironBuilder` without ``app``, so is ``kwargs``.
+        """
+        builder = EnvironBuilder(t.cast(t.Any, self), *args, **kwargs)
+        try:
+            return self.request_context(builder.get_environ())
+        finally:
+            builder.close()
+
+    # Serving and testing
+
+    def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> t.Iterable[bytes]:
+        """Answer one request; assign a wrapped one to add middleware: ``app.wsgi_app = Fix(app.wsgi_app)``.
+
+        :param environ: the WSGI environment (PEP 3333).
+        :param start_response: the server's callable.
+        """
+        return wsgi.answer(self, environ, start_response)
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> t.Iterable[bytes]:
+        """Answer one request as a WSGI server calls it, middleware of :attr:`wsgi_app` included."""
+        return self.wsgi_app(environ, start_response)
+
+    def run(
+        self,
+        host: str | None = None,
+        port: int | None = None,
+        debug: bool | None = None,
+        load_dotenv: bool = True,
+        **options: t.Any,
+    ) -> None:
+        """Serve the application for development; production needs a server made for it.
+
+        :param host: the address, by default that of ``SERVER_NAME`` or 127.0.0.1.
+        :param port: the port, by default that of ``SERVER_NAME`` or 5000.
+        :param debug: switches debug mode, with the reloader and the debugger.
+        :param load_dotenv: whether ``.env`` and ``.erlenenv`` are read.
+        :param options: for :func:`werkzeug.serving.run_simple`.
+        """
+        if os.environ.get("ERLEN_RUN_FROM_CLI") == "true":
+            # The command imports the module that calls this; it serves the application itself.
+            return
+        if get_load_dotenv(load_dotenv):
+            _load_dotenv()
+            if "ERLEN_DEBUG" in os.environ:
+                self.debug = get_debug_flag()
+        if debug is not None:
+            self.debug = bool(debug)
+        name, _, number = (self.config["SERVER_NAME"] or "").partition(":")
+        port = port if port is not None else int(number or 5000)
+        for option in ("use_reloader", "use_debugger"):
+            options.setdefault(option, self.debug)
+        options.setdefault("threaded", True)
+        show_server_banner(self.debug, self.name)
+        try:
+            serving.run_simple(host or name or "127.0.0.1", port, t.cast(t.Any, self), **options)
+        finally:
+            # A session of an interactive interpreter may go on and register more.
+            vars(self)["_got_first_request"] = False
+
+    def test_client(self, use_cookies: bool = True, **kwargs: t.Any) -> ErlenClient:
+        """Return a client that sends requests to this application without a server.
+
+        :param use_cookies: whether it keeps cookies.
+        :param kwargs: for :attr:`test_client_class`.
+        """
+        cls = self.test_client_class or ErlenClient
+        return cls(self, self.response_class, use_cookies=use_cookies, **kwargs)
+
+    def test_cli_runner(self, **kwargs: t.Any) -> ErlenCliRunner:
+        """Return a runner that calls this application's commands in a test.
+
+        :param kwargs: for :attr:`test_cli_runner_class`.
+        """
+        cls = self.test_cli_runner_class or ErlenCliRunner
+        return cls(t.cast(t.Any, self), **kwargs)
+
+    def make_shell_context(self) -> dict[str, t.Any]:
+        """Return the names of the interactive shell: the application, ``g``, and those registered for it."""
+        names: dict[str, t.Any] = {"app": self, "g": LocalProxy(context_var, "g")}
+        for processor in self.shell_context_processors:
+            names.update(processor())
+        return names
+
+
+# Assigning one of these on an instance makes the next request decide anew (see ``pipeline/steps.py``).
+_FROZEN_FROM = frozenset(
+    {
+        "after_request_funcs",
+        "async_to_sync",
+        "before_request_funcs",
+        "config",
+        "create_url_adapter",
+        "ensure_sync",
+        "json",
+        "response_class",
+        "session_interface",
+        "subdomain_matching",
+        "teardown_appcontext_funcs",
+        "teardown_request_funcs",
+        "url_map",
+        "url_value_preprocessors",
+        "view_functions",
+    }
+)
+
+_load_dotenv = load_dotenv
+
+
+def _csp_nonce() -> str:
+    return nonce_of(current_request_context())

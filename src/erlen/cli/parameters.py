@@ -1,0 +1,90 @@
+"""Parameter types of the commands: certificates and lists of paths."""
+
+from __future__ import annotations
+
+import importlib.util
+import typing as t
+
+import click
+from werkzeug.utils import import_string
+
+# Generic for type checkers in every version of Click, at run time in the latest ones alone.
+if t.TYPE_CHECKING:
+    _ParamType = click.ParamType[t.Any]
+else:
+    _ParamType = click.ParamType
+
+
+class CertParamType(_ParamType):
+    """A certificate: the path of a file, the word ``adhoc``, or the import name of an ``SSLContext``."""
+
+    name = "path"
+
+    def __init__(self) -> None:
+        self.path_type = click.Path(exists=True, dir_okay=False, resolve_path=True)
+
+    def convert(self, value: t.Any, param: click.Parameter | None, ctx: click.Context | None) -> t.Any:
+        """Return a path, ``"adhoc"`` or an :class:`ssl.SSLContext`.
+
+        :raises click.BadParameter: for anything else, or when what it needs is not installed.
+        """
+        try:
+            # Not every Python is built with it, and it is slow to import.
+            import ssl
+        except ImportError:
+            raise click.BadParameter(
+                "This Python was built without the 'ssl' module, which '--cert' needs.", ctx, param
+            ) from None
+
+        if isinstance(value, ssl.SSLContext):
+            return value
+        try:
+            return self.path_type(value, param, ctx)
+        except click.BadParameter:
+            if str(value).lower() == "adhoc":
+                return self._adhoc(param, ctx)
+            imported = import_string(value, silent=True)
+            if isinstance(imported, ssl.SSLContext):
+                return imported
+            raise
+
+    def _adhoc(self, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if importlib.util.find_spec("cryptography") is None:
+            raise click.BadParameter(
+                "'adhoc' makes a certificate with the library 'cryptography', which is not installed."
+                " Install it with: pip install cryptography",
+                ctx,
+                param,
+            )
+        return "adhoc"
+
+
+def validate_key(ctx: click.Context, param: click.Parameter, value: t.Any) -> t.Any:
+    """Check ``--key`` against ``--cert``, and put both as one pair where ``--cert`` was.
+
+    :raises click.BadParameter: when one stands without the other, or the certificate takes no key.
+    """
+    cert = ctx.params.get("cert")
+    is_path = isinstance(cert, str) and cert != "adhoc"
+    if value is None:
+        if is_path:
+            raise click.BadParameter("A certificate file needs its key: add '--key path'.", ctx, param)
+        return None
+    if cert is None:
+        raise click.BadParameter("A key needs its certificate: add '--cert path'.", ctx, param)
+    if not is_path:
+        kind = "'adhoc'" if cert == "adhoc" else "an SSLContext"
+        raise click.BadParameter(f"'--cert' is {kind}, which takes no key: leave out '--key'.", ctx, param)
+    ctx.params["cert"] = cert, value
+    return value
+
+
+class SeparatedPathType(click.Path):
+    """Several paths in one value, separated as in ``PATH``: by ``:``, on Windows by ``;``."""
+
+    def convert(self, value: t.Any, param: click.Parameter | None, ctx: click.Context | None) -> t.Any:
+        """Return the list of paths."""
+        if isinstance(value, list | tuple):
+            return list(t.cast("t.Iterable[t.Any]", value))
+        convert_one = super().convert
+        return [convert_one(item, param, ctx) for item in self.split_envvar_value(value)]

@@ -1,0 +1,470 @@
+"""The context of a request, a command or a test (D5).
+
+One object holds what Flask keeps in two: the application, and where there is one the request. It is bound to a
+single context variable; the proxies in ``globals.py`` read that variable.
+"""
+
+from __future__ import annotations
+
+import sys
+import typing as t
+from contextvars import ContextVar, Token
+from functools import update_wrapper
+from types import TracebackType
+
+from werkzeug.exceptions import HTTPException
+
+from .signals import appcontext_popped, appcontext_pushed
+from .typing import Application
+
+if t.TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+F = t.TypeVar("F", bound=t.Callable[..., t.Any])
+T = t.TypeVar("T")
+
+_sentinel: t.Any = object()
+
+#: The one context variable of Erlen. What it holds is mutable, so no step depends on copying it back.
+context_var: ContextVar[AppContext] = ContextVar("erlen.context")
+
+NO_APP_CONTEXT = """\
+Working outside of application context.
+
+Something asked for 'current_app', 'g' or a function that needs them, and no application is active here. Views, \
+hooks and CLI commands have one; a script, a thread or an interactive shell makes one:
+
+    with app.app_context():
+        ...
+"""
+
+NO_REQUEST_CONTEXT = """\
+Working outside of request context.
+
+Something asked for 'request', 'session' or a function that needs them, and no request is being handled here. \
+In a test or a shell, make one:
+
+    with app.test_request_context("/path"):
+        ...
+
+In a thread or greenlet that a view started, wrap the function in 'copy_current_request_context'; in a \
+generator that a view returns, wrap it in 'stream_with_context'.
+"""
+
+
+class _AppCtxGlobals:
+    """The namespace behind ``g``: any attribute, for as long as the context lives."""
+
+    def __getattr__(self, name: str) -> t.Any:
+        raise AttributeError(f"'g' has no attribute {name!r}: nothing has set it in this context.")
+
+    def __setattr__(self, name: str, value: t.Any) -> None:
+        self.__dict__[name] = value
+
+    def __delattr__(self, name: str) -> None:
+        try:
+            del self.__dict__[name]
+        except KeyError:
+            raise AttributeError(f"'g' has no attribute {name!r} to delete.") from None
+
+    def get(self, name: str, default: t.Any = None) -> t.Any:
+        """Return an attribute, or the default when nothing has set it."""
+        return self.__dict__.get(name, default)
+
+    def pop(self, name: str, default: t.Any = _sentinel) -> t.Any:
+        """Remove an attribute and return it.
+
+        :param default: returned when nothing has set the attribute; without it :exc:`KeyError` is raised.
+        """
+        if default is _sentinel:
+            return self.__dict__.pop(name)
+        return self.__dict__.pop(name, default)
+
+    def setdefault(self, name: str, default: t.Any = None) -> t.Any:
+        """Return an attribute, and set it to the default first when nothing has set it."""
+        return self.__dict__.setdefault(name, default)
+
+    def __contains__(self, item: str) -> bool:
+        return item in self.__dict__
+
+    def __iter__(self) -> t.Iterator[str]:
+        return iter(self.__dict__)
+
+    def __repr__(self) -> str:
+        context = context_var.get(None)
+        return object.__repr__(self) if context is None else f"<erlen.g of {context.app.name!r}>"
+
+
+class AppContext:
+    """The context: its application, and with a request the request, its session and its match.
+
+    Use :meth:`erlen.Erlen.app_context`, :meth:`~erlen.Erlen.request_context` and
+    :meth:`~erlen.Erlen.test_request_context` to make one, in a ``with`` block. Any attribute may be set on it.
+
+    :param app: the application.
+    :param request: the request, or ``None`` for a command or a test without one.
+    :param session: a session that is open already; without it the session is opened when it is first touched.
+    """
+
+    # PERF: class-level defaults; an instance pays for these attributes only when they are used.
+    _g: _AppCtxGlobals | None = None
+    _session: t.Any = None
+    _url_adapter: t.Any = None
+    _after_request_functions: list[t.Callable[[t.Any], t.Any]] | None = None
+    _held: int = 0
+    flashes: list[tuple[str, str]] | None = None
+    #: The frozen steps of the matched endpoint; the pipeline sets it.
+    steps: t.Any = None
+
+    def __init__(self, app: Application, *, request: t.Any = None, session: t.Any = None) -> None:
+        self.app: t.Any = app
+        self._request: t.Any = request
+        self._tokens: list[Token[AppContext]] = []
+        if session is not None:
+            self._session = session
+
+    @property
+    def has_request(self) -> bool:
+        """Whether this context was made for a request."""
+        return self._request is not None
+
+    @property
+    def request(self) -> t.Any:
+        """The request. Raises :exc:`RuntimeError` in a context without one."""
+        if self._request is None:
+            raise RuntimeError(NO_REQUEST_CONTEXT)
+        return self._request
+
+    @property
+    def g(self) -> t.Any:
+        """The namespace of this context, an ``app.app_ctx_globals_class``, made when first touched."""
+        if (namespace := self._g) is None:
+            namespace = self._g = self.app.app_ctx_globals_class()
+        return namespace
+
+    @g.setter
+    def g(self, value: t.Any) -> None:
+        self._g = value
+
+    @property
+    def session(self) -> t.Any:
+        """The session of the request, opened when first touched; touching it marks it accessed.
+
+        Raises :exc:`RuntimeError` in a context without a request.
+        """
+        session = self.open_session()
+        session.accessed = True
+        return session
+
+    def open_session(self) -> t.Any:
+        """Open the session if it is not open yet and return it, without marking it accessed."""
+        if (session := self._session) is None:
+            interface = self.app.session_interface
+            session = interface.open_session(self.app, self.request)
+            if session is None:
+                session = interface.make_null_session(self.app)
+            self._session = session
+        return session
+
+    @property
+    def session_is_open(self) -> bool:
+        """Whether anything has opened the session of this request."""
+        return self._session is not None
+
+    @property
+    def url_adapter(self) -> t.Any:
+        """The ``MapAdapter`` bound to this request, ``None`` where URLs cannot be built; made on first use."""
+        if (adapter := self._url_adapter) is None:
+            adapter = self._url_adapter = self.app.create_url_adapter(self._request)
+        return adapter
+
+    @url_adapter.setter
+    def url_adapter(self, value: t.Any) -> None:
+        self._url_adapter = value
+
+    def match_request(self) -> None:
+        """Find the rule that answers the request; a subclass may override this.
+
+        An :exc:`~werkzeug.exceptions.HTTPException` becomes ``request.routing_exception``, which the
+        pipeline raises when it is the view's turn.
+        """
+        request = self._request
+        try:
+            request.url_rule, request.view_args = self.url_adapter.match(return_rule=True)
+        except HTTPException as error:
+            request.routing_exception = error
+
+    def copy(self) -> AppContext:
+        """Return a new context with the same application, request and session, and a ``g`` of its own."""
+        return type(self)(self.app, request=self._request, session=self._session)
+
+    def push(self) -> None:
+        """Make this the active context, and match the request the first time."""
+        tokens = self._tokens
+        tokens.append(context_var.set(self))
+        if appcontext_pushed.receivers:
+            appcontext_pushed.send(self.app, _async_wrapper=self.app.ensure_sync)
+        request = self._request
+        if request is not None and request.url_rule is None and request.routing_exception is None:
+            (self.app.plan or self.app.freeze()).match(self)
+
+    def pop(self, exc: BaseException | None = _sentinel) -> None:
+        """Make the context that was active before this one active again.
+
+        The last pop runs the teardown functions, unless a stream still holds the context: then the end of the
+        stream runs them.
+
+        :param exc: the unhandled exception the teardown functions are given; by default the one being handled.
+        """
+        if not self._tokens or context_var.get(None) is not self:
+            raise AssertionError(
+                f"Cannot pop {self!r}: the active context is {context_var.get(None)!r}. Contexts are popped in "
+                f"the reverse order of their push; use 'with context:' so that this cannot go wrong."
+            )
+        try:
+            if len(self._tokens) == 1 and not self._held:
+                self._tear_down(sys.exc_info()[1] if exc is _sentinel else exc)
+        finally:
+            context_var.reset(self._tokens.pop())
+            if appcontext_popped.receivers:
+                appcontext_popped.send(self.app, _async_wrapper=self.app.ensure_sync)
+
+    def _tear_down(self, exc: BaseException | None) -> None:
+        app, request = self.app, self._request
+        try:
+            if request is not None:
+                app.do_teardown_request(exc)
+        finally:
+            try:
+                app.do_teardown_appcontext(exc)
+            finally:
+                if request is not None:
+                    request.close()
+                    # The environ holds the request and the request the environ: without this only the
+                    # garbage collector would free both.
+                    request.environ["werkzeug.request"] = None
+
+    def hold(self) -> None:
+        """Keep this context alive after its last pop, until :meth:`release` is called as often."""
+        self._held += 1
+
+    def release(self, exc: BaseException | None = None) -> None:
+        """End one :meth:`hold`; the last one runs the teardown when the context is popped already.
+
+        May be called on another thread than the one that pushed the context.
+        """
+        self._held -= 1
+        if not self._held and not self._tokens:
+            token = context_var.set(self)
+            try:
+                self._tear_down(exc)
+            finally:
+                context_var.reset(token)
+
+    def __enter__(self) -> t.Self:
+        self.push()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.pop(exc_value)
+
+    def __repr__(self) -> str:
+        if self._request is None:
+            return f"<{type(self).__name__} of {self.app.name}>"
+        return f"<{type(self).__name__} {self._request.url!r} [{self._request.method}] of {self.app.name}>"
+
+
+class RequestContext(AppContext):
+    """The context of one request.
+
+    :param app: the application.
+    :param environ: the WSGI environment (PEP 3333).
+    :param request: a request made from that environment already.
+    :param session: a session that is open already.
+    """
+
+    def __init__(
+        self,
+        app: Application,
+        environ: WSGIEnvironment,
+        request: t.Any = None,
+        session: t.Any = None,
+    ) -> None:
+        if request is None:
+            request = app.request_class(environ)
+            request.bind_application(app)
+        # PERF: plaintext: the attributes of the base class set here save a call of 0.1 us.
+        self.app = app
+        self._request = request
+        self._tokens = []
+        if session is not None:
+            self._session = session
+
+    def copy(self) -> RequestContext:
+        """Return a new context with the same application, request and session, and a ``g`` of its own."""
+        return type(self)(self.app, self.request.environ, request=self.request, session=self._session)
+
+
+def current_context() -> AppContext:
+    """Return the active context, or raise :exc:`RuntimeError` with the fix."""
+    context = context_var.get(None)
+    if context is None:
+        raise RuntimeError(NO_APP_CONTEXT)
+    return context
+
+
+def current_request_context() -> AppContext:
+    """Return the active context of a request, or raise :exc:`RuntimeError` with the fix."""
+    context = context_var.get(None)
+    if context is None or not context.has_request:
+        raise RuntimeError(NO_REQUEST_CONTEXT)
+    return context
+
+
+def has_request_context() -> bool:
+    """Return whether a request is being handled here."""
+    context = context_var.get(None)
+    return context is not None and context.has_request
+
+
+def has_app_context() -> bool:
+    """Return whether an application is active here."""
+    return context_var.get(None) is not None
+
+
+def after_this_request(f: F) -> F:
+    """Call a function with the response of this request; what it returns is sent instead.
+
+    Such functions run before the ones of ``after_request``, in the order in which they were added.
+
+    :param f: takes the response and returns a response, plain or async.
+    """
+    context = context_var.get(None)
+    if context is None or not context.has_request:
+        raise RuntimeError(
+            "'after_this_request' was called without a request being handled, so there is no response to wait "
+            "for. Call it in a view or a hook; for every response, register '@app.after_request'."
+        )
+    if context._after_request_functions is None:
+        context._after_request_functions = []
+    context._after_request_functions.append(f)
+    return f
+
+
+def copy_current_request_context(f: F) -> F:
+    """Wrap a function so that it runs with a copy of this request's context, wherever it is called.
+
+    For a function that a view hands to a thread or a greenlet: request and session are the same objects, ``g`` is
+    new.
+
+    :param f: the function, plain or async.
+    """
+    context = context_var.get(None)
+    if context is None or not context.has_request:
+        raise RuntimeError(
+            "'copy_current_request_context' was called without a request being handled, so there is no context to "
+            "copy. Call it inside a view or a hook, on the function that will run elsewhere."
+        )
+    copied = context.copy()
+
+    def run(*args: t.Any, **kwargs: t.Any) -> t.Any:
+        with copied.copy():
+            return copied.app.ensure_sync(f)(*args, **kwargs)
+
+    return t.cast(F, update_wrapper(run, f))
+
+
+class _ContextStream(t.Generic[T]):
+    """An iterator whose every step runs inside a context, and whose end tears that context down.
+
+    The context is bound for the length of one step alone, so nothing is left bound in the worker when a client goes
+    away between two items, and the end may come on another thread (Flask's issue 6123).
+    """
+
+    def __init__(self, context: AppContext, iterator: t.Iterator[T]) -> None:
+        self._context: AppContext | None = context
+        self._iterator = iterator
+        context.hold()
+
+    def __iter__(self) -> t.Iterator[T]:
+        return self
+
+    def __next__(self) -> T:
+        context = self._context
+        if context is None:
+            raise StopIteration
+        token = context_var.set(context)
+        try:
+            return next(self._iterator)
+        except BaseException as error:
+            self._end(None if isinstance(error, StopIteration) else error)
+            raise
+        finally:
+            context_var.reset(token)
+
+    def close(self) -> None:
+        """Close the iterator inside its context, then tear the context down."""
+        if (context := self._context) is None:
+            return
+        token = context_var.set(context)
+        error: BaseException | None = None
+        try:
+            close = getattr(self._iterator, "close", None)
+            if close is not None:
+                close()
+        except BaseException as raised:
+            error = raised
+            raise
+        finally:
+            context_var.reset(token)
+            self._end(error)
+
+    def _end(self, error: BaseException | None) -> None:
+        context, self._context = self._context, None
+        if context is not None:
+            context.release(error)
+
+    def __del__(self) -> None:
+        self.close()
+
+
+@t.overload
+def stream_with_context(generator_or_function: t.Iterator[T]) -> t.Iterator[T]: ...
+
+
+@t.overload
+def stream_with_context(
+    generator_or_function: t.Callable[..., t.Iterator[T]],
+) -> t.Callable[..., t.Iterator[T]]: ...
+
+
+def stream_with_context(
+    generator_or_function: t.Iterator[T] | t.Callable[..., t.Iterator[T]],
+) -> t.Iterator[T] | t.Callable[..., t.Iterator[T]]:
+    """Keep the context for a generator that runs after the view has returned it.
+
+    The teardown functions run when the generator ends, is closed because the client went away, or is
+    dropped. Works on a generator, and as a decorator of a function that returns one.
+
+    :param generator_or_function: an iterator, or a function that returns one.
+    """
+    if isinstance(generator_or_function, t.Iterator):
+        iterator = t.cast("t.Iterator[T]", generator_or_function)
+        context = context_var.get(None)
+        if context is None:
+            raise RuntimeError(
+                "'stream_with_context' was called without an active context, so there is none to keep. Call it "
+                "inside the view: 'return stream_with_context(generate())'."
+            )
+        return _ContextStream(context, iterator)
+    function = generator_or_function
+
+    def stream(*args: t.Any, **kwargs: t.Any) -> t.Iterator[T]:
+        return stream_with_context(function(*args, **kwargs))
+
+    return update_wrapper(stream, function)

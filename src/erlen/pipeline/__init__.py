@@ -1,0 +1,1 @@
+"""How a request is answered: ``dispatch.py`` has the phases, the other files what they use."""

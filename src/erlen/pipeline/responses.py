@@ -1,0 +1,85 @@
+"""A view's return value becomes a response."""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Iterator
+
+from werkzeug.datastructures import Headers
+from werkzeug.wrappers import Response as ResponseBase
+
+from ..ctx import context_var
+from ..wrappers import Response
+
+ACCEPTED = (
+    "A view returns a str, bytes, a dict or list (sent as JSON), a Response, an iterator of str or bytes, or a WSGI "
+    "callable; or a tuple of one of these with a status, with headers, or with both: (body, status), "
+    "(body, headers), (body, status, headers)."
+)
+
+
+def make_response(app: t.Any, value: t.Any) -> Response:
+    """Make a response of ``app.response_class`` of what a view returned.
+
+    :param app: the application.
+    :param value: the return value.
+    :raises TypeError: for a value that is none of the documented kinds; the message names the view.
+    """
+    status: t.Any = None
+    headers: t.Any = None
+    if isinstance(value, tuple):
+        value, status, headers = _taken_apart(t.cast("tuple[t.Any, ...]", value))
+    if not isinstance(value, app.response_class):
+        if isinstance(value, str | bytes | bytearray | Iterator):
+            # The class sees status and headers, as its own default for the content type depends on them.
+            return t.cast(Response, app.response_class(value, status=status, headers=headers))
+        value = _converted(app, value)
+    if status is not None:
+        _set_status(value, status)
+    if headers:
+        value.headers.update(headers)
+    return t.cast(Response, value)
+
+
+def _taken_apart(value: tuple[t.Any, ...]) -> tuple[t.Any, t.Any, t.Any]:
+    if len(value) == 3:
+        return value
+    if len(value) == 2:
+        if isinstance(value[1], Headers | dict | tuple | list):
+            return value[0], None, t.cast(t.Any, value[1])
+        return value[0], value[1], None
+    raise TypeError(f"{_view()} returned a tuple of {len(value)} items: {value!r}. {ACCEPTED}")
+
+
+def _converted(app: t.Any, value: t.Any) -> t.Any:
+    if isinstance(value, dict | list):
+        return app.json.response(value)
+    if isinstance(value, ResponseBase) or callable(value):
+        context = context_var.get()
+        try:
+            return app.response_class.force_type(value, context.request.environ)
+        except TypeError as error:
+            raise TypeError(
+                f"{_view()} returned {value!r}, a callable that does not behave as a WSGI application: {error}. "
+                f"{ACCEPTED}"
+            ) from error
+    if value is None:
+        raise TypeError(
+            f"{_view()} returned None: a 'return' is missing at the end of the function, or on one of its "
+            f"branches. {ACCEPTED}"
+        )
+    raise TypeError(f"{_view()} returned {value!r}, of type {type(value).__name__}. {ACCEPTED}")
+
+
+def _set_status(response: t.Any, status: t.Any) -> None:
+    if isinstance(status, str | bytes | bytearray):
+        response.status = status
+    else:
+        response.status_code = status
+
+
+def _view() -> str:
+    context = context_var.get(None)
+    if context is None or not context.has_request:
+        return "make_response()"
+    return f"The view for {context.request.endpoint!r}"

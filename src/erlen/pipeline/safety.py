@@ -1,0 +1,214 @@
+"""What the safe profile adds to a request (D8); each part is one value of the configuration.
+
+Cross-origin protection follows Go's ``http.CrossOriginProtection`` and the OWASP cheat sheet on cross-site request
+forgery: browsers say with ``Sec-Fetch-Site`` (W3C Fetch Metadata) where a request comes from, older ones send
+``Origin`` (RFC 6454); a client that sends neither is no browser, and holds no cookies of a victim.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import typing as t
+from urllib.parse import unquote_to_bytes, urlsplit
+
+from werkzeug.exceptions import BadRequest, Forbidden
+
+from ..config import Config
+
+F = t.TypeVar("F", bound=t.Callable[..., t.Any])
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+
+_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+_HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?", re.ASCII)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
+
+class CrossOriginRequestRefused(Forbidden):
+    """A request that changes something came from a page of another origin."""
+
+    description = (
+        "This request was sent from a page of another site, so it was refused. If that site is meant to send "
+        "it, its origin has to be named in TRUSTED_ORIGINS of this application's configuration."
+    )
+
+
+def cross_origin_exempt(view: F) -> F:
+    """Let requests from pages of any origin reach a view: for webhooks and public APIs without cookies.
+
+    Place it below the route decorator.
+
+    :param view: the view function, or a ``View`` class.
+    """
+    view.cross_origin_exempt = True  # type: ignore[attr-defined]
+    return view
+
+
+def origin_of(text: str) -> str:
+    """Return a trusted origin in the form browsers send, or raise :exc:`ValueError` with the right form.
+
+    :param text: ``scheme://host[:port]`` as in ``TRUSTED_ORIGINS``.
+    """
+    parts = urlsplit(text)
+    if not parts.scheme or not parts.netloc or parts.path.strip("/") or parts.query or "@" in parts.netloc:
+        raise ValueError(
+            f"TRUSTED_ORIGINS has {text!r}, which is no origin. Write the scheme, the host and, where it is not the "
+            f"default, the port: 'https://app.example.com' or 'http://localhost:3000'."
+        )
+    return f"{parts.scheme.lower()}://{_without_default_port(parts.scheme.lower(), parts.netloc.lower())}"
+
+
+def _without_default_port(scheme: str, host: str) -> str:
+    return host.removesuffix(_DEFAULT_PORTS.get(scheme, ":"))
+
+
+class CrossOriginProtection:
+    """Refuses unsafe requests that a page of another origin sent.
+
+    :param trusted_origins: origins whose pages may send them nevertheless.
+    """
+
+    def __init__(self, trusted_origins: t.Iterable[str]) -> None:
+        self.trusted_origins = frozenset(origin_of(text) for text in trusted_origins)
+
+    def check(self, environ: t.Mapping[str, t.Any]) -> None:
+        """Raise :exc:`CrossOriginRequestRefused` for a request from another origin.
+
+        :param environ: the WSGI environment of a request whose method is not safe (RFC 9110, section 9.2.1).
+        """
+        site = environ.get("HTTP_SEC_FETCH_SITE")
+        if site in {"same-origin", "none"}:
+            return
+        origin = environ.get("HTTP_ORIGIN")
+        if origin is None:
+            if site is None:
+                return
+        elif origin.lower() in self.trusted_origins or (site is None and self._is_own(origin, environ)):
+            return
+        raise CrossOriginRequestRefused()
+
+    def _is_own(self, origin: str, environ: t.Mapping[str, t.Any]) -> bool:
+        scheme, separator, host = origin.lower().partition("://")
+        own = str(environ.get("HTTP_HOST", "")).lower()
+        if not separator or not own:
+            return False
+        # The scheme is not compared: behind a proxy that ends TLS, the application sees http.
+        return _without_default_port(scheme, host) == _without_default_port(scheme, own)
+
+
+def check_form(environ: t.Mapping[str, t.Any], path: str) -> None:
+    """Raise :exc:`~werkzeug.exceptions.BadRequest` for a request line or a header no correct client sends.
+
+    :param environ: the WSGI environment.
+    :param path: ``PATH_INFO`` as the server handed it on.
+    """
+    host = environ.get("HTTP_HOST")
+    if host is not None and not is_host(host):
+        raise BadRequest("The Host header of this request is not a host name with an optional port.")
+    length = environ.get("CONTENT_LENGTH")
+    if length and not (length.isascii() and length.isdigit()):
+        raise BadRequest("The Content-Length header of this request is not a number of bytes.")
+    if path.isascii():
+        if path.isprintable():
+            return
+        raise BadRequest("The path of this request has control characters.")
+    try:
+        text = path.encode("latin1").decode()
+    except UnicodeError:
+        raise BadRequest("The path of this request is not UTF-8.") from None
+    if _CONTROL.search(text):
+        raise BadRequest("The path of this request has control characters.")
+
+
+def is_host(text: str) -> bool:
+    """Return whether a ``Host`` header has the form of RFC 9110, section 7.2, with a port that exists.
+
+    :param text: the value of the header.
+    """
+    if _HOST.fullmatch(text) is None:
+        return False
+    _, colon, port = text.rpartition(":")
+    return not colon or port.endswith("]") or 0 < int(port) < 65536
+
+
+def check_encoded(text: str, where: str) -> None:
+    """Raise :exc:`~werkzeug.exceptions.BadRequest` for percent escapes that stand for no UTF-8 text.
+
+    :param text: URL-encoded text (WHATWG URL, ``application/x-www-form-urlencoded``).
+    :param where: what the text is, for the message.
+    """
+    if "%" not in text and text.isascii():
+        return
+    if _BAD_ESCAPE.search(text):
+        raise BadRequest(f"The {where} of this request has a '%' that no two hexadecimal digits follow.")
+    try:
+        unquote_to_bytes(text.encode("latin1")).decode()
+    except UnicodeError:
+        raise BadRequest(f"The {where} of this request is not UTF-8.") from None
+
+
+def default_headers(config: Config) -> list[tuple[str, str]]:
+    """Return the headers that each response gets unless a view sets its own.
+
+    :param config: the application's configuration.
+    """
+    named = {
+        "X-Content-Type-Options": config["CONTENT_TYPE_OPTIONS"],
+        "Referrer-Policy": config["REFERRER_POLICY"],
+    }
+    return [(name, value) for name, value in named.items() if value]
+
+
+class ContentSecurityPolicy:
+    """The Content-Security-Policy header (CSP level 3), with a nonce for each request where it asks for one.
+
+    :param header: the header's name.
+    :param policy: the text of the policy, or a mapping of directives to one source or several. ``{nonce}`` in it is
+        replaced by the request's nonce: ``{"script-src": ["'self'", "'nonce-{nonce}'"]}``.
+    """
+
+    def __init__(self, header: str, policy: str | t.Mapping[str, str | t.Iterable[str]]) -> None:
+        self.header = header
+        if isinstance(policy, str):
+            self.text = policy
+        else:
+            self.text = "; ".join(
+                " ".join([name, *([sources] if isinstance(sources, str) else sources)]).strip()
+                for name, sources in policy.items()
+            )
+        self.has_nonce = "{nonce}" in self.text
+
+    def value(self, context: t.Any) -> str:
+        """Return the header's value for a request.
+
+        :param context: the request's context, which keeps the nonce.
+        """
+        return self.text.replace("{nonce}", nonce_of(context)) if self.has_nonce else self.text
+
+
+def policies(config: Config) -> list[ContentSecurityPolicy]:
+    """Return the policies of a configuration, none by default.
+
+    :param config: the application's configuration.
+    """
+    return [
+        ContentSecurityPolicy(header, config[key])
+        for header, key in (
+            ("Content-Security-Policy", "CONTENT_SECURITY_POLICY"),
+            ("Content-Security-Policy-Report-Only", "CONTENT_SECURITY_POLICY_REPORT_ONLY"),
+        )
+        if config[key]
+    ]
+
+
+def nonce_of(context: t.Any) -> str:
+    """Return the nonce of a request, 128 random bits in URL-safe base64, made on first use.
+
+    :param context: the request's context.
+    """
+    nonce: str | None = getattr(context, "_csp_nonce", None)
+    if nonce is None:
+        nonce = context._csp_nonce = secrets.token_urlsafe(16)
+    return nonce

@@ -1,0 +1,196 @@
+"""What is decided at the first request and only read afterwards (D2)."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from werkzeug.exceptions import HTTPException
+from werkzeug.utils import get_content_type
+
+from ..ctx import AppContext, RequestContext
+from ..routing import compile_routes
+from ..sessions import SecureCookieSessionInterface
+from ..wrappers import Request, Response, split_blueprint_path
+from .safety import CrossOriginProtection, check_form, default_headers, is_host, policies
+
+Hook: t.TypeAlias = t.Callable[..., t.Any]
+
+# The keys of the configuration that a plan reads.
+_CONFIG_KEYS = (
+    "CONTENT_SECURITY_POLICY",
+    "CONTENT_SECURITY_POLICY_REPORT_ONLY",
+    "CONTENT_TYPE_OPTIONS",
+    "CROSS_ORIGIN_PROTECTION",
+    "REFERRER_POLICY",
+    "REFUSE_MALFORMED_REQUESTS",
+    "SESSION_COOKIE_NAME",
+    "TRUSTED_HOSTS",
+    "TRUSTED_ORIGINS",
+)
+
+#: How many host names found valid are remembered.
+KNOWN_HOSTS = 256
+
+
+@dataclass(slots=True)
+class Steps:
+    """What one endpoint runs, in order; every callable is plain, async ones are wrapped already.
+
+    :param endpoint: the endpoint, ``None`` for requests that match no rule.
+    :param view: its view function.
+    :param preprocessors: what ``url_value_preprocessor`` registered, outermost first.
+    :param before: what ``before_request`` registered, outermost first.
+    :param after: what ``after_request`` registered, innermost and latest first.
+    :param teardown: what ``teardown_request`` registered, innermost and latest first.
+    :param cross_origin_exempt: whether pages of other origins may send unsafe requests.
+    """
+
+    endpoint: str | None
+    view: Hook | None
+    preprocessors: list[Hook]
+    before: list[Hook]
+    after: list[Hook]
+    teardown: list[Hook]
+    cross_origin_exempt: bool
+
+
+class Plan:
+    """Everything requests need of an application, frozen.
+
+    Threads share it: its attributes are set once, here. Only ``_steps``, ``_known_hosts`` and
+    ``_content_types`` grow later; what they hold is the same whichever thread puts it there, and each change is a single dict or set operation.
+
+    :param app: the application.
+    :param overridden: names of pipeline methods that a subclass or an instance has replaced.
+    """
+
+    def __init__(self, app: t.Any, overridden: t.Collection[str] = ()) -> None:
+        config = app.config
+        self._app = app
+        self._config = [config[key] for key in _CONFIG_KEYS]
+        self._steps: dict[str | None, Steps] = {}
+        self._known_hosts: set[str | None] = {None}
+        self._checks_form: bool = config["REFUSE_MALFORMED_REQUESTS"]
+        self.routes = (
+            None
+            if app.subdomain_matching or config["TRUSTED_HOSTS"] or "create_url_adapter" in overridden
+            else compile_routes(app.url_map)
+        )
+        self.protection = (
+            CrossOriginProtection(config["TRUSTED_ORIGINS"]) if config["CROSS_ORIGIN_PROTECTION"] else None
+        )
+        self.default_headers = default_headers(config)
+        self.policies = policies(config)
+        self.plain_responses = _responds_plainly(app.response_class)
+        self._content_types: dict[str | None, tuple[str, str]] = {}
+        interface = app.session_interface
+        self.opens_every_session = not isinstance(interface, SecureCookieSessionInterface) or (
+            type(interface).open_session is not SecureCookieSessionInterface.open_session
+        )
+        self.session_cookie = f"{interface.get_cookie_name(app)}="
+        self.teardown_appcontext: list[Hook] = [
+            app.ensure_sync(function) for function in reversed(app.teardown_appcontext_funcs)
+        ]
+
+    def is_outdated(self) -> bool:
+        """Return whether the configuration has other values now than those this plan was made of."""
+        config = self._app.config
+        return any(config.get(key) != value for key, value in zip(_CONFIG_KEYS, self._config, strict=True))
+
+    def match(self, context: AppContext) -> None:
+        """Find the rule for a context's request and the steps of its endpoint.
+
+        What cannot be matched leaves ``request.routing_exception``.
+
+        :param context: a context with a request, just pushed.
+        """
+        request: Request = context.request
+        environ = request.environ
+        routes = self.routes
+        path = environ.get("PATH_INFO", "")
+        try:
+            if self._checks_form:
+                self._check_form(environ, path)
+            if routes is not None and type(context).match_request in _PLAIN_MATCHES:
+                if not path.isascii():
+                    path = path.encode("latin1").decode(errors="replace")
+                found = routes.match(path, request.method)
+                if found is not None:
+                    request.url_rule, request.view_args = found
+                    context.steps = self.steps_for(found[0].endpoint)
+                    return
+            context.match_request()
+        except HTTPException as error:
+            request.routing_exception = error
+        context.steps = self.steps_for(request.endpoint)
+
+    def _check_form(self, environ: t.Mapping[str, t.Any], path: str) -> None:
+        # PERF: plaintext: the common request passes here in 0.2 us; check_form has the messages.
+        host = environ.get("HTTP_HOST")
+        if host in self._known_hosts and path.isascii() and path.isprintable() and not environ.get("CONTENT_LENGTH"):
+            return
+        check_form(environ, path)
+        if len(self._known_hosts) < KNOWN_HOSTS and host is not None and is_host(host):
+            self._known_hosts.add(host)
+
+    def content_type(self, mimetype: str | None) -> tuple[str, str]:
+        """Return the ``Content-Type`` header for a type, with a charset where it has one.
+
+        :param mimetype: the type, ``None`` for that of the response class.
+        """
+        header = self._content_types.get(mimetype)
+        if header is None:
+            named = mimetype or self._app.response_class.default_mimetype
+            header = self._content_types[mimetype] = ("Content-Type", get_content_type(named, "utf-8"))
+        return header
+
+    def steps_for(self, endpoint: str | None) -> Steps:
+        """Return the steps of an endpoint.
+
+        :param endpoint: its dotted name, ``None`` for requests that match no rule.
+        """
+        steps = self._steps.get(endpoint)
+        if steps is None:
+            steps = self._steps[endpoint] = self._make_steps(endpoint)
+        return steps
+
+    def _make_steps(self, endpoint: str | None) -> Steps:
+        app = self._app
+        parent = "" if endpoint is None else endpoint.rpartition(".")[0]
+        inward = [*(split_blueprint_path(parent) if parent else []), None]
+        outward = inward[::-1]
+
+        def hooks(registry: t.Mapping[t.Any, list[Hook]], owners: list[str | None], step: int) -> list[Hook]:
+            return [app.ensure_sync(hook) for owner in owners for hook in registry.get(owner, [])[::step]]
+
+        view = app.view_functions.get(endpoint)
+        return Steps(
+            endpoint=endpoint,
+            view=None if view is None else app.ensure_sync(view),
+            preprocessors=hooks(app.url_value_preprocessors, outward, 1),
+            before=hooks(app.before_request_funcs, outward, 1),
+            after=hooks(app.after_request_funcs, inward, -1),
+            teardown=hooks(app.teardown_request_funcs, inward, -1),
+            cross_origin_exempt=_is_exempt(view),
+        )
+
+
+_PLAIN_MATCHES = frozenset({AppContext.match_request, RequestContext.match_request})
+
+
+def _responds_plainly(cls: type[Response]) -> bool:
+    """Return whether :meth:`Response.of_bytes` makes what the class's constructor would make."""
+    return (
+        cls.__init__ is Response.__init__
+        and cls.set_data is Response.set_data
+        and cls.default_status == Response.default_status
+        and (cls.default_mimetype or "").startswith("text/")
+    )
+
+
+def _is_exempt(view: t.Any) -> bool:
+    return bool(
+        getattr(view, "cross_origin_exempt", False)
+        or getattr(getattr(view, "view_class", None), "cross_origin_exempt", False)
+    )

@@ -1,0 +1,268 @@
+"""What only an application registers: URL rules, blueprints, template helpers, ends of contexts."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+import weakref
+
+from werkzeug.routing import BuildError, Map, Rule
+
+from . import typing as et
+from .blueprints import Blueprint, TemplateFilter, TemplateGlobal, TemplateTest
+from .config import Config
+from .registry import TellingDict, TellingList
+from .scaffold import (
+    Scaffold,
+    SetupError,
+    Teardown,
+    calling_line,
+    endpoint_from_view_func,
+    setupmethod,
+    source_line,
+)
+from .templating import default_template_context
+
+ShellContextProcessor = t.TypeVar("ShellContextProcessor", bound=et.ShellContextProcessorCallable)
+
+
+class Registration(Scaffold):
+    """The registries of an application, and the methods that fill them.
+
+    The static route needs the configuration: the application calls :meth:`_add_static_rule` when it has made it.
+
+    :param host_matching: whether rules are matched by ``host`` instead of ``subdomain``.
+    :param subdomain_matching: whether the subdomain below ``SERVER_NAME`` counts when a rule is matched.
+    """
+
+    #: The class of URL rules.
+    url_rule_class: type[Rule] = Rule
+    #: The class of :attr:`url_map`.
+    url_map_class: type[Map] = Map
+
+    config: Config
+    #: A property in the application, which makes it when it is first asked for.
+    jinja_env: t.Any
+    _got_first_request: bool = False
+
+    def __init__(
+        self,
+        import_name: str,
+        static_folder: str | os.PathLike[str] | None = None,
+        static_url_path: str | None = None,
+        template_folder: str | os.PathLike[str] | None = None,
+        root_path: str | None = None,
+        *,
+        host_matching: bool = False,
+        subdomain_matching: bool = False,
+    ) -> None:
+        super().__init__(import_name, static_folder, static_url_path, template_folder, root_path)
+        self.subdomain_matching = subdomain_matching
+        self.template_context_processors[None].append(default_template_context)
+        self.url_map = self.url_map_class(host_matching=host_matching)
+        changed = self._changed_callback()
+        #: The registered blueprints by their full names.
+        self.blueprints: dict[str, Blueprint] = TellingDict()
+        #: Asked in turn when ``url_for`` cannot build a URL.
+        self.url_build_error_handlers: list[t.Callable[[BuildError, str, dict[str, t.Any]], str]] = (
+            TellingList()
+        )
+        self.teardown_appcontext_funcs: list[et.TeardownCallable] = TellingList()
+        self.shell_context_processors: list[et.ShellContextProcessorCallable] = TellingList()
+        for registry in (self.blueprints, self.url_build_error_handlers, self.teardown_appcontext_funcs):
+            t.cast("t.Any", registry).changed = changed
+
+    def _check_setup_finished(self, f_name: str) -> None:
+        if not self._got_first_request:
+            return
+        location = calling_line()
+        raise SetupError(
+            f"{location}: '{f_name}' was called on the application {self.name!r}, which has answered its first "
+            f"request already. Requests before and after would be answered differently. The likely cause: the module "
+            f"is imported late, by a view or a command, or a view registers something itself. Move the call "
+            f"to where the application is made, or import its module there, before the server starts.",
+            location,
+        )
+
+    # Views
+
+    @setupmethod
+    def add_url_rule(
+        self,
+        rule: str,
+        endpoint: str | None = None,
+        view_func: et.RouteCallable | None = None,
+        provide_automatic_options: bool | None = None,
+        **options: t.Any,
+    ) -> None:
+        """Register a URL rule, and the view of its endpoint.
+
+        A view may carry the attributes ``methods``, ``required_methods`` and ``provide_automatic_options``.
+
+        :param rule: the rule, ``"/users/<int:id>"``.
+        :param endpoint: what ``url_for`` calls it; by default the name of the view.
+        :param view_func: the view; without it, one is given later with :meth:`endpoint`.
+        :param provide_automatic_options: whether OPTIONS is answered without asking the view; by default when
+            the rule does not name OPTIONS and ``PROVIDE_AUTOMATIC_OPTIONS`` is set.
+        :param options: for :class:`werkzeug.routing.Rule`: ``methods``, ``defaults``, ``subdomain`` or ``host``,
+            ``strict_slashes``, ``merge_slashes``, ``redirect_to``, ``alias``, ``build_only``.
+        """
+        if endpoint is None:
+            endpoint = endpoint_from_view_func(view_func)
+        methods = _methods_of(rule, options.pop("methods", None), view_func)
+        if provide_automatic_options is None:
+            provide_automatic_options = getattr(view_func, "provide_automatic_options", None)
+        if provide_automatic_options is None:
+            provide_automatic_options = "OPTIONS" not in methods and bool(
+                self.config["PROVIDE_AUTOMATIC_OPTIONS"]
+            )
+        methods |= {name.upper() for name in getattr(view_func, "required_methods", None) or ()}
+        if provide_automatic_options:
+            methods.add("OPTIONS")
+
+        known = self.view_functions.get(endpoint)
+        if view_func is not None and known is not None and known != view_func:
+            raise AssertionError(_endpoint_taken(rule, endpoint, known, view_func))
+        url_rule: t.Any = self.url_rule_class(rule, endpoint=endpoint, methods=methods, **options)
+        url_rule.provide_automatic_options = provide_automatic_options
+        self.url_map.add(url_rule)
+        if view_func is not None:
+            self.view_functions[endpoint] = view_func
+        self._thaw()
+
+    def _add_static_rule(self, static_host: str | None = None) -> None:
+        """Register the route of the static files, if there is a folder of them.
+
+        :param static_host: the host that serves them; given exactly when hosts are matched.
+        """
+        if not self.has_static_folder:
+            return
+        if not self.has_static_folder:
+            return
+        if bool(static_host) != self.url_map.host_matching:
+            raise AssertionError(
+                f"static_host={static_host!r} does not go with host_matching={self.url_map.host_matching}: rules that "
+                f"are matched by host need one, others cannot have one. Pass both, "
+                f"host_matching=True, static_host='static.example.com', or neither."
+            )
+        # A weak reference, so that the route does not keep the application alive.
+        owner = weakref.ref(self)
+
+        def static(filename: str) -> t.Any:
+            return t.cast("t.Any", owner()).send_static_file(filename)
+
+        rule = f"{self.static_url_path}/<path:filename>"
+        self.add_url_rule(rule, endpoint="static", view_func=static, host=static_host)
+
+    @setupmethod
+    def register_blueprint(self, blueprint: Blueprint, **options: t.Any) -> None:
+        """Register a blueprint, and those nested in it.
+
+        :param blueprint: the blueprint.
+        :param options: ``name``, ``url_prefix``, ``subdomain``, ``url_defaults``, ``cli_group`` override what the
+            blueprint says; others reach :class:`BlueprintSetupState.options <erlen.blueprints.BlueprintSetupState>`.
+        """
+        blueprint.register(self, options)
+
+    def iter_blueprints(self) -> t.ValuesView[Blueprint]:
+        """Return the registered blueprints in the order of their registration."""
+        return self.blueprints.values()
+
+    # Templates
+
+    def _add_template_helper(self, kind: str, name: t.Any, f: t.Any = None) -> t.Any:
+        """Put a function among the filters, tests or globals; return the decorator when there is none yet."""
+        if f is None and callable(name):
+            f, name = name, None
+        if f is None:
+            return lambda function: self._add_template_helper(kind, name, function)
+        getattr(self.jinja_env, kind)[name or f.__name__] = f
+        return f
+
+    @t.overload
+    def template_filter(self, name: TemplateFilter) -> TemplateFilter: ...
+    @t.overload
+    def template_filter(self, name: str | None = None) -> t.Callable[[TemplateFilter], TemplateFilter]: ...
+    @setupmethod
+    def template_filter(self, name: t.Any = None) -> t.Any:
+        """Decorate a template filter.
+
+        :param name: the filter's name; the function's by default.
+        """
+        return self._add_template_helper("filters", name)
+
+    @setupmethod
+    def add_template_filter(self, f: et.TemplateFilterCallable, name: str | None = None) -> None:
+        """Register a template filter; :meth:`template_filter` as a call."""
+        self._add_template_helper("filters", name, f)
+
+    @t.overload
+    def template_test(self, name: TemplateTest) -> TemplateTest: ...
+    @t.overload
+    def template_test(self, name: str | None = None) -> t.Callable[[TemplateTest], TemplateTest]: ...
+    @setupmethod
+    def template_test(self, name: t.Any = None) -> t.Any:
+        """Decorate a template test.
+
+        :param name: the test's name; the function's by default.
+        """
+        return self._add_template_helper("tests", name)
+
+    @setupmethod
+    def add_template_test(self, f: et.TemplateTestCallable, name: str | None = None) -> None:
+        """Register a template test; :meth:`template_test` as a call."""
+        self._add_template_helper("tests", name, f)
+
+    @t.overload
+    def template_global(self, name: TemplateGlobal) -> TemplateGlobal: ...
+    @t.overload
+    def template_global(self, name: str | None = None) -> t.Callable[[TemplateGlobal], TemplateGlobal]: ...
+    @setupmethod
+    def template_global(self, name: t.Any = None) -> t.Any:
+        """Decorate a function that templates can call.
+
+        :param name: its name in templates; the function's by default.
+        """
+        return self._add_template_helper("globals", name)
+
+    @setupmethod
+    def add_template_global(self, f: et.TemplateGlobalCallable, name: str | None = None) -> None:
+        """Register a function that templates can call; :meth:`template_global` as a call."""
+        self._add_template_helper("globals", name, f)
+
+    # Contexts
+
+    @setupmethod
+    def teardown_appcontext(self, f: Teardown) -> Teardown:
+        """Run a function when a context ends: after a request, a command, or an ``app_context()`` block.
+
+        :param f: takes the unhandled exception or ``None``; what it returns is ignored.
+        """
+        self.teardown_appcontext_funcs.append(f)
+        return f
+
+    @setupmethod
+    def shell_context_processor(self, f: ShellContextProcessor) -> ShellContextProcessor:
+        """Add the names in the dict that a function returns to the interactive shell."""
+        self.shell_context_processors.append(f)
+        return f
+
+
+def _methods_of(rule: str, methods: t.Any, view_func: t.Any) -> set[str]:
+    """Return the methods of a rule in capitals: those given, else those of the view, else GET."""
+    if methods is None:
+        methods = getattr(view_func, "methods", None) or ("GET",)
+    if isinstance(methods, str):
+        raise TypeError(
+            f"The rule {rule!r} was given methods={methods!r}, a string, which would be read letter by letter. "
+            f"Pass a list: @app.route({rule!r}, methods=[{methods!r}])."
+        )
+    return {name.upper() for name in methods}
+
+
+def _endpoint_taken(rule: str, endpoint: str, known: t.Any, view_func: t.Any) -> str:
+    return (
+        f"The rule {rule!r} would give the endpoint {endpoint!r} to {source_line(view_func)}, but it belongs to "
+        f"{source_line(known)}. Two views of one name, or a decorator without 'functools.wraps', are the likely "
+        f"cause. Rename one, or name the endpoint: @app.route({rule!r}, endpoint='{endpoint.rpartition('.')[2]}_2')."
+    )

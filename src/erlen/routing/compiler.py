@@ -1,0 +1,100 @@
+"""Reads Werkzeug's state machine for a map and mirrors it into nodes (see ``matcher.py``).
+
+The order of states, rules and transitions is taken over as it stands there, so what the walk finds is what
+Werkzeug would find; ``tests/test_routing.py`` compares both on generated maps and paths.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from werkzeug.routing import BaseConverter, Map, Rule
+
+from .matcher import Leaf, Node, Routes, Segment
+
+
+def compile_routes(url_map: Map) -> Routes | None:
+    """Compile a map, or return ``None`` where every request has to be matched by Werkzeug.
+
+    :param url_map: the map; rules added later need another compilation.
+    """
+    if url_map.host_matching:
+        return None
+    url_map.update()
+    # The state machine is not part of Werkzeug's public API: where a release keeps it elsewhere, its own matcher
+    # answers everything.
+    root = getattr(getattr(url_map, "_matcher", None), "_root", None)
+    domain = getattr(root, "static", {}).get(url_map.default_subdomain)
+    if domain is None:
+        return None
+    return Routes(_node_of(domain, url_map))
+
+
+def _any_text_expression() -> str:
+    """Return the expression Werkzeug uses for ``<name>``, which accepts every segment that is not empty."""
+    rule = Rule("/<name>", endpoint="name")
+    Map([rule])
+    return t.cast(str, t.cast(t.Any, rule)._parts[-1].content)
+
+
+_ANY_TEXT = _any_text_expression()
+
+
+def _node_of(state: t.Any, url_map: Map) -> Node:
+    return Node(
+        static={text: _node_of(child, url_map) for text, child in state.static.items()},
+        dynamic=[_segment_of(part, child, url_map) for part, child in state.dynamic],
+        leaves=[_leaf_of(rule, url_map) for rule in state.rules],
+    )
+
+
+def _segment_of(part: t.Any, state: t.Any, url_map: Map) -> Segment:
+    expression = re.compile(part.content)
+    ours = {
+        int(name.removeprefix("__werkzeug_")): number
+        for name, number in expression.groupindex.items()
+        if name.startswith("__werkzeug_")
+    }
+    plain = part.content == _ANY_TEXT and not part.final and not part.suffixed
+    return Segment(
+        find=None if plain else expression.match,
+        groups=tuple(ours[position] for position in sorted(ours)),
+        final=part.final,
+        suffixed=part.suffixed,
+        node=_node_of(state, url_map),
+    )
+
+
+def _leaf_of(rule: Rule, url_map: Map) -> Leaf:
+    converters: dict[str, BaseConverter] = t.cast(t.Any, rule)._converters
+    return Leaf(
+        rule=rule,
+        methods=None if rule.methods is None else frozenset(rule.methods),
+        certain=_is_certain(rule, url_map),
+        names=tuple(converters),
+        converters=tuple(_to_python(converter) for converter in converters.values()),
+        defaults=dict(rule.defaults or {}),
+    )
+
+
+def _to_python(converter: BaseConverter) -> t.Callable[[str], t.Any] | None:
+    if type(converter).to_python is BaseConverter.to_python:
+        return None
+    return converter.to_python
+
+
+def _is_certain(rule: Rule, url_map: Map) -> bool:
+    """Return whether nothing follows a match of this rule: no redirect, no alias, no WebSocket."""
+    if rule.websocket or rule.redirect_to is not None:
+        return False
+    if not url_map.redirect_defaults:
+        return True
+    if rule.alias:
+        return False
+    for other in url_map.iter_rules(rule.endpoint):
+        if other is rule:
+            break
+        if other.provides_defaults_for(rule):
+            return False
+    return True

@@ -1,0 +1,435 @@
+"""Sessions: the interface that opens and saves them, and the default one that keeps them in a signed cookie."""
+
+from __future__ import annotations
+
+import collections.abc as cabc
+import hashlib
+import hmac
+import typing as t
+from datetime import UTC, datetime
+from weakref import WeakKeyDictionary
+
+from itsdangerous import BadData, TimestampSigner, URLSafeTimedSerializer
+from itsdangerous.encoding import base64_decode, base64_encode, want_bytes
+from werkzeug.datastructures import CallbackDict
+from werkzeug.http import dump_cookie
+
+from .ctx import context_var
+from .json.tag import TaggedJSONSerializer
+from .typing import Application
+
+C = t.TypeVar("C", bound=type[t.Any])
+
+_READS = (
+    "__contains__ __eq__ __ge__ __getitem__ __gt__ __iter__ __le__ __len__ __lt__ __ne__ __or__ __repr__ "
+    "__reversed__ __ror__ copy get items keys pop setdefault values"
+).split()
+
+
+class SessionMixin(cabc.MutableMapping[str, t.Any]):
+    """What a session is beside a mapping."""
+
+    #: Whether the session was made for this request. An interface that cannot tell leaves it ``False``.
+    new = False
+
+    #: Whether the contents changed. ``True`` here, for sessions that cannot tell.
+    modified = True
+
+    #: Whether the session was read or written, so that the response varies with the cookie.
+    accessed = False
+
+    @property
+    def permanent(self) -> bool:
+        """Whether the session outlives the browser, for ``PERMANENT_SESSION_LIFETIME``; kept in the session."""
+        return bool(self.get("_permanent", False))
+
+    @permanent.setter
+    def permanent(self, value: bool) -> None:
+        self["_permanent"] = bool(value)
+
+
+def _marks_reads(cls: C) -> C:
+    """Decorate a dict so that everything that reads it sets ``accessed``.
+
+    What counts is that the response depends on the cookie: ``in``, ``len`` and comparing tell something of it as well
+    as getting an item does (CVE-2026-27205).
+    """
+
+    def marking(method: t.Callable[..., t.Any]) -> t.Callable[..., t.Any]:
+        def read(self: t.Any, *args: t.Any, **kwargs: t.Any) -> t.Any:
+            self.accessed = True
+            return method(self, *args, **kwargs)
+
+        read.__name__ = method.__name__
+        read.__doc__ = method.__doc__
+        return read
+
+    for name in _READS:
+        setattr(cls, name, marking(getattr(cls, name)))
+    return cls
+
+
+def _mark_written(session: t.Any) -> None:
+    session.modified = True
+    session.accessed = True
+
+
+@_marks_reads
+class SecureCookieSession(CallbackDict[str, t.Any], SessionMixin):  # pyright: ignore[reportIncompatibleMethodOverride]
+    """A session that knows when it was read and when it was changed.
+
+    A change inside of a value, such as ``session["cart"].append(1)``, cannot be seen: set ``session.modified = True``.
+
+    :param initial: the contents.
+    """
+
+    modified = False
+
+    def __init__(self, initial: cabc.Mapping[str, t.Any] | None = None) -> None:
+        super().__init__(initial, _mark_written)
+
+    def __ior__(self, value: t.Any, /) -> t.Self:  # type: ignore[override, misc]
+        self.update(value)
+        return self
+
+
+class NullSession(SecureCookieSession):
+    """The session where none can be opened: it reads as empty, and writing raises an error that tells the fix."""
+
+    def _fail(self, *args: t.Any, **kwargs: t.Any) -> t.NoReturn:
+        raise RuntimeError(
+            "The session cannot be written: the application has no secret key to sign its cookie with. Set one, "
+            "app.secret_key = '...' or the configuration's SECRET_KEY, to a random value that stays the same "
+            "over restarts and is kept out of the repository. Make one with: "
+            "python -c 'import secrets; print(secrets.token_hex())'"
+        )
+
+    __setitem__ = __delitem__ = __ior__ = _fail
+    clear = pop = popitem = setdefault = update = _fail
+
+
+class SessionTooLarge(ValueError):
+    """A session does not fit in a cookie, and ``SESSION_COOKIE_OVERFLOW`` is ``"error"``.
+
+    Browsers drop a cookie that is too large without a word: the user would be logged out, or the cart emptied.
+
+    :param size: the bytes of the cookie with its attributes.
+    :param limit: ``MAX_COOKIE_SIZE``.
+    :param keys: the session's keys, the largest value first.
+    """
+
+    def __init__(self, size: int, limit: int, keys: t.Sequence[str]) -> None:
+        self.size = size
+        self.limit = limit
+        super().__init__(
+            f"The session does not fit in its cookie: it takes {size} bytes, browsers keep {limit} "
+            f"(MAX_COOKIE_SIZE). Its largest values are {', '.join(map(repr, keys[:3]))}. Keep such values in a "
+            f"database and their id in the session, or assign a 'session_interface' that stores sessions on "
+            f"the server. SESSION_COOKIE_OVERFLOW = 'warn' sends the cookie all the same."
+        )
+
+
+class SessionInterface:
+    """What opens the session of a request and saves it with the response.
+
+    Subclasses implement :meth:`open_session` and :meth:`save_session`; assign an instance to
+    ``app.session_interface``. The session is opened when it is first touched, at the latest when it is saved.
+    """
+
+    #: What :meth:`make_null_session` makes.
+    null_session_class = NullSession
+
+    #: Whether sessions are stored with pickle, for extensions that have to know.
+    pickle_based = False
+
+    def make_null_session(self, app: Application) -> NullSession:
+        """Return the session that takes the place of one that cannot be opened.
+
+        :param app: the application.
+        """
+        return self.null_session_class()
+
+    def is_null_session(self, obj: object) -> bool:
+        """Return whether a session is one of :meth:`make_null_session`; those are not saved.
+
+        :param obj: the session.
+        """
+        return isinstance(obj, self.null_session_class)
+
+    def get_cookie_name(self, app: Application) -> str:
+        """Return ``SESSION_COOKIE_NAME``."""
+        return t.cast(str, app.config["SESSION_COOKIE_NAME"])
+
+    def get_cookie_domain(self, app: Application) -> str | None:
+        """Return ``SESSION_COOKIE_DOMAIN``; without one the cookie goes to the exact host that set it."""
+        return t.cast("str | None", app.config["SESSION_COOKIE_DOMAIN"])
+
+    def get_cookie_path(self, app: Application) -> str:
+        """Return ``SESSION_COOKIE_PATH``, or ``APPLICATION_ROOT`` without one."""
+        return t.cast(str, app.config["SESSION_COOKIE_PATH"] or app.config["APPLICATION_ROOT"])
+
+    def get_cookie_httponly(self, app: Application) -> bool:
+        """Return ``SESSION_COOKIE_HTTPONLY``."""
+        return t.cast(bool, app.config["SESSION_COOKIE_HTTPONLY"])
+
+    def get_cookie_secure(self, app: Application) -> bool:
+        """Return ``SESSION_COOKIE_SECURE``; ``"auto"`` is true when the request in this context is https."""
+        secure = app.config["SESSION_COOKIE_SECURE"]
+        if secure != "auto":
+            return t.cast(bool, secure)
+        context = context_var.get(None)
+        if context is None or not context.has_request:
+            return bool(app.config["PREFERRED_URL_SCHEME"] == "https")
+        return bool(context.request.is_secure)
+
+    def get_cookie_samesite(self, app: Application) -> str | None:
+        """Return ``SESSION_COOKIE_SAMESITE``: ``"Strict"``, ``"Lax"``, ``"None"`` or ``None``."""
+        return t.cast("str | None", app.config["SESSION_COOKIE_SAMESITE"])
+
+    def get_cookie_partitioned(self, app: Application) -> bool:
+        """Return ``SESSION_COOKIE_PARTITIONED``."""
+        return t.cast(bool, app.config["SESSION_COOKIE_PARTITIONED"])
+
+    def get_expiration_time(self, app: Application, session: SessionMixin) -> datetime | None:
+        """Return when the cookie ends: ``None``, with the browser, unless the session is permanent.
+
+        :param app: the application.
+        :param session: the session.
+        """
+        return datetime.now(UTC) + app.permanent_session_lifetime if session.permanent else None
+
+    def should_set_cookie(self, app: Application, session: SessionMixin) -> bool:
+        """Return whether the response carries the cookie: the session changed, or is permanent and refreshed.
+
+        :param app: the application; ``SESSION_REFRESH_EACH_REQUEST`` says whether.
+        :param session: the session.
+        """
+        return session.modified or (
+            session.permanent and t.cast(bool, app.config["SESSION_REFRESH_EACH_REQUEST"])
+        )
+
+    def open_session(self, app: Application, request: t.Any) -> SessionMixin | None:
+        """Return the session of a request.
+
+        :param app: the application.
+        :param request: the request.
+        :return: ``None`` when none can be opened; a null session takes its place.
+        """
+        raise NotImplementedError(_not_implemented(self, "open_session(self, app, request)"))
+
+    def save_session(self, app: Application, session: SessionMixin, response: t.Any) -> None:
+        """Save a session, and set its cookie on the response.
+
+        :param app: the application.
+        :param session: the session, never a null session.
+        :param response: the response.
+        """
+        raise NotImplementedError(_not_implemented(self, "save_session(self, app, session, response)"))
+
+
+def _not_implemented(interface: SessionInterface, signature: str) -> str:
+    return (
+        f"{type(interface).__name__!r} is used as a session interface and has no "
+        f"{signature.partition('(')[0]!r} of its own. Add 'def {signature}' to it."
+    )
+
+
+session_json_serializer = TaggedJSONSerializer()
+
+
+def _sha1(string: bytes = b"") -> t.Any:
+    # Named when it is called: systems under FIPS may have no SHA-1, and must be able to choose another before.
+    return hashlib.sha1(string)
+
+
+class _Signer(TimestampSigner):
+    """Signs as its base class does, with the keys derived once."""
+
+    def __init__(self, *args: t.Any, **kwargs: t.Any) -> None:
+        super().__init__(*args, **kwargs)
+        # hmac takes its fast path for the function of hashlib itself.
+        digest = hashlib.sha1 if self.digest_method is _sha1 else self.digest_method
+        self._hmacs = [hmac.new(self.derive_key(key), digestmod=digest) for key in self.secret_keys]
+
+    def _digest(self, keyed: hmac.HMAC, value: bytes) -> bytes:
+        # PERF: session: copying what knows its key already costs a third of deriving the key for each cookie.
+        mac = keyed.copy()
+        mac.update(value)
+        return mac.digest()
+
+    def get_signature(self, value: str | bytes) -> bytes:
+        """Return the signature of a value by the newest key, which is the last (CVE-2025-47278)."""
+        return base64_encode(self._digest(self._hmacs[-1], want_bytes(value)))
+
+    def verify_signature(self, value: str | bytes, sig: str | bytes) -> bool:
+        """Return whether any of the keys made a signature."""
+        try:
+            signature = base64_decode(sig)
+        except Exception:
+            return False
+        value = want_bytes(value)
+        return any(
+            hmac.compare_digest(signature, self._digest(keyed, value)) for keyed in reversed(self._hmacs)
+        )
+
+
+class _CookieSerializer(URLSafeTimedSerializer):
+    """Writes and reads as its base class does, with a signer that is kept."""
+
+    _signer: TimestampSigner | None = None
+
+    def make_signer(self, salt: str | bytes | None = None) -> TimestampSigner:
+        """Return the signer for a salt."""
+        if salt is not None and want_bytes(salt) != self.salt:
+            return t.cast(TimestampSigner, super().make_signer(salt))
+        if self._signer is None:
+            self._signer = t.cast(TimestampSigner, super().make_signer(self.salt))
+        return self._signer
+
+
+# The serializer of each application, with the settings it was made of. A pair is stored as a whole, so that
+# threads may read and replace it; the application's end is the pair's.
+_serializers: WeakKeyDictionary[t.Any, tuple[tuple[t.Any, ...], URLSafeTimedSerializer]] = WeakKeyDictionary()
+
+
+class SecureCookieSessionInterface(SessionInterface):
+    """Sessions in a signed cookie: users can read what is in it, and cannot change it."""
+
+    #: Keeps signatures apart from others made with the same key.
+    salt = "cookie-session"
+
+    #: The hash of the signature, in HMAC.
+    digest_method = staticmethod(_sha1)
+
+    #: How ItsDangerous derives the signing key of the secret key and the salt.
+    key_derivation = "hmac"
+
+    #: What writes and reads the contents.
+    serializer = session_json_serializer
+
+    #: What :meth:`open_session` makes.
+    session_class = SecureCookieSession
+
+    def get_signing_serializer(self, app: Application) -> URLSafeTimedSerializer | None:
+        """Return what signs and verifies the cookie, ``None`` without a secret key.
+
+        ``SECRET_KEY`` signs; the keys of ``SECRET_KEY_FALLBACKS`` only verify.
+
+        :param app: the application.
+        """
+        secret_key = app.secret_key
+        if not secret_key:
+            return None
+        fallbacks = app.config["SECRET_KEY_FALLBACKS"] or ()
+        settings = (
+            secret_key,
+            fallbacks if isinstance(fallbacks, str | bytes) else tuple(fallbacks),
+            self.salt,
+            self.key_derivation,
+            self.digest_method,
+            self.serializer,
+        )
+        # PERF: session: making the serializer and deriving its keys costs 20 us.
+        kept = _serializers.get(app)
+        if kept is None or kept[0] != settings:
+            kept = _serializers[app] = settings, self._new_serializer(secret_key, fallbacks)
+        return kept[1]
+
+    def _new_serializer(self, secret_key: t.Any, fallbacks: t.Any) -> URLSafeTimedSerializer:
+        if isinstance(fallbacks, str | bytes):
+            raise TypeError(
+                "SECRET_KEY_FALLBACKS is a single string, each character of which would be a key that anybody can "
+                "guess. Make it a list: SECRET_KEY_FALLBACKS = [old_key]."
+            )
+        return _CookieSerializer(
+            # ItsDangerous signs with the last key.
+            [*fallbacks, secret_key],
+            salt=self.salt,
+            serializer=self.serializer,
+            signer=_Signer,
+            signer_kwargs={"key_derivation": self.key_derivation, "digest_method": self.digest_method},
+        )
+
+    def open_session(self, app: Application, request: t.Any) -> SecureCookieSession | None:
+        """Return the session in the request's cookie, an empty one for a missing, forged or expired cookie.
+
+        :param app: the application.
+        :param request: the request.
+        :return: ``None`` without a secret key.
+        """
+        serializer = self.get_signing_serializer(app)
+        if serializer is None:
+            return None
+        cookie = request.cookies.get(self.get_cookie_name(app))
+        if cookie:
+            lifetime = int(app.permanent_session_lifetime.total_seconds())
+            try:
+                contents = serializer.loads(cookie, max_age=lifetime)
+            except BadData:
+                return self.session_class()
+            # Another program with the same key and salt may have signed something else than a mapping.
+            if isinstance(contents, cabc.Mapping):
+                return self.session_class(t.cast("cabc.Mapping[str, t.Any]", contents))
+        return self.session_class()
+
+    def save_session(self, app: Application, session: SessionMixin, response: t.Any) -> None:
+        """Set the cookie when the session changed or is refreshed, and delete it when it was emptied.
+
+        The response varies with the cookie whenever the session was touched or its cookie is set, so that no
+        cache hands one user's response to another (CVE-2023-30861).
+
+        :param app: the application.
+        :param session: the session.
+        :param response: the response.
+        :raises SessionTooLarge: when the cookie would be larger than ``MAX_COOKIE_SIZE`` and
+            ``SESSION_COOKIE_OVERFLOW`` is ``"error"``.
+        """
+        # Looking at the session below counts as reading it, so this comes first.
+        if session.accessed:
+            _vary_on_cookie(response)
+        if not session:
+            if session.modified:
+                response.delete_cookie(self.get_cookie_name(app), **self._cookie_attributes(app))
+                _vary_on_cookie(response)
+            return
+        if not self.should_set_cookie(app, session):
+            return
+        serializer = self.get_signing_serializer(app)
+        if serializer is None:
+            # The key went away after the session was opened.
+            self.make_null_session(app).clear()
+            return
+        name, value = self.get_cookie_name(app), serializer.dumps(dict(session))
+        attributes = self._cookie_attributes(app)
+        attributes["expires"] = self.get_expiration_time(app, session)
+        limit = app.config["MAX_COOKIE_SIZE"]
+        # The attributes never take half of the limit.
+        if limit and len(value) * 2 > limit and app.config["SESSION_COOKIE_OVERFLOW"] == "error":
+            size = len(dump_cookie(name, value, max_size=0, **attributes))
+            if size > limit:
+                raise SessionTooLarge(size, limit, _largest_first(session))
+        response.set_cookie(name, value, **attributes)
+        _vary_on_cookie(response)
+
+    def _cookie_attributes(self, app: Application) -> dict[str, t.Any]:
+        return {
+            "domain": self.get_cookie_domain(app),
+            "path": self.get_cookie_path(app),
+            "secure": self.get_cookie_secure(app),
+            "partitioned": self.get_cookie_partitioned(app),
+            "samesite": self.get_cookie_samesite(app),
+            "httponly": self.get_cookie_httponly(app),
+        }
+
+
+def _vary_on_cookie(response: t.Any) -> None:
+    headers = response.headers
+    if "Vary" in headers:
+        response.vary.add("Cookie")
+    else:
+        # PERF: session: parsing, changing and writing a set of one costs 6 us.
+        headers["Vary"] = "Cookie"
+
+
+def _largest_first(session: SessionMixin) -> list[str]:
+    return sorted(session, key=lambda key: len(session_json_serializer.dumps(session[key])), reverse=True)

@@ -1,0 +1,256 @@
+"""Test an application without a server: a client for requests and a runner for commands."""
+
+from __future__ import annotations
+
+import typing as t
+from contextlib import ExitStack, contextmanager
+from copy import copy
+from functools import cache
+from types import TracebackType
+from urllib.parse import urlsplit
+
+import werkzeug.test
+from click.testing import CliRunner, Result
+from werkzeug.test import Client, TestResponse
+from werkzeug.wrappers import Request as BaseRequest
+
+from .cli.locate import ScriptInfo
+from .ctx import AppContext
+from .sessions import SessionMixin
+from .typing import Application
+
+if t.TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+# The pipeline calls what it finds here with the context of a request that has been answered.
+_PRESERVE = "werkzeug.debug.preserve_context"
+
+
+class EnvironBuilder(werkzeug.test.EnvironBuilder):
+    """Make a WSGI environment for an application; its configuration says where it is served.
+
+    :param app: the application.
+    :param path: the path. It may be a whole URL: then its scheme and host count.
+    :param base_url: the URL below which ``path`` is, instead of the one made from ``SERVER_NAME``,
+        ``APPLICATION_ROOT`` and ``PREFERRED_URL_SCHEME``.
+    :param subdomain: put in front of the server name.
+    :param url_scheme: instead of ``PREFERRED_URL_SCHEME``.
+    :param args: passed on to :class:`werkzeug.test.EnvironBuilder`, as is ``kwargs``.
+    """
+
+    def __init__(
+        self,
+        app: Application,
+        path: str = "/",
+        base_url: str | None = None,
+        subdomain: str | None = None,
+        url_scheme: str | None = None,
+        *args: t.Any,
+        **kwargs: t.Any,
+    ) -> None:
+        if base_url is None:
+            base_url, path = _split_base(app, path, subdomain, url_scheme)
+        elif subdomain or url_scheme:
+            raise TypeError(
+                f"'subdomain' and 'url_scheme' were passed together with base_url={base_url!r}, which says both."
+                " Leave out 'base_url', or put the subdomain and the scheme in it."
+            )
+        self.app = app
+        super().__init__(path, base_url, *args, **kwargs)
+
+    def json_dumps(self, obj: t.Any, **kwargs: t.Any) -> str:
+        """Serialize the ``json`` argument with ``app.json``."""
+        return t.cast(str, self.app.json.dumps(obj, **kwargs))
+
+
+def _split_base(app: Application, path: str, subdomain: str | None, scheme: str | None) -> tuple[str, str]:
+    """Return the base URL for a path or URL, and what is left of the path."""
+    parts = urlsplit(path)
+    host = app.config["SERVER_NAME"] or "localhost"
+    if subdomain:
+        host = f"{subdomain}.{host}"
+    scheme = parts.scheme or scheme or app.config["PREFERRED_URL_SCHEME"]
+    root = app.config["APPLICATION_ROOT"].lstrip("/")
+    rest = f"{parts.path}?{parts.query}" if parts.query else parts.path
+    return f"{scheme}://{parts.netloc or host}/{root}", rest
+
+
+@cache
+def _werkzeug_version() -> str:
+    # Slow to import.
+    from importlib.metadata import version
+
+    return version("werkzeug")
+
+
+class ErlenClient(Client):
+    """A test client that knows its application.
+
+    In a ``with`` block the context of the last request stays active after the answer, so that a test can look at
+    ``request``, ``session`` and ``g``; the next request or the end of the block ends it. Teardown functions run
+    at the end of the request, and once more there.
+
+    .. code-block:: python
+
+        with app.test_client() as client:
+            client.get("/?name=Ada")
+            assert request.args["name"] == "Ada"
+    """
+
+    application: Application  # type: ignore[assignment]
+
+    def __init__(self, *args: t.Any, **kwargs: t.Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.preserve_context = False
+        #: What every request's environment begins with.
+        self.environ_base: dict[str, t.Any] = {
+            "REMOTE_ADDR": "127.0.0.1",
+            "HTTP_USER_AGENT": f"Werkzeug/{_werkzeug_version()}",
+        }
+        self._answered: list[AppContext] = []
+        self._preserved = ExitStack()
+
+    def open(
+        self, *args: t.Any, buffered: bool = False, follow_redirects: bool = False, **kwargs: t.Any
+    ) -> TestResponse:
+        """Send a request and return the response.
+
+        :param args: as for :class:`EnvironBuilder` without ``app``; or one builder, environment or request,
+            which is copied.
+        :param buffered: read the whole body before returning, and close the response.
+        :param follow_redirects: follow redirects; the responses before the last are in ``response.history``.
+        :param kwargs: as for :class:`EnvironBuilder`.
+        """
+        request = self._make_request(args, kwargs)
+        # The request before this one is over.
+        self._preserved.close()
+        try:
+            response = super().open(request, buffered=buffered, follow_redirects=follow_redirects)
+        finally:
+            # Where an application was called by another, the inner one was done first.
+            while self._answered:
+                self._preserved.enter_context(self._answered.pop())
+        response.json_module = self.application.json
+        return response
+
+    def _make_request(self, args: tuple[t.Any, ...], kwargs: dict[str, t.Any]) -> BaseRequest:
+        given = args[0] if args else None
+        if isinstance(given, BaseRequest):
+            request = copy(given)
+            request.environ = self._with_base(given.environ)
+            return request
+        if isinstance(given, werkzeug.test.EnvironBuilder):
+            builder = copy(given)
+            builder.environ_base = self._with_base(given.environ_base)
+            return builder.get_request()
+        if isinstance(given, dict):
+            environ = t.cast("WSGIEnvironment", given)
+            builder = EnvironBuilder.from_environ(
+                environ, app=self.application, environ_base=self._with_base(None)
+            )
+        else:
+            kwargs["environ_base"] = self._with_base(kwargs.get("environ_base"))
+            builder = EnvironBuilder(self.application, *args, **kwargs)
+        try:
+            return builder.get_request()
+        finally:
+            builder.close()
+
+    def _with_base(self, environ: t.Mapping[str, t.Any] | None) -> dict[str, t.Any]:
+        merged = {**self.environ_base, **(environ or {})}
+        if self.preserve_context:
+            merged[_PRESERVE] = self._answered.append
+        return merged
+
+    @contextmanager
+    def session_transaction(self, *args: t.Any, **kwargs: t.Any) -> t.Generator[SessionMixin]:
+        """Open the session that the next request will see, and save it at the end of the block.
+
+        .. code-block:: python
+
+            with client.session_transaction() as session:
+                session["user_id"] = 1
+
+        :param args: as for :meth:`erlen.Erlen.test_request_context`, for a session that depends on the request;
+            as is ``kwargs``.
+        :raises TypeError: when the client has no cookies.
+        :raises RuntimeError: when the application opens no session.
+        """
+        if self._cookies is None:
+            raise TypeError(
+                "This client keeps no cookies, so it has no session. Make it with"
+                " 'app.test_client(use_cookies=True)'."
+            )
+        app = self.application
+        context = app.test_request_context(*args, **kwargs)
+        self._add_cookies_to_wsgi(context.request.environ)
+        interface = app.session_interface
+
+        with context:
+            session = interface.open_session(app, context.request)
+        if session is None:
+            raise RuntimeError(
+                f"{type(interface).__name__} opened no session. With cookie sessions the application has no secret"
+                " key: set 'app.secret_key'."
+            )
+        yield session
+
+        if interface.is_null_session(session):
+            return
+        response = app.response_class()
+        with context:
+            interface.save_session(app, session, response)
+        request = context.request
+        self._update_cookies_from_response(
+            request.host.partition(":")[0], request.path, response.headers.getlist("Set-Cookie")
+        )
+
+    def __enter__(self) -> t.Self:
+        if self.preserve_context:
+            raise RuntimeError(
+                "This client is in a 'with' block already, and it keeps one context. Make another client for the"
+                " inner block: 'app.test_client()'."
+            )
+        self.preserve_context = True
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        self.preserve_context = False
+        self._preserved.close()
+
+
+FlaskClient = ErlenClient
+
+
+class ErlenCliRunner(CliRunner):
+    """Run an application's commands in a test, with their output caught.
+
+    :param app: the application the commands are given.
+    :param kwargs: passed on to :class:`click.testing.CliRunner`.
+    """
+
+    def __init__(self, app: Application, **kwargs: t.Any) -> None:
+        self.app = app
+        super().__init__(**kwargs)
+
+    def invoke(  # type: ignore[override]
+        self, cli: t.Any = None, args: t.Any = None, **kwargs: t.Any
+    ) -> Result:
+        """Run a command, isolated from the terminal.
+
+        :param cli: the command; by default ``app.cli``.
+        :param args: its arguments, a list or one string.
+        :param kwargs: passed on to :meth:`click.testing.CliRunner.invoke`. Without ``obj`` the command is given
+            this runner's application, as it is.
+        """
+        if "obj" not in kwargs:
+            kwargs["obj"] = ScriptInfo(create_app=lambda: self.app, set_debug_flag=False)
+        return super().invoke(self.app.cli if cli is None else cli, args, **kwargs)
+
+
+FlaskCliRunner = ErlenCliRunner

@@ -1,0 +1,140 @@
+"""Fixtures for all tests, and the two checks every test goes through.
+
+Each call of a test client of Erlen's passes ``wsgiref.validate`` (PEP 3333), and no test may leave a context pushed.
+"""
+
+from __future__ import annotations
+
+import collections.abc as cabc
+import typing as t
+from pathlib import Path
+from wsgiref.validate import validator
+
+import pytest
+import werkzeug.test
+
+from erlen import Erlen
+from erlen.ctx import context_var
+from erlen.testing import ErlenClient, ErlenCliRunner
+
+if t.TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
+
+# What the validator looks at in the environ is what the test has put there, not what the application under test
+# has made. Tests send malformed values on purpose, so it is shown these in their place.
+_WELL_FORMED = {
+    "REQUEST_METHOD": "GET",
+    "CONTENT_LENGTH": "0",
+    "PATH_INFO": "/",
+    "SCRIPT_NAME": "",
+    "SERVER_NAME": "localhost",
+    "SERVER_PORT": "80",
+    "wsgi.url_scheme": "http",
+}
+
+
+class _Body:
+    """The body the validator returned; dropping it unclosed is no error.
+
+    To close it is the server's duty, and Werkzeug's test client leaves that to the test.
+    """
+
+    def __init__(self, body: t.Any) -> None:
+        self._body = body
+
+    def __iter__(self) -> t.Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        return t.cast("bytes", next(self._body))
+
+    def close(self) -> None:
+        self._body.close()
+
+    def __del__(self) -> None:
+        self._body.closed = True
+
+
+def validated(application: WSGIApplication) -> WSGIApplication:
+    """Wrap a WSGI application in ``wsgiref.validate``, with three rules relaxed.
+
+    - The environ may be malformed, see above.
+    - A body that is marked with ``wsgi.input_terminated`` may be read without a size: that mark is the
+      server's promise that the end can be found.
+    - A 204 or 304 may have a Content-Type. RFC 9110 allows it, and Flask's answers have it.
+    """
+
+    def checked(environ: WSGIEnvironment, start_response: t.Any) -> cabc.Iterable[bytes]:
+        sent: list[t.Any] = []
+
+        def application_checked(wrapped: WSGIEnvironment, start_checked: t.Any) -> cabc.Iterable[bytes]:
+            environ["wsgi.errors"] = wrapped["wsgi.errors"]
+            if not environ.get("wsgi.input_terminated"):
+                environ["wsgi.input"] = wrapped["wsgi.input"]
+
+            def start(status: str, headers: t.Any, exc_info: t.Any = None) -> t.Any:
+                sent[:] = [headers]
+                if status[:3] in {"204", "304"} and type(headers) is list:
+                    shown = t.cast("list[tuple[str, str]]", headers)
+                    headers = [item for item in shown if item[0].lower() != "content-type"]
+                return start_checked(status, headers, exc_info) if exc_info else start_checked(status, headers)
+
+            return application(environ, start)
+
+        def start_outside(status: str, headers: t.Any, exc_info: t.Any = None) -> t.Any:
+            return start_response(status, sent[0], exc_info)
+
+        return _Body(validator(application_checked)(environ | _WELL_FORMED, start_outside))
+
+    return checked
+
+
+_run_wsgi_app = werkzeug.test.run_wsgi_app
+
+
+def _run_validated(app: WSGIApplication, environ: WSGIEnvironment, buffered: bool = False) -> t.Any:
+    # Parity tests ask Flask for the right answer; whether Flask keeps to PEP 3333 is not the question.
+    is_flask = any(base.__module__.partition(".")[0] == "flask" for base in type(app).__mro__)
+    return _run_wsgi_app(app if is_flask else validated(app), environ, buffered)
+
+
+# Every test client calls its application through this function of Werkzeug's.
+werkzeug.test.run_wsgi_app = _run_validated
+
+
+@pytest.fixture(name="validated")
+def validated_fixture() -> t.Callable[[WSGIApplication], WSGIApplication]:
+    """Return the wrapper, for tests that call an application without a test client."""
+    return validated
+
+
+@pytest.fixture(autouse=True)
+def no_context_is_left(request: pytest.FixtureRequest) -> t.Iterator[None]:
+    """Fail a test that leaves a context pushed, and pop it so that the next test is not blamed."""
+    yield
+    left: list[str] = []
+    while (context := context_var.get(None)) is not None:
+        left.append(repr(context))
+        context.pop(None)
+    if left and request.node.get_closest_marker("leaks_context") is None:
+        pytest.fail(f"the test left contexts pushed, innermost first: {', '.join(left)}")
+
+
+@pytest.fixture
+def app() -> Erlen:
+    """Return a fresh application with the safe profile, in testing mode; its root path is the tests folder."""
+    app = Erlen("erlen_test", root_path=str(Path(__file__).parent))
+    app.config.update(TESTING=True)
+    return app
+
+
+@pytest.fixture
+def client(app: Erlen) -> ErlenClient:
+    """Return a test client of ``app``."""
+    return app.test_client()
+
+
+@pytest.fixture
+def runner(app: Erlen) -> ErlenCliRunner:
+    """Return a runner for the commands of ``app``."""
+    return app.test_cli_runner()

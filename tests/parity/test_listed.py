@@ -1,0 +1,61 @@
+"""Hand-listed requests, answered by both frameworks."""
+
+from __future__ import annotations
+
+import functools
+import typing as t
+
+import pytest
+
+from . import cases_content, cases_listed
+from .calling import Case, call
+from .differences import DIFFERENCES
+from .framework import ERLEN, FLASK, Framework
+from .scenario import build
+
+if t.TYPE_CHECKING:
+    from erlen import Erlen
+
+# Werkzeug's parser leaves the file of a part open when the body ends in the middle of it.
+pytestmark = pytest.mark.filterwarnings("ignore:Unclosed file <tempfile:ResourceWarning")
+
+CASES = [
+    *cases_listed.returns(),
+    *cases_listed.hooks(),
+    *cases_listed.errors(),
+    *cases_listed.routing(),
+    *cases_listed.hosts(),
+    *cases_content.requests(),
+    *cases_content.files(),
+]
+
+
+@functools.cache
+def application(f_name: str, name: str) -> Erlen:
+    return build(FLASK if f_name == FLASK.name else ERLEN, name)
+
+
+def answer(f: Framework, case: Case) -> t.Any:
+    return call(application(f.name, case.app), case)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_both_frameworks_answer_alike(case: Case) -> None:
+    expected, got = answer(FLASK, case), answer(ERLEN, case)
+    if case.name in DIFFERENCES:
+        assert got != expected, f"remove {case.name!r} from differences.py: it does not differ any more"
+    else:
+        assert str(got) == str(expected)
+
+
+def test_each_case_has_a_name_of_its_own() -> None:
+    names = [case.name for case in CASES]
+    assert sorted(names) == sorted(set(names))
+
+
+def test_every_listed_difference_names_a_case() -> None:
+    assert set(DIFFERENCES) <= {case.name for case in CASES}
+
+
+def test_enough_is_compared() -> None:
+    assert len(CASES) >= 250
