@@ -20,7 +20,7 @@ SOURCES := pyproject.toml constraints.txt
 .DEFAULT_GOAL := test
 
 run: $(VENV)/.installed-example
-	cd examples/signup && $(abspath $(BIN))/erlen --app signup run --host $(HOST) --port $(PORT)
+	cd examples/signup && "$(abspath $(BIN))/erlen" --app signup run --host $(HOST) --port $(PORT)
 
 test: lint types pytest
 
@@ -28,9 +28,10 @@ lint: $(VENV)/.installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 
+# The variable keeps pyright from asking a registry whether it is the newest.
 types: $(VENV)/.installed-test
 	$(BIN)/mypy
-	$(BIN)/pyright --pythonpath $(BIN)/python
+	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright --pythonpath $(BIN)/python
 
 pytest: $(VENV)/.installed-test
 	$(BIN)/python -m pytest $(ARGS)

@@ -177,8 +177,8 @@ def test_late_call_names_its_line(app: Erlen, client: ErlenClient) -> None:
     client.get("/")
     frame = inspect.currentframe()
     assert frame is not None
+    line = frame.f_lineno + 2
     with pytest.raises(AssertionError) as caught:
-        line = frame.f_lineno + 1
         app.add_url_rule("/late", view_func=view)
     assert str(caught.value) == (
         f"{__file__}:{line}: 'add_url_rule' was called on the application 'erlen_test', which has answered its first "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import typing as t
+from collections import OrderedDict, defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
@@ -391,7 +392,7 @@ def test_tojson_uses_the_provider_of_the_application(app: Erlen) -> None:
             return '"provided"'
 
     assert rendered(app, "{{ day|tojson }}", day=date(2024, 2, 29)) == '"Thu, 29 Feb 2024 00:00:00 GMT"'
-    app.json = Provider(app)
+    app.json = Provider(t.cast(t.Any, app))
     assert rendered(app, "{{ day|tojson }}", day=date(2024, 2, 29)) == '"provided"'
 
 
@@ -399,6 +400,46 @@ def test_overlay_renders_with_the_application(app: Erlen) -> None:
     overlay = app.jinja_env.overlay(variable_start_string="[[", variable_end_string="]]")
     with app.test_request_context("/path"):
         assert overlay.from_string("[[ request.path ]]").render() == "/path"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ row.name }} {{ row['name'] }} {{ row.absent }} {{ row.absent is defined }}",
+        "{{ row.items() }} {{ row.keys }} {{ row['items'] }}",
+        "{{ row.get('name') }} {{ row.__class__ }} {{ row[1] }} {{ row['1'] }}",
+        "{{ ordered.name }} {{ ordered.items() }} {{ fallback.absent }}",
+        "{{ row|map(attribute='x')|list }} {{ [row]|map(attribute='name')|list }}",
+    ],
+)
+def test_values_are_looked_up_as_jinja_does(app: Erlen, source: str) -> None:
+    values: dict[str, t.Any] = {
+        "row": {"name": "Ada", "items": "an item", 1: "one"},
+        "ordered": OrderedDict(name="Bo"),
+        "fallback": defaultdict(lambda: "made"),
+    }
+    expected = jinja2.Environment(autoescape=True).from_string(source).render(values).replace(" at 0x", "")
+    assert rendered(app, source, **values).replace(" at 0x", "") == expected
+
+
+def test_undefined_value_of_a_dict_names_it(app: Erlen) -> None:
+    with pytest.raises(jinja2.UndefinedError, match="'dict object' has no attribute 'absent'"):
+        rendered(app, "{{ row.absent.more }}", row={})
+
+
+def test_globals_of_one_template_win_over_those_of_the_environment(app: Erlen) -> None:
+    environment: dict[str, t.Any] = {"name": "environment", "other": "environment"}
+    app.jinja_env.globals.update(environment)
+    template = app.jinja_env.from_string("{{ name }} {{ other }}", {"name": "template"})
+    with app.test_request_context():
+        assert render_template(template) == "template environment"
+
+
+def test_globals_changed_later_are_seen(app: Erlen) -> None:
+    assert rendered(app, "{{ late }}") == ""
+    late: dict[str, t.Any] = {"late": "here"}
+    app.jinja_env.globals.update(late)
+    assert rendered(app, "{{ late }}") == "here"
 
 
 # -- published weaknesses of Jinja2

@@ -81,7 +81,7 @@ def signature_of(function: t.Callable[..., t.Any]) -> str | None:
             parameter.VAR_POSITIONAL,
         }:
             shown.append("*")
-        stars = {parameter.VAR_POSITIONAL: "*", parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
+        stars = {"VAR_POSITIONAL": "*", "VAR_KEYWORD": "**"}.get(parameter.kind.name, "")
         default = ""
         if parameter.default is not parameter.empty:
             plain = isinstance(parameter.default, str | int | float | bool | None)
@@ -106,8 +106,7 @@ def members_of(cls: type) -> list[str]:
         names.update(inspect.get_annotations(base))
         for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(base)))):
             if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
-                if isinstance(node.value, ast.Name) and node.value.id == "self":
-                    names.add(node.attr)
+                names.update([node.attr] if ast.unparse(node.value) == "self" else [])
     return public(names)
 
 
@@ -158,7 +157,10 @@ def main() -> None:
     content = {"flask": metadata.version("flask"), "modules": table}
     TABLE.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     members = sum(
-        len(entry["members"]) for names in table.values() for entry in names.values() if isinstance(entry, dict)
+        len(entry["members"])
+        for names in table.values()
+        for entry in names.values()
+        if isinstance(entry, dict)
     )
     print(f"{sum(map(len, table.values()))} names and {members} members of classes in {TABLE.name}")
 

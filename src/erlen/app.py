@@ -25,10 +25,10 @@ from .helpers import get_flashed_messages
 from .json.provider import DefaultJSONProvider, JSONProvider
 from .logging import create_logger
 from .paths import default_instance_path
-from .pipeline.dispatch import Dispatch
+from .pipeline.dispatch import PLANNED, Dispatch
 from .pipeline.safety import nonce_of
 from .profiles import DEFAULTS, defaults_of
-from .protocols import wsgi
+from .protocols.wsgi import WSGI
 from .registration import Registration
 from .sessions import SecureCookieSessionInterface, SessionInterface
 from .testing import EnvironBuilder, ErlenCliRunner, ErlenClient
@@ -37,14 +37,14 @@ from .wrappers import Request, Response
 if t.TYPE_CHECKING:
     import logging
 
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from _typeshed.wsgi import WSGIEnvironment
 
 
 def _as_timedelta(value: timedelta | int) -> timedelta:
     return value if isinstance(value, timedelta) else timedelta(seconds=value)
 
 
-class Erlen(Registration, Dispatch):
+class Erlen(Registration, Dispatch, WSGI):
     """A web application: its views, hooks, configuration and templates, and the WSGI callable that serves it.
 
     .. code-block:: python
@@ -313,14 +313,14 @@ class Erlen(Registration, Dispatch):
 
     def app_context(self) -> AppContext:
         """Return a context without a request: ``with app.app_context(): ...``."""
-        return AppContext(t.cast(t.Any, self))
+        return AppContext(self)
 
     def request_context(self, environ: WSGIEnvironment) -> RequestContext:
         """Return the context of a request.
 
         :param environ: the WSGI environment.
         """
-        return RequestContext(t.cast(t.Any, self), environ)
+        return RequestContext(self, environ)
 
     def test_request_context(self, *args: t.Any, **kwargs: t.Any) -> RequestContext:
         """Return the context of a request made up for a test or a shell; no hook and no view runs.
@@ -334,18 +334,6 @@ class Erlen(Registration, Dispatch):
             builder.close()
 
     # Serving and testing
-
-    def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> t.Iterable[bytes]:
-        """Answer one request; assign a wrapped one to add middleware: ``app.wsgi_app = Fix(app.wsgi_app)``.
-
-        :param environ: the WSGI environment (PEP 3333).
-        :param start_response: the server's callable.
-        """
-        return wsgi.answer(self, environ, start_response)
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> t.Iterable[bytes]:
-        """Answer one request as a WSGI server calls it, middleware of :attr:`wsgi_app` included."""
-        return self.wsgi_app(environ, start_response)
 
     def run(
         self,
@@ -412,11 +400,11 @@ class Erlen(Registration, Dispatch):
 # Assigning one of these on an instance makes the next request decide anew (see ``pipeline/steps.py``).
 _FROZEN_FROM = frozenset(
     {
+        *PLANNED,
         "after_request_funcs",
         "async_to_sync",
         "before_request_funcs",
         "config",
-        "create_url_adapter",
         "ensure_sync",
         "json",
         "response_class",

@@ -7,7 +7,6 @@ of the :class:`BlueprintSetupState` and called at each registration.
 
 from __future__ import annotations
 
-import os
 import typing as t
 from functools import update_wrapper
 
@@ -18,6 +17,7 @@ from .scaffold import (
     BeforeRequest,
     ContextProcessor,
     ErrorHandler,
+    Folder,
     Scaffold,
     SetupError,
     Teardown,
@@ -129,9 +129,9 @@ class Blueprint(Scaffold):
         self,
         name: str,
         import_name: str,
-        static_folder: str | os.PathLike[str] | None = None,
+        static_folder: Folder | None = None,
         static_url_path: str | None = None,
-        template_folder: str | os.PathLike[str] | None = None,
+        template_folder: Folder | None = None,
         url_prefix: str | None = None,
         subdomain: str | None = None,
         url_defaults: dict[str, t.Any] | None = None,
@@ -153,6 +153,10 @@ class Blueprint(Scaffold):
         self.deferred_functions: list[DeferredSetupFunction] = []
         self._blueprints: list[tuple[Blueprint, dict[str, t.Any]]] = []
         self.cli.name = name
+
+    def _thaw(self) -> None:
+        # Nothing is made of a blueprint's registries; they are copied at registration.
+        pass
 
     def _check_setup_finished(self, f_name: str) -> None:
         if not self._got_registered_once:

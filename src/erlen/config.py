@@ -140,7 +140,7 @@ class Config(dict[str, t.Any]):
         :return: whether the file was loaded.
         :raises OSError: when the file cannot be read.
         """
-        path = os.path.join(self.root_path, filename)
+        path = str(Path(self.root_path, filename))
         module = ModuleType("config")
         module.__file__ = path
         try:
@@ -149,7 +149,7 @@ class Config(dict[str, t.Any]):
             if silent and error.errno in _NO_PYTHON_FILE:
                 return False
             raise _explained(error, path) from None
-        exec(compile(source, path, "exec"), module.__dict__)
+        exec(compile(source, path, "exec"), module.__dict__)  # noqa: S102 (what this method is for)
         self.from_object(module)
         return True
 
@@ -183,10 +183,10 @@ class Config(dict[str, t.Any]):
         :raises OSError: when the file cannot be read.
         :raises TypeError: when the loader returns anything but a mapping.
         """
-        path = os.path.join(self.root_path, filename)
+        path = str(Path(self.root_path, filename))
         try:
             # The platform's encoding would make a file mean different things on different machines.
-            with open(path, encoding="utf-8") if text else open(path, "rb") as file:
+            with Path(path).open("r" if text else "rb", encoding="utf-8" if text else None) as file:
                 settings: t.Any = load(file)
         except OSError as error:
             if silent and error.errno in _NO_FILE:

@@ -14,7 +14,7 @@ from types import TracebackType
 
 from werkzeug.exceptions import HTTPException
 
-from .signals import appcontext_popped, appcontext_pushed
+from .signals import appcontext_popped, appcontext_pushed, appcontext_tearing_down, request_tearing_down
 from .typing import Application
 
 if t.TYPE_CHECKING:
@@ -231,18 +231,27 @@ class AppContext:
 
     def _tear_down(self, exc: BaseException | None) -> None:
         app, request = self.app, self._request
+        plan = app.plan or app.freeze()
         try:
-            if request is not None:
+            # PERF: plaintext: what has nothing to do is not called, 0.7 us each.
+            if request is not None and (
+                self.steps is None or self.steps.tears_down or request_tearing_down.receivers
+            ):
                 app.do_teardown_request(exc)
         finally:
             try:
-                app.do_teardown_appcontext(exc)
+                if plan.tears_down or appcontext_tearing_down.receivers:
+                    app.do_teardown_appcontext(exc)
             finally:
                 if request is not None:
-                    request.close()
+                    if request._must_close:
+                        request.close()
                     # The environ holds the request and the request the environ: without this only the
                     # garbage collector would free both.
                     request.environ["werkzeug.request"] = None
+                    if request.routing_exception is not None:
+                        # Its traceback holds this context, for the garbage collector again.
+                        request.routing_exception.__traceback__ = None
 
     def hold(self) -> None:
         """Keep this context alive after its last pop, until :meth:`release` is called as often."""
@@ -297,7 +306,9 @@ class RequestContext(AppContext):
     ) -> None:
         if request is None:
             request = app.request_class(environ)
-            request.bind_application(app)
+            # What ``Request.bind_application`` does. PERF: plaintext: its call costs 0.1 us.
+            request._application = app
+            request.json_module = app.json
         # PERF: plaintext: the attributes of the base class set here save a call of 0.1 us.
         self.app = app
         self._request = request

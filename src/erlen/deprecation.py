@@ -55,7 +55,7 @@ def deprecated_attribute(
     :param removal: the version the names are removed in.
     """
 
-    def __getattr__(name: str) -> t.Any:
+    def __getattr__(name: str) -> t.Any:  # noqa: N807 (what it becomes in the module)
         if name not in names:
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
         instead, value = names[name]

@@ -97,12 +97,11 @@ def url_for(
     :param values: the variables of the rule; what the rule does not name becomes the query.
     :raises werkzeug.routing.BuildError: when no rule fits and no build error handler knows a URL.
     """
-    return t.cast(
-        str,
-        current_context().app.url_for(
-            endpoint, _anchor=_anchor, _method=_method, _scheme=_scheme, _external=_external, **values
-        ),
+    context = context_var.get(None) or current_context()
+    url: str = context.app.url_for(
+        endpoint, _anchor=_anchor, _method=_method, _scheme=_scheme, _external=_external, **values
     )
+    return url
 
 
 def redirect(
@@ -182,19 +181,20 @@ def get_flashed_messages(
     return [message for _, message in flashes]
 
 
-def _prepare_send_file_kwargs(**kwargs: t.Any) -> dict[str, t.Any]:
-    """Add to the arguments of a file function what application and request decide."""
+def _file_settings(max_age: t.Any) -> dict[str, t.Any]:
+    """Return what request and application decide about a file response, as arguments for Werkzeug.
+
+    :param max_age: the caller's, ``None`` to leave it to the application.
+    """
     context = current_request_context()
     app = context.app
-    if kwargs.get("max_age") is None:
-        kwargs["max_age"] = app.get_send_file_max_age
-    kwargs.update(
-        environ=context.request.environ,
-        use_x_sendfile=app.config["USE_X_SENDFILE"],
-        response_class=app.response_class,
-        _root_path=app.root_path,
-    )
-    return kwargs
+    return {
+        "_root_path": app.root_path,
+        "environ": context.request.environ,
+        "max_age": app.get_send_file_max_age if max_age is None else max_age,
+        "response_class": app.response_class,
+        "use_x_sendfile": app.config["USE_X_SENDFILE"],
+    }
 
 
 def send_file(
@@ -220,17 +220,10 @@ def send_file(
     :param last_modified: when the file changed; by default asked of the file system.
     :param max_age: seconds it may be cached; by default ``app.get_send_file_max_age`` decides.
     """
-    kwargs = _prepare_send_file_kwargs(
-        path_or_file=path_or_file,
-        mimetype=mimetype,
-        as_attachment=as_attachment,
-        download_name=download_name,
-        conditional=conditional,
-        etag=etag,
-        last_modified=last_modified,
-        max_age=max_age,
-    )
-    return t.cast(Response, _send_file(**kwargs))
+    settings = _file_settings(max_age)
+    settings |= {"mimetype": mimetype, "as_attachment": as_attachment, "download_name": download_name}
+    settings |= {"conditional": conditional, "etag": etag, "last_modified": last_modified}
+    return t.cast(Response, _send_file(path_or_file, **settings))
 
 
 def send_from_directory(
@@ -246,7 +239,8 @@ def send_from_directory(
     # Werkzeug refuses device names itself as of 3.1.9, older versions some of them or none.
     if not _DEVICES_ARE_FILES and _names_device(os.fspath(path)):
         raise NotFound
-    return t.cast(Response, _send_from_directory(directory, path, **_prepare_send_file_kwargs(**kwargs)))
+    settings = kwargs | _file_settings(kwargs.get("max_age"))
+    return t.cast(Response, _send_from_directory(directory, path, **settings))
 
 
 def _names_device(path: str) -> bool:

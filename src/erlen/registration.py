@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import typing as t
 import weakref
 
@@ -13,6 +12,7 @@ from .blueprints import Blueprint, TemplateFilter, TemplateGlobal, TemplateTest
 from .config import Config
 from .registry import TellingDict, TellingList
 from .scaffold import (
+    Folder,
     Scaffold,
     SetupError,
     Teardown,
@@ -48,9 +48,9 @@ class Registration(Scaffold):
     def __init__(
         self,
         import_name: str,
-        static_folder: str | os.PathLike[str] | None = None,
+        static_folder: Folder | None = None,
         static_url_path: str | None = None,
-        template_folder: str | os.PathLike[str] | None = None,
+        template_folder: Folder | None = None,
         root_path: str | None = None,
         *,
         host_matching: bool = False,
@@ -137,13 +137,11 @@ class Registration(Scaffold):
         """
         if not self.has_static_folder:
             return
-        if not self.has_static_folder:
-            return
         if bool(static_host) != self.url_map.host_matching:
             raise AssertionError(
-                f"static_host={static_host!r} does not go with host_matching={self.url_map.host_matching}: rules that "
-                f"are matched by host need one, others cannot have one. Pass both, "
-                f"host_matching=True, static_host='static.example.com', or neither."
+                f"static_host={static_host!r} does not go with host_matching={self.url_map.host_matching}: a rule that "
+                f"is matched by host needs one, others cannot have one. Pass both, host_matching=True and "
+                f"static_host='static.example.com', or neither; without static files, static_folder=None."
             )
         # A weak reference, so that the route does not keep the application alive.
         owner = weakref.ref(self)

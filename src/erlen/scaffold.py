@@ -35,6 +35,9 @@ Teardown = t.TypeVar("Teardown", bound=et.TeardownCallable)
 URLDefaults = t.TypeVar("URLDefaults", bound=et.URLDefaultCallable)
 URLValuePreprocessor = t.TypeVar("URLValuePreprocessor", bound=et.URLValuePreprocessorCallable)
 
+#: A path on disk, as text or as a :class:`pathlib.Path`.
+Folder: t.TypeAlias = "str | os.PathLike[str]"
+
 #: Where this package lives: frames of these files are skipped when a user's line is looked for.
 _PACKAGE_FOLDER = __file__.removesuffix("scaffold.py")
 _READ_MODES = frozenset(["r", "rt", "rb"])
@@ -118,6 +121,9 @@ class Scaffold:
     """
 
     name: t.Any
+    #: Drops what was made of the registries. Declared and not defined: a method here would hide the one that the
+    #: application inherits from its pipeline.
+    _thaw: t.Callable[[], None]
     #: Commands for the command line.
     cli: AppGroup
     _static_folder: str | None = None
@@ -126,9 +132,9 @@ class Scaffold:
     def __init__(
         self,
         import_name: str,
-        static_folder: str | os.PathLike[str] | None = None,
+        static_folder: Folder | None = None,
         static_url_path: str | None = None,
-        template_folder: str | os.PathLike[str] | None = None,
+        template_folder: Folder | None = None,
         root_path: str | None = None,
     ) -> None:
         self.import_name = import_name
@@ -175,9 +181,6 @@ class Scaffold:
 
         return changed
 
-    def _thaw(self) -> None:
-        """Drop what was made of the registries; an application overrides this."""
-
     def _check_setup_finished(self, f_name: str) -> None:
         raise NotImplementedError
 
@@ -194,7 +197,7 @@ class Scaffold:
         return str(Path(self.root_path, self._static_folder))
 
     @static_folder.setter
-    def static_folder(self, value: str | os.PathLike[str] | None) -> None:
+    def static_folder(self, value: Folder | None) -> None:
         self._static_folder = None if value is None else os.fspath(value).rstrip("/\\")
 
     @property

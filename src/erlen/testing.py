@@ -122,14 +122,15 @@ class ErlenClient(Client):
         :param kwargs: as for :class:`EnvironBuilder`.
         """
         request = self._make_request(args, kwargs)
-        # The request before this one is over.
+        # The request before this one is over; so is the one that redirected to this one.
         self._preserved.close()
+        self._answered.clear()
         try:
             response = super().open(request, buffered=buffered, follow_redirects=follow_redirects)
         finally:
-            # Where an application was called by another, the inner one was done first.
+            # Where the application called another, that one was done first: this one's context comes on top.
             while self._answered:
-                self._preserved.enter_context(self._answered.pop())
+                self._preserved.enter_context(self._answered.pop(0))
         response.json_module = self.application.json
         return response
 

@@ -82,7 +82,6 @@ class Application(t.Protocol):
     """
 
     import_name: str
-    name: t.Any
     root_path: str
     instance_path: str
     debug: t.Any
@@ -92,6 +91,7 @@ class Application(t.Protocol):
     extensions: dict[str, t.Any]
     blueprints: dict[str, t.Any]
     subdomain_matching: bool
+    plan: t.Any
     url_map: t.Any
     view_functions: t.Any
     request_class: t.Any
@@ -100,20 +100,27 @@ class Application(t.Protocol):
     app_ctx_globals_class: t.Any
     aborter: t.Any
     json: t.Any
-    logger: t.Any
-    jinja_env: t.Any
     jinja_environment: t.Any
     jinja_options: dict[str, t.Any]
-    jinja_loader: t.Any
-    template_engine: t.Any
     template_context_processors: t.Any
     url_build_error_handlers: list[t.Any]
     url_default_functions: t.Any
     error_handler_spec: t.Any
     cli: t.Any
 
+    # What the application makes when it is first asked for.
     @property
     def config(self) -> Config: ...
+    @property
+    def name(self) -> t.Any: ...
+    @property
+    def logger(self) -> t.Any: ...
+    @property
+    def jinja_env(self) -> t.Any: ...
+    @property
+    def jinja_loader(self) -> t.Any: ...
+    @property
+    def template_engine(self) -> t.Any: ...
 
     def ensure_sync(self, func: t.Callable[..., t.Any]) -> t.Callable[..., t.Any]: ...
     def create_global_jinja_loader(self) -> t.Any: ...

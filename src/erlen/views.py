@@ -12,6 +12,11 @@ from .typing import ResponseReturnValue, RouteCallable
 http_method_funcs = frozenset(["delete", "get", "head", "options", "patch", "post", "put", "trace"])
 
 
+def _name_after(function: t.Any, name: str, cls: type[t.Any]) -> None:
+    """Give a function a name, and module and docstring of the class it stands for."""
+    function.__name__, function.__module__, function.__doc__ = name, cls.__module__, cls.__doc__
+
+
 class View:
     """A view as a class: override :meth:`dispatch_request`, register :meth:`as_view`.
 
@@ -67,17 +72,13 @@ class View:
                 answer = current_context().app.ensure_sync(answer)
             return answer(**values)
 
-        # Decorators look at these two, and the ones that use "functools.wraps" copy them.
-        dispatch.__name__ = name
-        dispatch.__module__ = cls.__module__
+        # Before the decorators, as they look at the name, and after, as not all of them copy it.
+        _name_after(dispatch, name, cls)
         view: t.Any = dispatch
         for decorator in cls.decorators:
             view = decorator(view)
-        view.view_class = cls
-        view.__name__ = name
-        view.__doc__ = cls.__doc__
-        view.__module__ = cls.__module__
-        view.methods = cls.methods
+        _name_after(view, name, cls)
+        view.view_class, view.methods = cls, cls.methods
         view.provide_automatic_options = cls.provide_automatic_options
         return t.cast(RouteCallable, view)
 

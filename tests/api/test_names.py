@@ -13,9 +13,9 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
-from api_table import ATTRIBUTE, TABLE, Entry, Table, describe_package, members_of, signature_of
 
 import erlen
+from api_table import ATTRIBUTE, TABLE, Entry, Table, describe_package, members_of, signature_of
 
 HERE = Path(__file__).parent
 CONTENT: dict[str, t.Any] = json.loads(TABLE.read_text(encoding="utf-8"))
@@ -146,9 +146,7 @@ def test_the_table_is_what_flask_has() -> None:
 
 @pytest.mark.parametrize("module_name", sorted(NAMES))
 def test_every_name_of(module_name: str) -> None:
-    problems = {
-        name: found for name, found in problems_of(module_name).items() if name not in DIFFERENCES
-    }
+    problems = {name: found for name, found in problems_of(module_name).items() if name not in DIFFERENCES}
     assert not problems, "\n".join(f"{name}: {'; '.join(found)}" for name, found in problems.items())
 
 

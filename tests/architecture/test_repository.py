@@ -11,6 +11,7 @@ from importlib import metadata, resources
 from pathlib import Path
 
 import pytest
+
 from source import ROOT, modules
 
 SKIPPED_FOLDERS = {"__pycache__", "build", "dist", "instance", "node_modules"}
@@ -31,7 +32,9 @@ REGISTRY_ADDRESSES = re.compile(
             ("crates", "io"),
         ]
     )
-    + "|--" + "(extra-)?index-url|--" + "find-links"
+    + "|--"
+    + "(extra-)?index-url|--"
+    + "find-links"
 )
 MACHINE_PATHS = re.compile(
     r"(?<![\w.<>/:*-])/(?:" + "|".join(["root", r"home/\w+", r"Users/\w+", "work", "opt", "tmp"]) + r")/\w"
@@ -47,7 +50,17 @@ def repository_files() -> t.Iterator[Path]:
                 hidden = path.name.startswith(".") and path.name != KEPT_DOT_FOLDER
                 if not hidden and path.name not in SKIPPED_FOLDERS and not path.name.endswith(".egg-info"):
                     pending.append(path)
-            elif path.suffix not in {".pyc", ".png", ".jpg", ".ico", ".webp", ".woff2", ".so", ".sqlite", ".db"}:
+            elif path.suffix not in {
+                ".pyc",
+                ".png",
+                ".jpg",
+                ".ico",
+                ".webp",
+                ".woff2",
+                ".so",
+                ".sqlite",
+                ".db",
+            }:
                 yield path
 
 
@@ -56,7 +69,11 @@ def places_of(pattern: re.Pattern[str]) -> list[str]:
     for path in repository_files():
         lines = path.read_text(encoding="utf-8").splitlines()
         name = path.relative_to(ROOT).as_posix()
-        found += [f"{name}:{number}: {line.strip()[:100]}" for number, line in enumerate(lines, 1) if pattern.search(line)]
+        found += [
+            f"{name}:{number}: {line.strip()[:100]}"
+            for number, line in enumerate(lines, 1)
+            if pattern.search(line)
+        ]
     return found
 
 
@@ -66,7 +83,9 @@ def test_no_file_names_a_package_registry() -> None:
 
 def test_no_file_names_a_path_of_one_machine() -> None:
     paths = [str(path) for path in (ROOT, Path.home()) if len(path.parts) > 2]
-    local = re.compile("|".join([MACHINE_PATHS.pattern, *(rf"(?<!\w){re.escape(path)}(?!\w)" for path in paths)]))
+    local = re.compile(
+        "|".join([MACHINE_PATHS.pattern, *(rf"(?<!\w){re.escape(path)}(?!\w)" for path in paths)])
+    )
     assert not places_of(local)
 
 

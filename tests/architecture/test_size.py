@@ -32,4 +32,6 @@ def test_functions_are_small() -> None:
             size = lines_of_code(node, module.text)
             if size > FUNCTION_LIMIT:
                 large[f"{module}:{node.lineno} {node.name}"] = size
-    assert not large, f"over {FUNCTION_LIMIT} lines of code; find the second thing each of these does: {large}"
+    assert not large, (
+        f"over {FUNCTION_LIMIT} lines of code; find the second thing each of these does: {large}"
+    )

@@ -169,7 +169,11 @@ def _listen(signal: t.Any, name: str, app: Erlen, trace: list[str]) -> None:
 
 
 def _shown(value: t.Any) -> str:
-    return repr(value) if isinstance(value, str | None) else type(value).__name__
+    if isinstance(value, str | None):
+        return repr(value)
+    # A subclass of the framework's own counts as what it extends.
+    public = (cls for cls in type(value).__mro__ if not cls.__module__.startswith(("flask", "erlen")))
+    return next(public).__name__
 
 
 def register_teardown(app: Erlen, f: Framework) -> None:

@@ -92,14 +92,15 @@ RECIPES: dict[str, Recipe] = {
 
 
 class _Into(logging.Handler):
-    """A log handler that writes into the trace."""
+    """A log handler that writes into the trace: not the text, which is each framework's own."""
 
     def __init__(self, trace: list[str]) -> None:
         super().__init__()
         self.trace = trace
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.trace.append(f"log {record.levelname} {record.getMessage()}")
+        kind = record.exc_info[0] if record.exc_info else None
+        self.trace.append(f"log {record.levelname} {kind and kind.__name__}")
 
 
 def build(f: Framework, name: str) -> Erlen:

@@ -52,7 +52,12 @@ def pair(name: str) -> tuple[Erlen, Erlen]:
 
 def compare(case: Case) -> None:
     flask, erlen = pair(case.app)
-    assert str(call(erlen, case)) == str(call(flask, case))
+    got, expected = call(erlen, case), call(flask, case)
+    if "/json" in case.target and expected.status.startswith("400"):
+        # The text is an intended difference, see differences.py.
+        assert got.status == expected.status
+    else:
+        assert str(got) == str(expected)
 
 
 @BOUNDED

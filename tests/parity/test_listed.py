@@ -17,7 +17,10 @@ if t.TYPE_CHECKING:
     from erlen import Erlen
 
 # Werkzeug's parser leaves the file of a part open when the body ends in the middle of it.
-pytestmark = pytest.mark.filterwarnings("ignore:Unclosed file <tempfile:ResourceWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Unclosed file <tempfile:ResourceWarning"),
+    pytest.mark.filterwarnings("ignore:Current server name:UserWarning"),
+]
 
 CASES = [
     *cases_listed.returns(),

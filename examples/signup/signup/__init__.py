@@ -8,7 +8,7 @@ from pathlib import Path
 from erlen import Erlen
 
 from . import cli, errors, owner, pages, settings
-from .store import store
+from .database import store
 
 __all__ = ["create_app"]
 

@@ -104,7 +104,9 @@ def _check_local(local: str) -> None:
     if not all(local.split(".")):
         raise AddressError("Before the @, dots only stand between other characters, one at a time.")
     if not all(map(_may_stand_in_local, local)):
-        raise AddressError("Before the @ is a character that addresses do not have. Is there a typing mistake?")
+        raise AddressError(
+            "Before the @ is a character that addresses do not have. Is there a typing mistake?"
+        )
 
 
 def _decode(label: str) -> str:

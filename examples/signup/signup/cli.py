@@ -6,7 +6,7 @@ import click
 
 from erlen import Erlen
 
-from .store import create_tables, store
+from .database import create_tables, store
 
 
 def init_app(app: Erlen) -> None:

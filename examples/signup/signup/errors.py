@@ -14,7 +14,10 @@ _TEXTS: dict[int, tuple[str, str]] = {
     403: ("Not from over there", "This request came from another site, so nothing was done."),
     404: ("Washed away", "There is no page at this address. Perhaps a letter is missing in it."),
     405: ("Not this way", "The page is here, but it cannot be used like that."),
-    413: ("Too much to carry", "What was sent is larger than a name and an address can be. Nothing was kept."),
+    413: (
+        "Too much to carry",
+        "What was sent is larger than a name and an address can be. Nothing was kept.",
+    ),
     500: ("We ran aground", "That was our mistake, not yours, and it is on record. Please try again later."),
 }
 

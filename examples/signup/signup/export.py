@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .store import Signup
+from .database import Signup
 
 COLUMNS = ("id", "name", "email", "signed up at (UTC)", "times asked")
 

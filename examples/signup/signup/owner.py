@@ -27,8 +27,8 @@ from erlen import (
 )
 from erlen.typing import ResponseReturnValue
 
+from .database import LARGEST_ID, Page, Signup, store
 from .export import COLUMNS, csv_row
-from .store import LARGEST_ID, Page, Signup, store
 
 blueprint = Blueprint("owner", __name__, url_prefix="/owner")
 
@@ -116,8 +116,7 @@ def delete(entry_id: int) -> ResponseReturnValue:
 @click.argument("file", type=click.File("w", encoding="utf-8"), default="-")
 def export_command(file: t.TextIO) -> None:
     """Write the list as CSV to FILE, or to the terminal."""
-    for line in _csv_lines(""):
-        file.write(line)
+    file.writelines(_csv_lines(""))
 
 
 def _same(given: str | None, expected: str) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from erlen import Blueprint, flash, redirect, render_template, request, session, url_for
 from erlen.typing import ResponseReturnValue
 
+from .database import store
 from .forms import SignupForm
-from .store import store
 
 blueprint = Blueprint("pages", __name__)
 

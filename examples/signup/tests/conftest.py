@@ -11,12 +11,11 @@ import pytest
 # The example is a folder to copy, not an installed distribution.
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from signup import create_app  # noqa: E402
-from signup.addresses import EmailAddress  # noqa: E402
-from signup.store import store  # noqa: E402
-
-from erlen import Erlen  # noqa: E402
-from erlen.testing import ErlenClient  # noqa: E402
+from erlen import Erlen
+from erlen.testing import ErlenClient
+from signup import create_app
+from signup.addresses import EmailAddress
+from signup.database import store
 
 PASSWORD = "correct horse ✓ staple"
 

@@ -7,10 +7,10 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from signup.settings import kept_secret
-from signup.store import store
 
 from erlen import Erlen
+from signup.database import store
+from signup.settings import kept_secret
 
 MakeApp: t.TypeAlias = t.Callable[..., Erlen]
 
@@ -75,7 +75,7 @@ def test_a_password_that_is_no_text_is_an_error(make_app: MakeApp) -> None:
 
 @pytest.mark.parametrize("size", ["0", "many", -1])
 def test_a_page_size_that_cannot_be_is_an_error(make_app: MakeApp, size: object) -> None:
-    with pytest.raises(ValueError, match="it must be a whole number from 1 up. Set SIGNUP_PAGE_SIZE=25"):
+    with pytest.raises(ValueError, match=r"it must be a whole number from 1 up\. Set SIGNUP_PAGE_SIZE=25"):
         make_app(PAGE_SIZE=size)
 
 

@@ -39,6 +39,12 @@ def with_appcontext(f: F) -> F:
 class AppGroup(click.Group):
     """A Click group whose commands run inside an application context; ``app.cli`` is one."""
 
+    @t.overload
+    def command(self, f: t.Callable[..., t.Any], /) -> click.Command: ...
+    @t.overload
+    def command(
+        self, *args: t.Any, **kwargs: t.Any
+    ) -> t.Callable[[t.Callable[..., t.Any]], click.Command]: ...
     def command(self, *args: t.Any, **kwargs: t.Any) -> t.Any:
         """Register a command, as :meth:`click.Group.command`, inside an application context.
 
@@ -53,6 +59,10 @@ class AppGroup(click.Group):
 
         return decorate if callback is None else decorate(callback)
 
+    @t.overload
+    def group(self, f: t.Callable[..., t.Any], /) -> click.Group: ...
+    @t.overload
+    def group(self, *args: t.Any, **kwargs: t.Any) -> t.Callable[[t.Callable[..., t.Any]], click.Group]: ...
     def group(self, *args: t.Any, **kwargs: t.Any) -> t.Any:
         """Register a group, as :meth:`click.Group.group`; it is an :class:`AppGroup` unless ``cls`` is given."""
         kwargs.setdefault("cls", AppGroup)

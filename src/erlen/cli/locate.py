@@ -23,7 +23,7 @@ _DEFAULT_FACTORIES = ("create_app", "make_app")
 
 # What this package calls on an application. The class itself is in a higher layer (D10), so an application is
 # known by what its class can do. The class is asked, as an instance may be a proxy or have costly properties.
-_APPLICATION_METHODS = ("app_context", "make_shell_context", "match_request")
+_APPLICATION_METHODS = ("app_context", "freeze", "make_shell_context")
 
 
 class NoAppException(click.UsageError):
@@ -122,7 +122,7 @@ def _parse_name_or_call(text: str) -> tuple[str, tuple[t.Any, ...] | None, dict[
         args = tuple(ast.literal_eval(argument) for argument in expression.args)
         # A keyword without a name is '**mapping', which is no literal argument either.
         kwargs = {_plain(keyword): ast.literal_eval(keyword.value) for keyword in expression.keywords}
-    except ValueError:
+    except (ValueError, TypeError):
         raise NoAppException(
             f"The arguments in {text!r} are not all literal values. Only strings, numbers, None, True, False,"
             " and tuples, lists, sets and dicts of these can be passed."

@@ -154,21 +154,15 @@ class ErlenGroup(AppGroup):
                 self.add_command(command)
 
     def make_context(
-        self,
-        info_name: str | None,
-        args: list[str],
-        parent: click.Context | None = None,
-        **extra: t.Any,
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: t.Any
     ) -> click.Context:
         """Make Click's context, with a :class:`ScriptInfo` in it unless the caller passes an ``obj``."""
         # An 'app.run()' at the end of the user's module must not start a second server.
         os.environ["ERLEN_RUN_FROM_CLI"] = "true"
-        if "obj" not in extra and "obj" not in self.context_settings:
-            extra["obj"] = ScriptInfo(
-                create_app=self.create_app,
-                set_debug_flag=self.set_debug_flag,
-                load_dotenv_defaults=get_load_dotenv(self.load_dotenv),
-            )
+        if "obj" not in self.context_settings:
+            read_files = get_load_dotenv(self.load_dotenv)
+            info = ScriptInfo(None, self.create_app, self.set_debug_flag, load_dotenv_defaults=read_files)
+            extra.setdefault("obj", info)
         return super().make_context(info_name, args, parent=parent, **extra)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

@@ -48,8 +48,14 @@ from .steps import Plan, Steps
 
 _sentinel: t.Any = object()
 
-# What the plan has to know of a replaced method: without it the compiled routes are asked directly.
-_PLANNED = ("create_url_adapter",)
+# Methods that are not called where nothing would happen in them, unless a subclass or an instance has replaced them.
+PLANNED = (
+    "create_url_adapter",
+    "do_teardown_appcontext",
+    "do_teardown_request",
+    "preprocess_request",
+    "process_response",
+)
 
 
 class Dispatch:
@@ -61,6 +67,7 @@ class Dispatch:
     testing: t.Any
     logger: t.Any
     error_handler_spec: t.Any
+    json: t.Any
     session_interface: SessionInterface
     request_class: type[Request]
     response_class: type[Response]
@@ -79,7 +86,7 @@ class Dispatch:
         with self._plan_lock:
             overridden = {
                 name
-                for name in _PLANNED
+                for name in PLANNED
                 if name in vars(self) or getattr(type(self), name) is not getattr(Dispatch, name)
             }
             plan = Plan(self, overridden)
@@ -105,8 +112,10 @@ class Dispatch:
         try:
             if request_started.receivers:
                 request_started.send(self, _async_wrapper=self.ensure_sync)
-            self._check_origin(context)
-            value = self.preprocess_request()
+            steps = context.steps or self._steps(context)
+            if context._request.method not in SAFE_METHODS:
+                self._check_origin(context)
+            value = self.preprocess_request() if steps.preprocesses else None
             if value is None:
                 value = self.dispatch_request()
         except Exception as error:
@@ -114,8 +123,6 @@ class Dispatch:
         return self.finalize_request(value)
 
     def _check_origin(self, context: AppContext) -> None:
-        if context.request.method in SAFE_METHODS:
-            return
         protection = self._plan().protection
         if protection is not None and not self._steps(context).cross_origin_exempt:
             protection.check(context.request.environ)
@@ -143,7 +150,7 @@ class Dispatch:
         :raises HTTPException: what matching raised, where no view matched.
         """
         context = context_var.get()
-        request = context.request
+        request = context._request
         if request.routing_exception is not None:
             self.raise_routing_exception(request)
         rule = request.url_rule
@@ -158,7 +165,8 @@ class Dispatch:
                 f"The rule {rule.rule!r} has the endpoint {rule.endpoint!r}, and no view function is registered for "
                 f"it. Register one with '@app.endpoint({rule.endpoint!r})'."
             )
-        return t.cast(ResponseReturnValue, steps.view(**request.view_args))
+        value: ResponseReturnValue = steps.view(**request.view_args)
+        return value
 
     def raise_routing_exception(self, request: Request) -> t.NoReturn:
         """Raise what matching the request raised.
@@ -193,53 +201,68 @@ class Dispatch:
         :param rv: the return value.
         :param from_error_handler: whether an exception of a hook is logged rather than raised.
         """
-        plan = self._plan()
+        context = context_var.get()
+        plan = self.plan or self.freeze()
         response = self.make_response(rv)
         if not getattr(response, "has_default_headers", False):
             _add_default_headers(response, plan)
         try:
-            response = self.process_response(response)
+            if (
+                plan.processes_all
+                or (context.steps or self._steps(context)).after
+                or context._after_request_functions is not None
+                or context._session is not None
+                or plan.opens_every_session
+                or "HTTP_COOKIE" in context._request.environ
+            ):
+                response = self.process_response(response)
+                if not getattr(response, "has_default_headers", False):
+                    _add_default_headers(response, plan)
             if request_finished.receivers:
                 request_finished.send(self, _async_wrapper=self.ensure_sync, response=response)
         except Exception:
             if not from_error_handler:
                 raise
             self.logger.exception("A hook raised while the response of an error handler was finished.")
-        if not getattr(response, "has_default_headers", False):
-            _add_default_headers(response, plan)
         if plan.policies:
-            context = context_var.get()
             for policy in plan.policies:
                 if policy.header not in response.headers:
                     response.headers[policy.header] = policy.value(context)
         return response
 
-    def make_response(self, rv: ResponseReturnValue | HTTPException) -> Response:
+    def make_response(self, rv: t.Any) -> Response:
         """Make a response of a view's return value.
 
         :param rv: a ``str``, ``bytes``, ``dict``, ``list``, response, iterator or WSGI callable, or a tuple of one of
             these with a status, headers, or both.
         :raises TypeError: for anything else; the message says what is accepted.
         """
-        if type(rv) is str:
-            return self.text_response(rv, None)
+        kind = type(rv)
+        if kind is dict or kind is list:
+            response: Response = self.json.response(rv)
+            return response
+        if kind is str:
+            plan = self.plan or self.freeze()
+            if plan.plain_responses:
+                # PERF: plaintext: what the response class would make of it, for a quarter of its time.
+                body = rv.encode()
+                headers = [plan.content_type, ("Content-Length", str(len(body))), *plan.default_headers]
+                return self.response_class.of_bytes(body, headers)
         return responses.make_response(self, rv)
 
-    def text_response(self, text: str, mimetype: str | None) -> Response:
+    def text_response(self, text: str, mimetype: str) -> Response:
         """Make a response with status 200 of a whole text.
 
         :param text: the body.
-        :param mimetype: its type without parameters, ``None`` for that of the response class.
+        :param mimetype: its type without parameters.
         """
-        plan = self._plan()
+        plan = self.plan or self.freeze()
         if not plan.plain_responses:
             return self.response_class(text, mimetype=mimetype)
-        # PERF: plaintext, json: what the response class would make of it, for a quarter of its time.
+        # PERF: json: as in make_response.
         body = text.encode()
-        headers = [plan.content_type(mimetype), ("Content-Length", str(len(body))), *plan.default_headers]
-        response = self.response_class.of_bytes(body, headers)
-        response.has_default_headers = True
-        return response
+        headers = [plan.content_type_of(mimetype), ("Content-Length", str(len(body))), *plan.default_headers]
+        return self.response_class.of_bytes(body, headers)
 
     def process_response(self, response: Response) -> Response:
         """Run the hooks after a request and save the session.

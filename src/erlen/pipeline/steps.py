@@ -5,14 +5,14 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.utils import get_content_type
 
 from ..ctx import AppContext, RequestContext
-from ..routing import compile_routes
+from ..routing import Node, Routes, Undecided, compile_routes
 from ..sessions import SecureCookieSessionInterface
 from ..wrappers import Request, Response, split_blueprint_path
-from .safety import CrossOriginProtection, check_form, default_headers, is_host, policies
+from .safety import CrossOriginProtection, check_form, default_headers, policies
 
 Hook: t.TypeAlias = t.Callable[..., t.Any]
 
@@ -44,6 +44,8 @@ class Steps:
     :param after: what ``after_request`` registered, innermost and latest first.
     :param teardown: what ``teardown_request`` registered, innermost and latest first.
     :param cross_origin_exempt: whether pages of other origins may send unsafe requests.
+    :param preprocesses: whether ``preprocess_request`` has anything to do.
+    :param tears_down: whether ``do_teardown_request`` has anything to do.
     """
 
     endpoint: str | None
@@ -53,6 +55,8 @@ class Steps:
     after: list[Hook]
     teardown: list[Hook]
     cross_origin_exempt: bool
+    preprocesses: bool
+    tears_down: bool
 
 
 class Plan:
@@ -72,18 +76,26 @@ class Plan:
         self._steps: dict[str | None, Steps] = {}
         self._known_hosts: set[str | None] = {None}
         self._checks_form: bool = config["REFUSE_MALFORMED_REQUESTS"]
-        self.routes = (
-            None
-            if app.subdomain_matching or config["TRUSTED_HOSTS"] or "create_url_adapter" in overridden
-            else compile_routes(app.url_map)
+        routes = compile_routes(app.url_map)
+        self.routes = routes or Routes(Node())
+        self._matches_plainly = not (
+            routes is None
+            or app.subdomain_matching
+            or config["TRUSTED_HOSTS"]
+            or "create_url_adapter" in overridden
         )
+        self._overridden = frozenset(overridden)
+        #: Whether ``process_response`` runs for every response.
+        self.processes_all = "process_response" in overridden
         self.protection = (
             CrossOriginProtection(config["TRUSTED_ORIGINS"]) if config["CROSS_ORIGIN_PROTECTION"] else None
         )
         self.default_headers = default_headers(config)
         self.policies = policies(config)
         self.plain_responses = _responds_plainly(app.response_class)
-        self._content_types: dict[str | None, tuple[str, str]] = {}
+        self._content_types: dict[str, tuple[str, str]] = {}
+        #: The header for the response class's own type.
+        self.content_type = self.content_type_of(app.response_class.default_mimetype or "text/plain")
         interface = app.session_interface
         self.opens_every_session = not isinstance(interface, SecureCookieSessionInterface) or (
             type(interface).open_session is not SecureCookieSessionInterface.open_session
@@ -92,6 +104,8 @@ class Plan:
         self.teardown_appcontext: list[Hook] = [
             app.ensure_sync(function) for function in reversed(app.teardown_appcontext_funcs)
         ]
+        #: Whether ``do_teardown_appcontext`` has anything to do.
+        self.tears_down = bool(self.teardown_appcontext) or "do_teardown_appcontext" in overridden
 
     def is_outdated(self) -> bool:
         """Return whether the configuration has other values now than those this plan was made of."""
@@ -107,42 +121,47 @@ class Plan:
         """
         request: Request = context.request
         environ = request.environ
-        routes = self.routes
         path = environ.get("PATH_INFO", "")
         try:
-            if self._checks_form:
+            # PERF: plaintext: the common request passes here in 0.1 us; check_form has the rules.
+            if self._checks_form and (
+                environ.get("HTTP_HOST") not in self._known_hosts
+                or environ.get("CONTENT_LENGTH")
+                or not (path.isascii() and path.isprintable())
+            ):
                 self._check_form(environ, path)
-            if routes is not None and type(context).match_request in _PLAIN_MATCHES:
+            if self._matches_plainly and type(context) in _PLAIN_CONTEXTS:
                 if not path.isascii():
                     path = path.encode("latin1").decode(errors="replace")
-                found = routes.match(path, request.method)
+                found = self.routes.match(path, request.method)
                 if found is not None:
                     request.url_rule, request.view_args = found
-                    context.steps = self.steps_for(found[0].endpoint)
+                    endpoint = found[0].endpoint
+                    context.steps = self._steps.get(endpoint) or self.steps_for(endpoint)
                     return
+                request.routing_exception = NotFound()
+            else:
+                context.match_request()
+        except Undecided:
             context.match_request()
         except HTTPException as error:
             request.routing_exception = error
         context.steps = self.steps_for(request.endpoint)
 
     def _check_form(self, environ: t.Mapping[str, t.Any], path: str) -> None:
-        # PERF: plaintext: the common request passes here in 0.2 us; check_form has the messages.
-        host = environ.get("HTTP_HOST")
-        if host in self._known_hosts and path.isascii() and path.isprintable() and not environ.get("CONTENT_LENGTH"):
-            return
         check_form(environ, path)
-        if len(self._known_hosts) < KNOWN_HOSTS and host is not None and is_host(host):
+        host = environ.get("HTTP_HOST")
+        if len(self._known_hosts) < KNOWN_HOSTS:
             self._known_hosts.add(host)
 
-    def content_type(self, mimetype: str | None) -> tuple[str, str]:
+    def content_type_of(self, mimetype: str) -> tuple[str, str]:
         """Return the ``Content-Type`` header for a type, with a charset where it has one.
 
-        :param mimetype: the type, ``None`` for that of the response class.
+        :param mimetype: the type.
         """
         header = self._content_types.get(mimetype)
         if header is None:
-            named = mimetype or self._app.response_class.default_mimetype
-            header = self._content_types[mimetype] = ("Content-Type", get_content_type(named, "utf-8"))
+            header = self._content_types[mimetype] = ("Content-Type", get_content_type(mimetype, "utf-8"))
         return header
 
     def steps_for(self, endpoint: str | None) -> Steps:
@@ -165,18 +184,24 @@ class Plan:
             return [app.ensure_sync(hook) for owner in owners for hook in registry.get(owner, [])[::step]]
 
         view = app.view_functions.get(endpoint)
+        preprocessors = hooks(app.url_value_preprocessors, outward, 1)
+        before = hooks(app.before_request_funcs, outward, 1)
+        teardown = hooks(app.teardown_request_funcs, inward, -1)
         return Steps(
             endpoint=endpoint,
             view=None if view is None else app.ensure_sync(view),
-            preprocessors=hooks(app.url_value_preprocessors, outward, 1),
-            before=hooks(app.before_request_funcs, outward, 1),
+            preprocessors=preprocessors,
+            before=before,
             after=hooks(app.after_request_funcs, inward, -1),
-            teardown=hooks(app.teardown_request_funcs, inward, -1),
+            teardown=teardown,
             cross_origin_exempt=_is_exempt(view),
+            preprocesses=bool(preprocessors or before) or "preprocess_request" in self._overridden,
+            tears_down=bool(teardown) or "do_teardown_request" in self._overridden,
         )
 
 
-_PLAIN_MATCHES = frozenset({AppContext.match_request, RequestContext.match_request})
+# Contexts whose ``match_request`` is not overridden.
+_PLAIN_CONTEXTS = frozenset({AppContext, RequestContext})
 
 
 def _responds_plainly(cls: type[Response]) -> bool:

@@ -31,14 +31,19 @@ def compile_routes(url_map: Map) -> Routes | None:
     return Routes(_node_of(domain, url_map))
 
 
-def _any_text_expression() -> str:
-    """Return the expression Werkzeug uses for ``<name>``, which accepts every segment that is not empty."""
-    rule = Rule("/<name>", endpoint="name")
+def _expression_of(variable: str) -> str:
+    """Return the expression that Werkzeug makes for a variable that is a whole segment."""
+    rule = Rule(f"/{variable}", endpoint="endpoint")
     Map([rule])
     return t.cast(str, t.cast(t.Any, rule)._parts[-1].content)
 
 
-_ANY_TEXT = _any_text_expression()
+# PERF: int parameter: expressions that a method of str answers as well, in a fifth of the time. A segment holds no
+# slash, so that any text but the empty one is a value of ``<name>``; ``\d`` is what ``isdecimal`` accepts.
+_PLAIN: dict[str, t.Callable[[str], bool]] = {
+    _expression_of("<name>"): bool,
+    _expression_of("<int:name>"): str.isdecimal,
+}
 
 
 def _node_of(state: t.Any, url_map: Map) -> Node:
@@ -56,9 +61,9 @@ def _segment_of(part: t.Any, state: t.Any, url_map: Map) -> Segment:
         for name, number in expression.groupindex.items()
         if name.startswith("__werkzeug_")
     }
-    plain = part.content == _ANY_TEXT and not part.final and not part.suffixed
     return Segment(
-        find=None if plain else expression.match,
+        accepts=None if part.final or part.suffixed else _PLAIN.get(part.content),
+        find=expression.match,
         groups=tuple(ours[position] for position in sorted(ours)),
         final=part.final,
         suffixed=part.suffixed,

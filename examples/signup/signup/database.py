@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typing as t
 import unicodedata
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import (
@@ -34,7 +35,6 @@ from .forms import NAME_LENGTH
 LARGEST_ID = 2**31 - 1
 
 _EXTENSION = "signup_store"
-_BATCH = 500
 
 
 class Base(DeclarativeBase):
@@ -48,9 +48,11 @@ class UtcDateTime(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Turn a moment into what the database keeps."""
         return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Turn what the database keeps into a moment."""
         return None if value is None else value.replace(tzinfo=UTC)
 
 
@@ -60,7 +62,7 @@ class Signup(Base):
     __tablename__ = "signup"
     # Without this SQLite gives the number of a deleted row to the next one, and a confirmation page that
     # somebody left open would delete the wrong person.
-    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012
+    __table_args__ = {"sqlite_autoincrement": True}
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(NAME_LENGTH))
@@ -73,8 +75,9 @@ class Signup(Base):
     signed_up_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
-class Page(t.NamedTuple):
-    """A part of the list."""
+@dataclass(frozen=True)
+class Page:
+    """A part of the list: its entries, its number, how many parts there are, and how many entries in all."""
 
     entries: t.Sequence[Signup]
     number: int
@@ -161,7 +164,7 @@ class Store:
         ).all()
         return Page(entries, number, count, total)
 
-    def each(self, query: str) -> t.Iterator[Signup]:
+    def each(self, query: str, batch_size: int = 500) -> t.Iterator[Signup]:
         """Yield all entries that hold a text, the oldest first.
 
         They are read in batches, with no transaction open in between: a slow download must not keep
@@ -169,12 +172,12 @@ class Store:
         """
         last = 0
         while True:
-            following = matching(query).where(Signup.id > last).order_by(Signup.id).limit(_BATCH)
+            following = matching(query).where(Signup.id > last).order_by(Signup.id).limit(batch_size)
             batch = self.session.scalars(following).all()
             self.session.commit()
             self.session.expunge_all()
             yield from batch
-            if len(batch) < _BATCH:
+            if len(batch) < batch_size:
                 return
             last = batch[-1].id
 
@@ -199,7 +202,7 @@ def fold(text: str) -> str:
     return unicodedata.normalize("NFKC", text.casefold())
 
 
-def matching(query: str) -> Select[tuple[Signup]]:
+def matching(query: str) -> Select[t.Any]:
     """Select the entries that hold a text, in which ``%`` and ``_`` mean themselves."""
     if not query:
         return select(Signup)

@@ -1,0 +1,1 @@
+"""Several applications, and several instances of one, in one interpreter under one server."""
