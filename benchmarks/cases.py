@@ -55,7 +55,11 @@ CASES: dict[str, Case] = {
     ),
     "int parameter": Case("parameter", "/items/42", body=b"item 43"),
     "query and header": Case(
-        "query_and_header", "/search", body=b"erlen by tester", query="q=erlen&page=2", headers=((HEADER, "tester"),)
+        "query_and_header",
+        "/search",
+        body=b"erlen by tester",
+        query="q=erlen&page=2",
+        headers=((HEADER, "tester"),),
     ),
     **{
         f"last of {size:,} routes": Case("routes", f"/part{size - 1}/7/end", body=b"end 7", size=size)
@@ -121,5 +125,5 @@ def environ_of(case: Case, cookies: str = "", *, path: str | None = None) -> Env
 
 def session_content(cookie: str) -> t.Any:
     """Return what a signed session cookie of Flask's format holds."""
-    content = cookie.split(".")[0]
+    content = cookie.partition(".")[0]
     return json.loads(base64.urlsafe_b64decode(content + "=" * (-len(content) % 4)))

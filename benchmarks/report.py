@@ -26,8 +26,12 @@ class Results:
 
 def heading(results: Results, subjects: dict[str, Subject]) -> None:
     """Print what is compared, and the head of the table."""
-    print(f"{platform.python_implementation()} {platform.python_version()}, {results.rounds} interleaved rounds")
-    print("microseconds a request ± distance of the quartiles, in brackets how many times cheaper than Flask\n")
+    print(
+        f"{platform.python_implementation()} {platform.python_version()}, {results.rounds} interleaved rounds"
+    )
+    print(
+        "microseconds a request ± distance of the quartiles, in brackets how many times cheaper than Flask\n"
+    )
     titles = [_title(subject) for subject in subjects.values()]
     print(" " * FIRST + "".join(f"{title:>{WIDTH}}" for title in titles))
 
@@ -55,7 +59,9 @@ def _cell(timing: Timing | None, flask: Timing | None, *, reference: bool) -> st
 
 def footing() -> None:
     """Print what the words of the table mean."""
-    print("\nErlen is measured with its defaults, the safe profile; the column beside it shows what that costs.")
+    print(
+        "\nErlen is measured with its defaults, the safe profile; the column beside it shows what that costs."
+    )
     print("has none: the framework itself has no sessions. Before a case is timed, all answers were checked.")
 
 
@@ -63,7 +69,9 @@ def write_json(file: Path, results: Results) -> None:
     """Write all figures to a file."""
     cases: dict[str, t.Any] = {
         name: {
-            subject: None if one is None else {"median": one.median, "spread": one.spread, "rounds": one.rounds}
+            subject: None
+            if one is None
+            else {"median": one.median, "spread": one.spread, "rounds": one.rounds}
             for subject, one in timings.items()
         }
         for name, timings in results.cases.items()

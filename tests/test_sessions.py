@@ -334,7 +334,7 @@ FOREIGN = {
     "changed signature": GOOD[:-4] + "AAAA",
     "changed contents": "eyJhIjoyfQ" + GOOD[GOOD.index(".") :],
     "signature of one character": GOOD.rpartition(".")[0] + ".A",
-    "beyond ASCII": GOOD + "ü",
+    "beyond ASCII": "ü" + GOOD,
     "a list": signed(b"WzFd"),
     "a number": signed(b"MQ"),
     "not JSON": signed(b"eA"),
@@ -343,7 +343,7 @@ FOREIGN = {
     "a tag of the wrong type": signed(b"eyIgdSI6MX0"),
     "too old": signed(b"e30", 0),
     "from the future": signed(b"e30", 2**40),
-    "time beyond the calendar": signed(b"e30", 2**80),
+    "time beyond the calendar": signed(b"e30", 2**60),
     "no time": untimed(),
 }
 
@@ -380,10 +380,10 @@ def test_an_expired_cookie_is_a_fresh_session() -> None:
 # Saving.
 
 
-@pytest.mark.parametrize("name", [name for name in READS if name != "getitem"])
+@pytest.mark.parametrize("name", READS)
 def test_a_response_varies_with_the_cookie_when_the_session_was_read(name: str) -> None:
     """CVE-2026-27205."""
-    response = reply(our_app(), READS[name])
+    response = reply(our_app(), READS[name], GOOD)
     assert response.headers.getlist("Vary") == ["Cookie"]
     assert "Set-Cookie" not in response.headers
 
@@ -433,14 +433,9 @@ def test_an_emptied_session_deletes_the_cookie() -> None:
         SESSION_COOKIE_PATH="/x", SESSION_COOKIE_DOMAIN="example.org", SESSION_COOKIE_PARTITIONED=True
     )
     response = reply(app, lambda session: session.clear(), GOOD)
-    cookie = set_cookie_of(response)
-    assert (cookie.value, cookie["max-age"], cookie["path"], cookie["domain"]) == (
-        "",
-        "0",
-        "/x",
-        "example.org",
-    )
-    assert "Partitioned" in response.headers["Set-Cookie"]
+    parts = response.headers["Set-Cookie"].split("; ")
+    assert parts[0] == "session="
+    assert {"Max-Age=0", "Path=/x", "Domain=example.org", "Partitioned", "HttpOnly"} <= set(parts)
     assert response.headers["Vary"] == "Cookie"
 
 

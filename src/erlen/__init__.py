@@ -9,7 +9,8 @@
 #   typing
 #   paths
 #   ctx
-#   json.tag json.provider
+#   json.provider
+#   json.tag
 #   json
 #   logging debug
 #   wrappers

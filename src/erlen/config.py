@@ -14,6 +14,7 @@ from werkzeug.utils import import_string
 from .registry import tells_of
 
 T = t.TypeVar("T")
+Loader: t.TypeAlias = t.Callable[[t.IO[t.Any]], t.Mapping[str, t.Any]]
 
 # What a path may suffer from and still count as "the file is not there" for ``silent=True``.
 _NO_FILE = frozenset({errno.ENOENT, errno.EISDIR})
@@ -169,7 +170,7 @@ class Config(dict[str, t.Any]):
     def from_file(
         self,
         filename: str | os.PathLike[str],
-        load: t.Callable[[t.IO[t.Any]], t.Mapping[str, t.Any]],
+        load: Loader,
         silent: bool = False,
         text: bool = True,
     ) -> bool:

@@ -59,9 +59,10 @@ def create_logger(app: Application) -> logging.Logger:
     :param app: the application.
     """
     logger = logging.getLogger(app.name)
-    if app.debug and not logger.level:
+    if logger.level == logging.NOTSET and app.debug:
         logger.setLevel(logging.DEBUG)
-    if not has_level_handler(logger):
+    configured = has_level_handler(logger)
+    if not configured:
         logger.addHandler(default_handler)
     return logger
 

@@ -1,7 +1,5 @@
 """Where an import name lives on disk: the root path, the installation it belongs to, the instance folder."""
 
-# ruff: noqa: PTH100, PTH109, PTH118, PTH119, PTH120
-
 from __future__ import annotations
 
 import os

@@ -11,7 +11,7 @@ import zlib
 from datetime import UTC, datetime
 from weakref import WeakKeyDictionary
 
-from itsdangerous import BadData, TimestampSigner, URLSafeTimedSerializer
+from itsdangerous import BadData, SignatureExpired, TimestampSigner, URLSafeTimedSerializer
 from itsdangerous.encoding import want_bytes
 from werkzeug.datastructures import CallbackDict
 from werkzeug.http import dump_cookie
@@ -323,14 +323,19 @@ class _CookieSerializer(URLSafeTimedSerializer):
         """Return the contents of signed text; see ItsDangerous for the arguments and errors."""
         if salt is None and not return_timestamp:
             # PERF: session: the base class takes twice as long, for errors and options that a sound cookie does
-            # not need. What is not sound in any way goes to it.
+            # not need. What is malformed or forged goes to it.
             signer = self.make_signer()
             signed, _, signature = want_bytes(s).rpartition(b".")
             payload, _, timestamp = signed.rpartition(b".")
             if payload and signer.verify_signature(signed, signature):
                 age = _age(signer, timestamp)
-                if age is not None and (max_age is None or 0 <= age <= max_age):
-                    return self.load_payload(payload)
+                if age is not None:
+                    if max_age is None or 0 <= age <= max_age:
+                        return self.load_payload(payload)
+                    # The base class would fail to make a date of a time beyond the calendar.
+                    raise SignatureExpired(
+                        f"The signature is {age} seconds old, not 0 to {max_age}.", payload
+                    )
         return super().loads(s, max_age, return_timestamp, salt)
 
 

@@ -35,12 +35,21 @@ def _urls() -> list[Case]:
         Case("requests", "GET", f"/request/url{rest}")
         for rest in ("", "?a=1", "/a%20b?c=%C3%BC", "/%C3%BC", "/%3Fx", "/a%2Fb", "?%FF")
     ]
-    for host in ("example.org", "example.org:80", "example.org:8080", "EXAMPLE.org", "[::1]:5000", "xn--bcher-kva.test"):
+    for host in (
+        "example.org",
+        "example.org:80",
+        "example.org:8080",
+        "EXAMPLE.org",
+        "[::1]:5000",
+        "xn--bcher-kva.test",
+    ):
         cases.append(Case("requests", "GET", "/request/url", (("Host", host),), note=host))
     for host in ("good.test", "bad.test", "a.sub.test", "sub.test", "xsub.test", "good.test:81", "GOOD.test"):
         cases.append(Case("requests-hosts", "GET", "/request/url", (("Host", host),), note=host))
     cases.append(Case("requests", "GET", "/request/url", environ=(("SCRIPT_NAME", "/at"),), note="mounted"))
-    cases.append(Case("requests", "GET", "/request/url", environ=(("wsgi.url_scheme", "https"),), note="https"))
+    cases.append(
+        Case("requests", "GET", "/request/url", environ=(("wsgi.url_scheme", "https"),), note="https")
+    )
     return cases
 
 
@@ -48,7 +57,12 @@ def _bodies() -> list[Case]:
     form = b"a=1&b=%C3%BC&a=2"
     files = multipart(
         part("a", b"1"),
-        part("file", b"content\x00", filename="n\u00e4me.txt", extra="Content-Type: text/x-own; charset=utf-8\r\n"),
+        part(
+            "file",
+            b"content\x00",
+            filename="n\u00e4me.txt",
+            extra="Content-Type: text/x-own; charset=utf-8\r\n",
+        ),
         part("file", b"", filename="second.bin"),
         part("empty", b"", filename=""),
     )
@@ -58,16 +72,29 @@ def _bodies() -> list[Case]:
         cases.append(Case("requests", method, "/request/values?q=1", (URLENCODED,), form))
     for name in ("form", "values", "data", "stream", "ignored-body"):
         cases.append(Case("requests", "POST", f"/request/{name}", (BOUNDARY,), files, note="multipart"))
-        cases.append(Case("requests", "POST", f"/request/{name}", (("Content-Type", "text/plain"),), b"text", note="text"))
+        cases.append(
+            Case(
+                "requests",
+                "POST",
+                f"/request/{name}",
+                (("Content-Type", "text/plain"),),
+                b"text",
+                note="text",
+            )
+        )
         cases.append(Case("requests", "POST", f"/request/{name}", (), b"\xff\xfe", note="no type"))
         cases.append(Case("requests", "POST", f"/request/{name}", (URLENCODED,), b"", note="empty"))
-        cases.append(Case("requests", "POST", f"/request/{name}", (URLENCODED, ("Content-Length", "4")), form, note="4"))
+        cases.append(
+            Case(
+                "requests", "POST", f"/request/{name}", (URLENCODED, ("Content-Length", "4")), form, note="4"
+            )
+        )
     odd = {
         "no boundary": (("Content-Type", "multipart/form-data"), files),
         "other boundary": (("Content-Type", "multipart/form-data; boundary=other"), files),
         "quoted boundary": (("Content-Type", 'multipart/form-data; boundary="edge"'), files),
         "truncated": (BOUNDARY, files[:-40]),
-        "no name": (BOUNDARY, b'--edge\r\nContent-Disposition: form-data\r\n\r\nx\r\n--edge--\r\n'),
+        "no name": (BOUNDARY, b"--edge\r\nContent-Disposition: form-data\r\n\r\nx\r\n--edge--\r\n"),
         "no disposition": (BOUNDARY, b"--edge\r\nX: y\r\n\r\nx\r\n--edge--\r\n"),
         "preamble": (BOUNDARY, b"before\r\n" + files + b"after"),
         "charset": (("Content-Type", "application/x-www-form-urlencoded; charset=latin-1"), b"a=%FC"),
@@ -78,13 +105,35 @@ def _bodies() -> list[Case]:
         "nul": (URLENCODED, b"a=\x00"),
         "file name path": (BOUNDARY, multipart(part("f", b"x", filename="../../etc/passwd"))),
     }
-    cases += [Case("requests", "POST", "/request/form", (kind,), body, note=note) for note, (kind, body) in odd.items()]
+    cases += [
+        Case("requests", "POST", "/request/form", (kind,), body, note=note)
+        for note, (kind, body) in odd.items()
+    ]
     for length in ("-1", "x", "99", "0", "", "+5", "1_0", "\u0665", " 5", "5 "):
-        cases.append(Case("requests", "POST", "/request/data", (("Content-Length", length),), b"12345", note=repr(length)))
-    chunked = (("wsgi.input_terminated", True), ("CONTENT_LENGTH", None), ("HTTP_TRANSFER_ENCODING", "chunked"))
+        cases.append(
+            Case(
+                "requests",
+                "POST",
+                "/request/data",
+                (("Content-Length", length),),
+                b"12345",
+                note=repr(length),
+            )
+        )
+    chunked = (
+        ("wsgi.input_terminated", True),
+        ("CONTENT_LENGTH", None),
+        ("HTTP_TRANSFER_ENCODING", "chunked"),
+    )
     cases.append(Case("requests", "POST", "/request/data", (), b"12345", chunked, "chunked"))
-    cases.append(Case("requests", "POST", "/request/data", (), b"12345", chunked[1:], "chunked, not terminated"))
+    cases.append(
+        Case("requests", "POST", "/request/data", (), b"12345", chunked[1:], "chunked, not terminated")
+    )
     cases.append(Case("requests-debug", "POST", "/request/form", (URLENCODED,), form, note="debug"))
+    for app in ("requests", "requests-debug"):
+        cases.append(Case(app, "POST", "/request/file", (URLENCODED,), b"upload=x.txt", note="no multipart"))
+        cases.append(Case(app, "POST", "/request/file", (BOUNDARY,), files, note="another name"))
+        cases.append(Case(app, "POST", "/request/file", (JSON,), b"{}", note="json"))
     return cases
 
 
@@ -97,10 +146,18 @@ def _json() -> list[Case]:
     for kind in ("json", "json/silent", "json/force", "json/twice"):
         for number, body in enumerate(bodies):
             cases.append(Case("requests", "POST", f"/request/{kind}", (JSON,), body, note=f"{number}"))
-    for kind in ("text/plain", "application/vnd.api+json", "application/json; charset=utf-8", "application/jsonp", ""):
+    for kind in (
+        "text/plain",
+        "application/vnd.api+json",
+        "application/json; charset=utf-8",
+        "application/jsonp",
+        "",
+    ):
         for view in ("json", "json/silent", "json/force"):
             header = (("Content-Type", kind),)
-            cases.append(Case("requests", "POST", f"/request/{view}", header, b'{"a": 1}', note=kind or "no type"))
+            cases.append(
+                Case("requests", "POST", f"/request/{view}", header, b'{"a": 1}', note=kind or "no type")
+            )
     cases.append(Case("requests-debug", "POST", "/request/json", (JSON,), b"{", note="debug"))
     cases.append(Case("requests-debug", "POST", "/request/json", (), b"{}", note="debug, no type"))
     cases.append(Case("requests", "GET", "/request/json"))
@@ -123,7 +180,11 @@ def _headers() -> list[Case]:
     cases: list[Case] = []
     for name, value in sent:
         note = f"{name}: {value}"
-        for view in ("parsed", "basic", "headers", "best") if name in ("Accept", "Authorization") else ("parsed", "headers"):
+        for view in (
+            ("parsed", "basic", "headers", "best")
+            if name in ("Accept", "Authorization")
+            else ("parsed", "headers")
+        ):
             cases.append(Case("requests", "GET", f"/request/{view}", ((name, value),), note=note))
     for name in ("X-Own", "x_own", "Content-Type", "Host", "Missing", "Content-Length"):
         cases.append(Case("requests", "GET", f"/request/header/{name}", (("X-Own", "v"),)))
@@ -131,7 +192,9 @@ def _headers() -> list[Case]:
         "a=1; b=2", "a=1; a=2", "=nameless", "a", "a=\"q\\054\"", "a=\u00fc", "a=%C3%BC", ";;", "a=1,b=2", " a = 1 ",
         "=__Host-a=b", "session=garbage", "a=" + "x" * 5000, "$Version=1; a=b", "a b=c", "a=b c", "a=\"unterminated",
     )  # fmt: skip
-    cases += [Case("requests", "GET", "/request/cookies", (("Cookie", one),), note=one[:30]) for one in cookies]
+    cases += [
+        Case("requests", "GET", "/request/cookies", (("Cookie", one),), note=one[:30]) for one in cookies
+    ]
     return cases
 
 
@@ -149,12 +212,26 @@ def _limits() -> list[Case]:
         for count in (1, 2, 3, 4):
             body = multipart(*(part(f"p{number}", b"") for number in range(count)))
             cases.append(Case(app, "POST", "/request/form", (BOUNDARY,), body, note=f"parts {count}"))
-            cases.append(Case(app, "POST", "/request/limited-form", (BOUNDARY,), body, note=f"own parts {count}"))
+            cases.append(
+                Case(app, "POST", "/request/limited-form", (BOUNDARY,), body, note=f"own parts {count}")
+            )
     return cases
 
 
 def _sessions() -> list[Case]:
-    names = ("set?a=1", "get", "contains", "length", "untouched", "pop", "clear", "permanent/1", "flash", "flashes", "kinds")
+    names = (
+        "set?a=1",
+        "get",
+        "contains",
+        "length",
+        "untouched",
+        "pop",
+        "clear",
+        "permanent/1",
+        "flash",
+        "flashes",
+        "kinds",
+    )
     cases = [
         Case(app, "GET", f"/session/{name}")
         for app in ("requests", "requests-session", "requests-no-key")
@@ -168,7 +245,17 @@ def _sessions() -> list[Case]:
 
 
 def files() -> list[Case]:
-    kinds = ("plain", "download", "named", "typed", "unconditional", "no-etag", "own-etag", "aged", "aged-function")
+    kinds = (
+        "plain",
+        "download",
+        "named",
+        "typed",
+        "unconditional",
+        "no-etag",
+        "own-etag",
+        "aged",
+        "aged-function",
+    )
     targets = [f"/file/{kind}" for kind in kinds]
     targets += [
         "/file-memory", "/file-nameless", "/file-missing", "/file-relative", "/directory/digits.txt", "/resource-file",
@@ -181,15 +268,34 @@ def files() -> list[Case]:
         "/admin/both.html", "/admin/nested/own.html", "/admin/base.html", "/admin/urls",
     ]  # fmt: skip
     cases = [Case("files", "GET", target) for target in targets]
-    cases += [Case("files-signals", "GET", target) for target in targets if "template" in target or "/admin/" in target]
+    cases += [
+        Case("files-signals", "GET", target)
+        for target in targets
+        if "template" in target or "/admin/" in target
+    ]
     cases += [Case("files", "HEAD", target) for target in targets[:12]]
-    cases += [Case("files-static-path", "GET", target) for target in ("/assets/style.css", "/static/style.css", "/admin/urls")]
+    cases += [
+        Case("files-static-path", "GET", target)
+        for target in ("/assets/style.css", "/static/style.css", "/admin/urls")
+    ]
     for value in RANGES:
         cases.append(Case("files", "GET", "/file/plain", (("Range", value),), note=value))
     cases.append(Case("files", "GET", "/file-memory", (("Range", "bytes=2-4"),), note="range"))
     cases.append(Case("files", "POST", "/static/style.css"))
     cases.append(Case("files", "GET", "/file/own-etag", (("If-None-Match", '"mine"'),), note="same"))
     cases.append(Case("files", "GET", "/file/own-etag", (("If-None-Match", 'W/"mine"'),), note="weak"))
-    cases.append(Case("files", "GET", "/file/own-etag", (("If-Range", '"mine"'), ("Range", "bytes=0-1")), note="if-range"))
-    cases.append(Case("files", "GET", "/file/own-etag", (("If-Range", '"other"'), ("Range", "bytes=0-1")), note="other"))
+    cases.append(
+        Case(
+            "files",
+            "GET",
+            "/file/own-etag",
+            (("If-Range", '"mine"'), ("Range", "bytes=0-1")),
+            note="if-range",
+        )
+    )
+    cases.append(
+        Case(
+            "files", "GET", "/file/own-etag", (("If-Range", '"other"'), ("Range", "bytes=0-1")), note="other"
+        )
+    )
     return cases

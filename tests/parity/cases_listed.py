@@ -86,22 +86,53 @@ def hooks() -> list[Case]:
 def errors() -> list[Case]:
     cases: list[Case] = []
     exceptions = list(part_errors.EXCEPTIONS)
-    cases += _gets("errors", *(f"{at}/exception/{name}" for at in ("", "/shop", "/shop/inner") for name in exceptions))
+    cases += _gets(
+        "errors", *(f"{at}/exception/{name}" for at in ("", "/shop", "/shop/inner") for name in exceptions)
+    )
     for app in ("errors-bare", "errors-signals", "errors-testing", "errors-debug", "errors-propagate"):
         cases += _gets(app, *(f"/exception/{name}" for name in exceptions))
     for app in ("errors-contained", "errors-trap-http", "errors-trap-bad"):
-        cases += _gets(app, *(f"/exception/{name}" for name in ("key", "zero", "not-found", "bad-request", "teapot")))
-    codes = (301, 400, 401, 403, 404, 405, 406, 409, 410, 413, 415, 416, 418, 422, 429, 451, 500, 501, 503, 504, 200, 999)
+        cases += _gets(
+            app, *(f"/exception/{name}" for name in ("key", "zero", "not-found", "bad-request", "teapot"))
+        )
+    codes = (
+        301,
+        400,
+        401,
+        403,
+        404,
+        405,
+        406,
+        409,
+        410,
+        413,
+        415,
+        416,
+        418,
+        422,
+        429,
+        451,
+        500,
+        501,
+        503,
+        504,
+        200,
+        999,
+    )
     for app, at in (("errors", ""), ("errors", "/shop"), ("errors", "/shop/inner"), ("errors-bare", "")):
         cases += _gets(app, *(f"{at}/abort/{code}" for code in codes))
     for app in ("errors", "errors-bare"):
-        cases += _gets(app, "/abort/404/text%20%3Cb%3E", "/abort-description", "/missing-key", "/context", "/nowhere")
+        cases += _gets(
+            app, "/abort/404/text%20%3Cb%3E", "/abort-description", "/missing-key", "/context", "/nowhere"
+        )
         cases += _methods(app, "/abort/404", "HEAD", "POST", "PUT", "OPTIONS", "BREW")
         cases += _methods(app, "/missing-form", "POST", "GET")
     for app in ("errors-debug", "errors-trap-bad", "errors-testing", "errors-trap-http"):
         cases += _gets(app, "/missing-key", "/abort/404", "/abort/400", "/nowhere")
         cases += _methods(app, "/missing-form", "POST", "GET")
-    cases += _gets("errors", "/shop/nowhere", "/shop/inner/nowhere", "/shop/missing-key", "/shop/inner/missing-key")
+    cases += _gets(
+        "errors", "/shop/nowhere", "/shop/inner/nowhere", "/shop/missing-key", "/shop/inner/missing-key"
+    )
     return cases
 
 
@@ -128,15 +159,29 @@ PATHS = (
 
 def routing() -> list[Case]:
     cases = _gets("routing", *PATHS)
-    cases += _gets("routing-debug", "/slash", "/defaults/page/1", "/old-alias", "/nowhere", "/int/x", "/async/raise")
-    for target in ("/plain", "/only-post", "/resource", "/put-delete", "/no-options", "/own-options", "/custom-method"):
-        cases += _methods("routing", target, "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "PURGE", "BREW")
+    cases += _gets(
+        "routing-debug", "/slash", "/defaults/page/1", "/old-alias", "/nowhere", "/int/x", "/async/raise"
+    )
+    for target in (
+        "/plain",
+        "/only-post",
+        "/resource",
+        "/put-delete",
+        "/no-options",
+        "/own-options",
+        "/custom-method",
+    ):
+        cases += _methods(
+            "routing", target, "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "PURGE", "BREW"
+        )
     for target in ("/slash", "/alias", "/old-alias", "/moved", "/defaults/page/1", "//plain", "/lax"):
         cases += _methods("routing", target, "HEAD", "OPTIONS", "POST")
         cases += _methods("routing-debug", target, "HEAD", "OPTIONS", "POST")
     for target in ("/class/counter/1", "/class/items", "/class/items/3", "/class/head", "/class/async"):
         cases += _methods("routing", target, "GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE")
-    cases += _gets("routing", "/async/view/3", "/async/raise", "/async/session", "/async/hooked", "/async/view/x")
+    cases += _gets(
+        "routing", "/async/view/3", "/async/raise", "/async/session", "/async/hooked", "/async/view/x"
+    )
     for app in ("routing", "routing-named"):
         cases += _gets(app, *(f"/build/{name}" for name in part_routing.BUILDS))
     cases += _methods("routing-no-options", "/plain", "GET", "OPTIONS", "POST")
@@ -145,7 +190,9 @@ def routing() -> list[Case]:
         Case("routing", "GET", "/build/external", environ=(("SCRIPT_NAME", "/mounted"),), note="mounted"),
         Case("routing", "GET", "/slash", environ=(("wsgi.url_scheme", "https"),), note="https"),
         Case("routing", "GET", "/slash", (("Host", "b\u00fccher.test:8080"),), note="host"),
-        Case("routing", "GET", "/slash", environ=(("HTTP_HOST", None), ("SERVER_PORT", "81")), note="no host"),
+        Case(
+            "routing", "GET", "/slash", environ=(("HTTP_HOST", None), ("SERVER_PORT", "81")), note="no host"
+        ),
         Case("routing-named", "GET", "/plain", (("Host", "other.test"),), note="other host"),
         Case("routing", "GET", "/plain", environ=(("PATH_INFO", "plain"),), note="no slash"),
         Case("routing", "GET", "/plain", environ=(("PATH_INFO", None),), note="no path"),
@@ -156,9 +203,28 @@ def routing() -> list[Case]:
 
 def hosts() -> list[Case]:
     cases: list[Case] = []
-    for host in ("one.test", "ann.two.test", "two.test", "a.b.two.test", "ONE.test", "one.test:80", "one.test:8080", "x"):
-        cases += [Case("hosts", "GET", path, (("Host", host),), note=host) for path in ("/", "/port", "/static/style.css")]
-    for host in ("parity.test", "ann.parity.test", "admin.parity.test", "a.b.parity.test", "other.test", "Admin.Parity.test"):
+    for host in (
+        "one.test",
+        "ann.two.test",
+        "two.test",
+        "a.b.two.test",
+        "ONE.test",
+        "one.test:80",
+        "one.test:8080",
+        "x",
+    ):
+        cases += [
+            Case("hosts", "GET", path, (("Host", host),), note=host)
+            for path in ("/", "/port", "/static/style.css")
+        ]
+    for host in (
+        "parity.test",
+        "ann.parity.test",
+        "admin.parity.test",
+        "a.b.parity.test",
+        "other.test",
+        "Admin.Parity.test",
+    ):
         for path in ("/", "/home", "/home/"):
             cases.append(Case("subdomains", "GET", path, (("Host", host),), note=host))
     return cases

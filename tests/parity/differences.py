@@ -6,8 +6,12 @@ Each entry says why. A listed case that no longer differs fails the tests, so th
 from __future__ import annotations
 
 _JSON = "Erlen's 400 says that the body is not the JSON its content type announces; Flask's says nothing."
-_STREAM = "The context lives until a stream has ended, so teardown runs once; Flask runs it before and again after."
-_REDIRECT = "A line break in a redirect's target is escaped as any other character is; in Flask the view fails."
+_STREAM = (
+    "The context lives until a stream has ended, so teardown runs once; Flask runs it before and again after."
+)
+_REDIRECT = (
+    "A line break in a redirect's target is escaped as any other character is; in Flask the view fails."
+)
 
 _BODIES_THAT_ARE_NO_JSON = (1, 2, 8, 13, 15)
 

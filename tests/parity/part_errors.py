@@ -23,7 +23,7 @@ from werkzeug.routing import RequestRedirect
 from .framework import Framework
 
 if t.TYPE_CHECKING:
-    from erlen import Erlen
+    from erlen import Blueprint, Erlen
 
 
 class Shop(Exception):
@@ -77,7 +77,7 @@ EXCEPTIONS: dict[str, t.Callable[[], BaseException]] = {
 }
 
 
-def _views(target: t.Any, f: Framework) -> None:
+def _views(target: Erlen | Blueprint, f: Framework) -> None:
     @target.route("/exception/<name>")
     def exception(name: str) -> t.Any:
         raise EXCEPTIONS[name]()

@@ -153,6 +153,10 @@ def _blueprint(app: Erlen, f: Framework) -> None:
 
     @blueprint.route("/urls")
     def urls() -> t.Any:
-        return [f.url_for(".static", filename="a.css"), f.url_for("static", filename="a.css"), f.url_for(".page", name="x")]
+        return [
+            f.url_for(".static", filename="a.css"),
+            f.url_for("static", filename="a.css"),
+            f.url_for(".page", name="x"),
+        ]
 
     app.register_blueprint(blueprint)

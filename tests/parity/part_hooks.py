@@ -55,7 +55,11 @@ def _blueprint(f: Framework, name: str, trace: list[str], **options: t.Any) -> B
     @blueprint.route("/")
     def index() -> t.Any:
         trace.append(f"view {name}")
-        return {"endpoint": f.request.endpoint, "blueprints": f.request.blueprints, "own": f.url_for(".index")}
+        return {
+            "endpoint": f.request.endpoint,
+            "blueprints": f.request.blueprints,
+            "own": f.url_for(".index"),
+        }
 
     @blueprint.route("/raise")
     def failing() -> t.Any:
@@ -99,16 +103,16 @@ def register(app: Erlen, f: Framework) -> None:
 
     @app.route("/static-response")
     def late() -> t.Any:
-        @f.after_this_request
         def one(response: t.Any) -> t.Any:
             trace.append("after this 1")
             return response
 
-        @f.after_this_request
         def two(response: t.Any) -> t.Any:
             trace.append("after this 2")
             return f.Response("replaced", 202)
 
+        f.after_this_request(one)
+        f.after_this_request(two)
         return "late"
 
     parent = _blueprint(f, "parent", trace, url_prefix="/parent")

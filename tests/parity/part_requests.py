@@ -52,6 +52,10 @@ def _parts(app: Erlen, f: Framework) -> None:
         }
         return {"form": f.request.form.to_dict(flat=False), "files": files}
 
+    @app.route("/request/file", methods=ANY_METHOD)
+    def file() -> t.Any:
+        return f.request.files["upload"].read()
+
     @app.route("/request/values", methods=ANY_METHOD)
     def values() -> t.Any:
         return {"values": f.request.values.to_dict(flat=False)}

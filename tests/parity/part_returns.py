@@ -106,7 +106,7 @@ def values(f: Framework) -> dict[str, t.Callable[[], t.Any]]:
         "tuple-four": lambda: ("text", 200, {}, "more"),
         "tuple-empty": lambda: (),
         "tuple-wrong": lambda: ("text", 200, "headers"),
-        "callable-wrong": lambda: (lambda: "no wsgi"),
+        "callable-wrong": lambda: lambda: "no wsgi",
         "class": lambda: dict,
         "jsonify": lambda: f.jsonify(a=1, b=[2]),
         "jsonify-list": lambda: f.jsonify([1, 2]),
@@ -213,12 +213,12 @@ def register(app: Erlen, f: Framework) -> None:
 
     @app.route("/response/after-this-request")
     def after_this_request() -> t.Any:
-        @f.after_this_request
         def add(response: t.Any) -> t.Any:
             response.headers["X-After"] = "this"
             app.extensions["parity"].append("after this request")
             return response
 
+        f.after_this_request(add)
         return "after"
 
     @app.route("/response/generator-context")
@@ -232,14 +232,13 @@ def register(app: Erlen, f: Framework) -> None:
 
     @app.route("/response/generator-decorated")
     def generator_decorated() -> t.Any:
-        @f.stream_with_context
         def generate(prefix: str) -> t.Iterator[str]:
             yield prefix
             f.g.streamed = "g"
             yield f.request.method
             yield f.g.streamed
 
-        return generate("pre "), {"X-Streamed": "yes"}
+        return f.stream_with_context(generate)("pre "), {"X-Streamed": "yes"}
 
     @app.route("/response/generator-session")
     def generator_session() -> t.Any:

@@ -32,7 +32,7 @@ class TwoParts(BaseConverter):
     part_isolating = False
 
 
-RULES = {
+RULES: dict[str, dict[str, t.Any]] = {
     "/plain": {},
     "/plain/sub": {},
     "/slash/": {},
@@ -99,7 +99,7 @@ def register(app: Erlen, f: Framework) -> None:
     app.url_map.converters.update(list=ListConverter, two=TwoParts)
     seen: set[str] = set()
     for rule, options in RULES.items():
-        keywords: dict[str, t.Any] = dict(options)
+        keywords = dict(options)
         keywords.pop("note", None)
         endpoint = keywords.pop("endpoint", f"rule {rule}".replace(".", "_"))
         view = None if endpoint in seen else _echo(f, rule)
@@ -273,11 +273,11 @@ def _asynchronous(app: Erlen, f: Framework) -> None:
 
     @app.route("/async/hooked")
     async def hooked() -> t.Any:
-        @f.after_this_request
         async def after(response: t.Any) -> t.Any:
             response.headers["X-Async"] = "after"
             return response
 
+        f.after_this_request(after)
         return "hooked"
 
     @app.errorhandler(AsyncFailure)

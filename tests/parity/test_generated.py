@@ -29,15 +29,35 @@ BOUNDED = settings(
 
 pytestmark = pytest.mark.filterwarnings("ignore:Unclosed file <tempfile:ResourceWarning")
 
-WORDS = ["plain", "int", "7", "string", "path", "slash", "a", "edit", "both", "defaults", "page", "1", "ü", "list", "any"]
-METHODS = st.sampled_from(["GET", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PURGE", "TRACE"])
+WORDS = [
+    "plain",
+    "int",
+    "7",
+    "string",
+    "path",
+    "slash",
+    "a",
+    "edit",
+    "both",
+    "defaults",
+    "page",
+    "1",
+    "ü",
+    "list",
+    "any",
+]
+METHODS = st.sampled_from(
+    ["GET", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PURGE", "TRACE"]
+)
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="?#%"), max_size=8)
 SEGMENTS = st.lists(st.sampled_from(WORDS) | TEXT | st.just(""), max_size=5)
 TARGETS = st.sampled_from(PATHS) | SEGMENTS.map(lambda parts: "/" + "/".join(parts))
 ESCAPES = st.text("%0123456789abcdefABCDEF&=+;ax", max_size=20)
 QUERIES = ESCAPES | st.text(string.ascii_letters + "&=%+", max_size=20)
 #: What a server lets through in a header: no control characters, and latin-1.
-HEADER_TEXT = st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"), max_size=30)
+HEADER_TEXT = st.text(
+    st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"), max_size=30
+)
 HEADER_NAMES = st.sampled_from(
     "Accept Accept-Language Authorization Cache-Control Cookie Content-Type If-Match If-None-Match If-Range "
     "If-Modified-Since Range User-Agent Referer Origin X-Own Content-Length".split()
@@ -67,7 +87,12 @@ def test_paths_and_methods(method: str, path: str, query: str) -> None:
 
 
 @BOUNDED
-@given(METHODS, st.sampled_from(["url", "args", "parsed", "headers", "cookies", "basic", "values"]), QUERIES, HEADERS)
+@given(
+    METHODS,
+    st.sampled_from(["url", "args", "parsed", "headers", "cookies", "basic", "values"]),
+    QUERIES,
+    HEADERS,
+)
 def test_queries_and_headers(method: str, view: str, query: str, headers: t.Any) -> None:
     compare(Case("requests", method, f"/request/{view}?{query}", headers))
 
@@ -84,13 +109,17 @@ def test_bodies(view: str, content_type: tuple[str, str], body: bytes) -> None:
 
 @BOUNDED
 @given(
-    st.lists(st.tuples(st.text("abü\\'; ", max_size=5), st.binary(max_size=20), st.none() | TEXT), max_size=4),
+    st.lists(
+        st.tuples(st.text("abü\\'; ", max_size=5), st.binary(max_size=20), st.none() | TEXT), max_size=4
+    ),
     st.integers(min_value=0, max_value=40),
 )
 def test_multipart_bodies(parts: list[tuple[str, bytes, str | None]], cut: int) -> None:
     quoted = [part(name, content, filename=_quotable(filename)) for name, content, filename in parts]
     body = multipart(*quoted)
-    compare(Case("requests", "POST", "/request/form", (BOUNDARY,), body[: len(body) - cut] if cut > 30 else body))
+    compare(
+        Case("requests", "POST", "/request/form", (BOUNDARY,), body[: len(body) - cut] if cut > 30 else body)
+    )
 
 
 def _quotable(filename: str | None) -> str | None:
@@ -98,7 +127,11 @@ def _quotable(filename: str | None) -> str | None:
 
 
 @BOUNDED
-@given(st.sampled_from(["/file/plain", "/file-memory", "/file/own-etag"]), HEADER_TEXT, st.text("0123456789-,= ", max_size=9))
+@given(
+    st.sampled_from(["/file/plain", "/file-memory", "/file/own-etag"]),
+    HEADER_TEXT,
+    st.text("0123456789-,= ", max_size=9),
+)
 def test_ranges_and_conditions(path: str, etag: str, numbers: str) -> None:
     headers = (("Range", f"bytes={numbers}"), ("If-None-Match", etag), ("If-Range", etag))
     compare(Case("files", "GET", path, headers))

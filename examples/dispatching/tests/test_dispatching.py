@@ -4,12 +4,12 @@ import threading
 import typing as t
 
 import pytest
+from werkzeug.test import Client
+
 from dispatching import by_path
 from dispatching.board import create_board
 from dispatching.by_subdomain import SubdomainDispatcher
 from dispatching.front import create_front
-from werkzeug.test import Client
-
 from erlen import Erlen
 
 BOARDS = {

@@ -87,7 +87,7 @@ def test_a_name_is_refused_with_a_reason(app: Erlen, client: ErlenClient, name: 
 
 
 def test_a_name_of_a_script_with_joiners_is_accepted(app: Erlen, client: ErlenClient) -> None:
-    name = "علی\u200cرضا"  # noqa: RUF001
+    name = "علی\u200cرضا"
     client.post("/", data={"name": name, "email": "ali@example.org"})
     assert entries(app)[0].name == name
 

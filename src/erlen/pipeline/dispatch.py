@@ -212,7 +212,6 @@ class Dispatch:
                 or (context.steps or self._steps(context)).after
                 or context._after_request_functions is not None
                 or context._session is not None
-                or plan.opens_every_session
                 or "HTTP_COOKIE" in context._request.environ
             ):
                 response = self.process_response(response)
@@ -237,17 +236,17 @@ class Dispatch:
             these with a status, headers, or both.
         :raises TypeError: for anything else; the message says what is accepted.
         """
+        plan = self.plan or self.freeze()
         kind = type(rv)
-        if kind is dict or kind is list:
-            response: Response = self.json.response(rv)
-            return response
         if kind is str:
-            plan = self.plan or self.freeze()
             if plan.plain_responses:
                 # PERF: plaintext: what the response class would make of it, for a quarter of its time.
                 body = rv.encode()
                 headers = [plan.content_type, ("Content-Length", str(len(body))), *plan.default_headers]
                 return self.response_class.of_bytes(body, headers)
+        elif plan.json_is_plain and (kind is dict or kind is list):
+            provider = self.json
+            return self.text_response(provider.text_of((rv,), {}), provider.mimetype)
         return responses.make_response(self, rv)
 
     def text_response(self, text: str, mimetype: str) -> Response:

@@ -9,6 +9,7 @@ from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.utils import get_content_type
 
 from ..ctx import AppContext, RequestContext
+from ..json.provider import DefaultJSONProvider
 from ..routing import Node, Routes, Undecided, compile_routes
 from ..sessions import SecureCookieSessionInterface
 from ..wrappers import Request, Response, split_blueprint_path
@@ -85,8 +86,6 @@ class Plan:
             or "create_url_adapter" in overridden
         )
         self._overridden = frozenset(overridden)
-        #: Whether ``process_response`` runs for every response.
-        self.processes_all = "process_response" in overridden
         self.protection = (
             CrossOriginProtection(config["TRUSTED_ORIGINS"]) if config["CROSS_ORIGIN_PROTECTION"] else None
         )
@@ -100,6 +99,10 @@ class Plan:
         self.opens_every_session = not isinstance(interface, SecureCookieSessionInterface) or (
             type(interface).open_session is not SecureCookieSessionInterface.open_session
         )
+        #: Whether ``process_response`` has something to do for every response.
+        self.processes_all = self.opens_every_session or "process_response" in overridden
+        #: Whether a dict or a list of a view is what ``DefaultJSONProvider`` makes of it.
+        self.json_is_plain = type(app.json).response is DefaultJSONProvider.response
         self.session_cookie = f"{interface.get_cookie_name(app)}="
         self.teardown_appcontext: list[Hook] = [
             app.ensure_sync(function) for function in reversed(app.teardown_appcontext_funcs)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from werkzeug.routing import BaseConverter, Map, Rule
+from werkzeug.routing import BaseConverter, IntegerConverter, Map, Rule
 
 from .matcher import Leaf, Node, Routes, Segment
 
@@ -72,21 +72,33 @@ def _segment_of(part: t.Any, state: t.Any, url_map: Map) -> Segment:
 
 
 def _leaf_of(rule: Rule, url_map: Map) -> Leaf:
-    converters: dict[str, BaseConverter] = t.cast(t.Any, rule)._converters
+    variables: dict[str, BaseConverter] = t.cast(t.Any, rule)._converters
+    defaults = dict(rule.defaults or {})
+    converters = {name: _to_python(converter) for name, converter in variables.items()}
+    single = None
+    if len(converters) == 1 and not defaults:
+        ((name, to_python),) = converters.items()
+        single = (name, to_python or str)
     return Leaf(
         rule=rule,
         methods=None if rule.methods is None else frozenset(rule.methods),
         certain=_is_certain(rule, url_map),
         names=tuple(converters),
-        converters=tuple(_to_python(converter) for converter in converters.values()),
-        defaults=dict(rule.defaults or {}),
+        converters=tuple(converters.values()),
+        defaults=defaults,
+        overlaps=not defaults.keys().isdisjoint(converters),
+        single=single,
     )
 
 
-def _to_python(converter: BaseConverter) -> t.Callable[[str], t.Any] | None:
+def _to_python(converter: t.Any) -> t.Callable[[str], t.Any] | None:
     if type(converter).to_python is BaseConverter.to_python:
         return None
-    return converter.to_python
+    if type(converter) is IntegerConverter and not converter.fixed_digits:
+        if converter.min is None and converter.max is None:
+            # Without options nothing is left of it to check.
+            return int
+    return t.cast("t.Callable[[str], t.Any]", converter.to_python)
 
 
 def _is_certain(rule: Rule, url_map: Map) -> bool:

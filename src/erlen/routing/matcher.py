@@ -6,7 +6,6 @@ import typing as t
 from dataclasses import dataclass, field
 
 from werkzeug.routing import Rule
-from werkzeug.routing.converters import ValidationError
 
 Match: t.TypeAlias = tuple[Rule, dict[str, t.Any]]
 
@@ -21,6 +20,8 @@ class Leaf:
     :param names: the names of the path's variables, in the order of the path.
     :param converters: ``to_python`` of each variable, ``None`` where it would return the text itself.
     :param defaults: values that the rule adds.
+    :param overlaps: whether one of them has the name of a variable.
+    :param single: name and ``to_python`` of the only variable, where there are no defaults.
     """
 
     rule: Rule
@@ -29,20 +30,25 @@ class Leaf:
     names: tuple[str, ...]
     converters: tuple[t.Callable[[str], t.Any] | None, ...]
     defaults: dict[str, t.Any]
+    overlaps: bool
+    single: tuple[str, t.Callable[[str], t.Any]] | None
 
     def match(self, texts: list[str]) -> Match | None:
         """Return the rule and the converted values, or ``None`` when Werkzeug has to decide."""
         if not self.certain:
             return None
-        if not texts:
-            return self.rule, self.defaults.copy()
-        values: dict[str, t.Any] = {}
         try:
-            for name, to_python, text in zip(self.names, self.converters, texts, strict=False):
-                values[name] = text if to_python is None else to_python(text)
-        except ValidationError:
+            if self.single is not None:
+                # PERF: int parameter: one variable and no defaults, the most common rule: 0.5 us.
+                name, to_python = self.single
+                return self.rule, {name: to_python(texts[0])}
+            values = self.defaults.copy()
+            for name, converter, text in zip(self.names, self.converters, texts, strict=True):
+                values[name] = text if converter is None else converter(text)
+        except ValueError:
+            # ValidationError is one; what any other means is Werkzeug's to say.
             return None
-        if self.defaults:
+        if self.overlaps:
             values.update(self.defaults)
         return self.rule, values
 
@@ -89,6 +95,8 @@ class Routes:
 
     def __init__(self, root: Node) -> None:
         self._root = root
+        # Every path begins with a slash, so its first part is always empty.
+        self._start = None if root.dynamic else root.static.get("")
         # PERF: plaintext: whole paths without variables, one look-up instead of one a segment. Werkzeug tries
         # static parts first at every level, so such a path always wins when its method fits.
         self._whole: dict[str, list[Leaf]] = {}
@@ -119,18 +127,19 @@ class Routes:
             raise Undecided
         if "//" in path or path[:1] != "/":
             raise Undecided
-        parts = path.split("/")
-        return self._straight(parts, method) or _walk(self._root, parts, 0, [], method)
+        return self._straight(path, method) or _walk(self._root, path.split("/"), 0, [], method)
 
-    def _straight(self, parts: list[str], method: str) -> Match | None:
+    def _straight(self, path: str, method: str) -> Match | None:
         """Follow a path without ever turning back; ``None`` where that leads nowhere.
 
         PERF: int parameter, 5,000 routes: this takes at each node what the walk would try first, so what it finds is
         what the walk would find first, in a third of the time.
         """
-        node = self._root
+        node = self._start
+        if node is None:
+            return None
         texts: list[str] = []
-        for part in parts:
+        for part in path[1:].split("/"):
             child = node.static.get(part)
             if child is None:
                 for segment in node.dynamic:
