@@ -13,6 +13,7 @@
 #   json.tag
 #   json
 #   logging debug
+#   forms
 #   wrappers
 #   sessions files
 #   urls

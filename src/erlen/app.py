@@ -31,7 +31,7 @@ from .profiles import DEFAULTS, defaults_of
 from .protocols.wsgi import WSGI
 from .registration import Registration
 from .sessions import SecureCookieSessionInterface, SessionInterface
-from .testing import EnvironBuilder, ErlenCliRunner, ErlenClient
+from .testing import EnvironBuilder, ErlenClient, ErlenCliRunner
 from .wrappers import Request, Response
 
 if t.TYPE_CHECKING:
@@ -42,6 +42,15 @@ if t.TYPE_CHECKING:
 
 def _as_timedelta(value: timedelta | int) -> timedelta:
     return value if isinstance(value, timedelta) else timedelta(seconds=value)
+
+
+def _absolute(instance_path: str | None) -> str | None:
+    if instance_path is not None and not os.path.isabs(instance_path):
+        raise ValueError(
+            f"instance_path={instance_path!r} is relative, and depends on where the process was started. Pass an "
+            f"absolute path: os.path.abspath({instance_path!r})."
+        )
+    return instance_path
 
 
 class Erlen(Registration, Dispatch, WSGI):
@@ -91,7 +100,7 @@ class Erlen(Registration, Dispatch, WSGI):
 
     jinja_environment: type[BaseEnvironment] = templating.Environment
     #: Options for :attr:`jinja_environment`, read when the environment is made.
-    jinja_options: dict[str, t.Any] = {}  # noqa: RUF012 - Flask's attribute: subclasses and instances assign their own
+    jinja_options: dict[str, t.Any] = {}
     #: What renders templates. Replace it, on a subclass or an instance, to use another engine than Jinja2.
     template_engine_class: type[templating.TemplateEngine] = templating.JinjaEngine
 
@@ -127,12 +136,7 @@ class Erlen(Registration, Dispatch, WSGI):
             host_matching=host_matching,
             subdomain_matching=subdomain_matching,
         )
-        if instance_path is not None and not os.path.isabs(instance_path):
-            raise ValueError(
-                f"instance_path={instance_path!r} is relative, and depends on where the process was started. Pass an "
-                f"absolute path: os.path.abspath({instance_path!r})."
-            )
-        self.instance_path = instance_path or self.auto_find_instance_path()
+        self.instance_path = _absolute(instance_path) or self.auto_find_instance_path()
         self.profile = profile or self.default_profile
         self._profile_is_given = profile is not None
         self.config = self.make_config(instance_relative_config)

@@ -462,17 +462,16 @@ def stream_with_context(
     The teardown functions run when the generator ends, is closed because the client went away, or is
     dropped. Works on a generator, and as a decorator of a function that returns one.
 
-    :param generator_or_function: an iterator, or a function that returns one.
+    :param generator_or_function: an iterable, or a function that returns one.
     """
-    if isinstance(generator_or_function, t.Iterator):
-        iterator = t.cast("t.Iterator[T]", generator_or_function)
+    if isinstance(generator_or_function, t.Iterable):
         context = context_var.get(None)
         if context is None:
             raise RuntimeError(
                 "'stream_with_context' was called without an active context, so there is none to keep. Call it "
                 "inside the view: 'return stream_with_context(generate())'."
             )
-        return _ContextStream(context, iterator)
+        return _ContextStream(context, iter(generator_or_function))
     function = generator_or_function
 
     def stream(*args: t.Any, **kwargs: t.Any) -> t.Iterator[T]:

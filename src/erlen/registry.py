@@ -84,7 +84,7 @@ class HookRegistry(defaultdict[K, V]):
     def __setitem__(self, key: K, value: V) -> None:
         super().__setitem__(key, t.cast(V, self._adopt(value)))
 
-    def setdefault(self, key: K, default: t.Any = None) -> V:  # type: ignore[override]
+    def setdefault(self, key: K, default: t.Any = None) -> V:
         """Return the container of a key, and store the default there when the key is missing."""
         if key not in self:
             self[key] = default

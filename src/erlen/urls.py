@@ -66,7 +66,11 @@ def create_url_adapter(app: Application, request: t.Any) -> MapAdapter | None:
     if app.url_map.host_matching:
         # The rules name whole hosts, so the host of the request counts, not the configured one.
         server_name = None
-    elif not app.subdomain_matching:
+    elif server_name is not None and not server_name.isascii():
+        # A browser sends the ASCII form of an international name (RFC 5890).
+        host, colon, port = server_name.partition(":")
+        server_name = f"{host.encode('idna').decode()}{colon}{port}"
+    if not (app.url_map.host_matching or app.subdomain_matching):
         subdomain = app.url_map.default_subdomain or ""
     return t.cast(
         MapAdapter,

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import typing as t
+from urllib.parse import parse_qsl
 
-from werkzeug.datastructures import EnvironHeaders, Headers
+from werkzeug.datastructures import Authorization, EnvironHeaders, Headers, MultiDict
 from werkzeug.exceptions import BadRequest, HTTPException
+from werkzeug.formparser import FormDataParser
 from werkzeug.routing import Rule
+from werkzeug.sansio.utils import get_current_url
 from werkzeug.utils import cached_property
 from werkzeug.wrappers import Request as RequestBase
 from werkzeug.wrappers import Response as ResponseBase
@@ -14,6 +17,7 @@ from werkzeug.wrappers import Response as ResponseBase
 from . import json
 from .ctx import context_var
 from .debug import attach_enctype_error
+from .forms import FormParser, check_encoded
 from .registry import tells_of
 from .typing import Application
 
@@ -59,6 +63,7 @@ class Request(RequestBase):
     :param shallow: whether reading the body is refused, for middleware.
     """
 
+    form_data_parser_class: type[FormDataParser] = FormParser
     json_module: t.Any = json
 
     #: The rule that matched. Its endpoint is :attr:`endpoint`.
@@ -88,17 +93,19 @@ class Request(RequestBase):
         # PERF: plaintext: Werkzeug's constructor decodes the path twice, looks for the server and makes the
         # header object: 5 us. Here each is made when it is read; its attributes are the same.
         self.environ = environ
-        self.method = environ.get("REQUEST_METHOD", "GET").upper()
+        self.method: str = environ.get("REQUEST_METHOD", "GET").upper()
         self.shallow = shallow
         if populate_request and not shallow:
             environ["werkzeug.request"] = self
 
     @_lazy
     def scheme(self) -> str:
+        """The scheme of the URL, ``http`` or ``https``."""
         return t.cast(str, self.environ.get("wsgi.url_scheme", "http"))
 
     @_lazy
     def server(self) -> tuple[str, int | None] | None:
+        """Name and port the server listens on, ``None`` where it does not say."""
         environ = self.environ
         if "SERVER_NAME" not in environ:
             return None
@@ -107,22 +114,27 @@ class Request(RequestBase):
 
     @_lazy
     def root_path(self) -> str:
+        """The prefix the application is mounted at, without a slash at the end."""
         return _decoded(self.environ.get("SCRIPT_NAME") or "").rstrip("/")
 
     @_lazy
     def path(self) -> str:
+        """The path below :attr:`root_path`, decoded, with one slash in front."""
         return "/" + _decoded(self.environ.get("PATH_INFO") or "").lstrip("/")
 
     @_lazy
     def query_string(self) -> bytes:
+        """The query as it was sent, without the question mark."""
         return t.cast(str, self.environ.get("QUERY_STRING", "")).encode("latin1")
 
     @_lazy
     def headers(self) -> Headers:
+        """The headers of the request, by names in any case."""
         return EnvironHeaders(self.environ)
 
     @_lazy
     def remote_addr(self) -> str | None:
+        """The address of the client, or of the proxy in front; ``None`` where the server does not say."""
         return t.cast("str | None", self.environ.get("REMOTE_ADDR"))
 
     def bind_application(self, app: Application) -> None:
@@ -137,7 +149,9 @@ class Request(RequestBase):
         return None if self._application is None else self._application.config[name]
 
     @property
-    def max_content_length(self) -> int | None:
+    def max_content_length(  # pyright: ignore[reportIncompatibleVariableOverride]
+        self,
+    ) -> int | None:
         """The largest body in bytes; a larger one is answered with 413. ``None`` for any size.
 
         Set it on a request, before its body is read, to differ from ``MAX_CONTENT_LENGTH``.
@@ -151,7 +165,9 @@ class Request(RequestBase):
         self._max_content_length = value
 
     @property
-    def max_form_memory_size(self) -> int | None:
+    def max_form_memory_size(  # pyright: ignore[reportIncompatibleVariableOverride]
+        self,
+    ) -> int | None:
         """The largest form field in bytes; a larger one is answered with 413. ``None`` for any size.
 
         Set it on a request, before its form is read, to differ from ``MAX_FORM_MEMORY_SIZE``.
@@ -201,6 +217,61 @@ class Request(RequestBase):
         """The names of the blueprint of the endpoint and of its parents, the innermost first."""
         name = self.blueprint
         return [] if name is None else split_blueprint_path(name)
+
+    @cached_property
+    def args(self) -> MultiDict[str, str]:
+        """The query (WHATWG URL), a multi-dict. Raises the 400 for one that does not decode, where configured."""
+        if self._is_strict():
+            check_encoded(self.query_string.decode("latin1"), "query")
+        pairs = parse_qsl(self.query_string.decode(), keep_blank_values=True, errors="werkzeug.url_quote")
+        return self.parameter_storage_class(pairs)
+
+    @cached_property
+    def url(self) -> str:
+        """The whole URL, as an IRI (RFC 3987)."""
+        return self._url_of(self.root_path, self.path, self.query_string)
+
+    @cached_property
+    def base_url(self) -> str:
+        """The URL without the query, as an IRI."""
+        return self._url_of(self.root_path, self.path)
+
+    @cached_property
+    def root_url(self) -> str:
+        """The URL the application is mounted at, as an IRI with a slash at the end."""
+        return self._url_of(self.root_path)
+
+    @cached_property
+    def host_url(self) -> str:
+        """Scheme and host, as an IRI with a slash at the end."""
+        return self._url_of()
+
+    def _url_of(self, *parts: t.Any) -> str:
+        try:
+            return get_current_url(self.scheme, self.host, *parts)
+        except UnicodeError:
+            # A name of IDNA 2008 that the standard library's IDNA 2003 cannot decode: it stays in its ASCII form.
+            return get_current_url(self.scheme, "host.invalid", *parts).replace("host.invalid", self.host, 1)
+
+    def _is_strict(self) -> bool:
+        app = self._application
+        return app is not None and bool(app.config["REFUSE_MALFORMED_REQUESTS"])
+
+    @cached_property
+    def authorization(self) -> Authorization | None:
+        """The credentials of the ``Authorization`` header (RFC 9110, section 11.6.2), ``None`` without readable ones."""
+        try:
+            return Authorization.from_header(self.environ.get("HTTP_AUTHORIZATION"))
+        except ValueError:
+            # Characters beyond ASCII in the base64 of Basic.
+            return None
+
+    def make_form_data_parser(self) -> FormDataParser:
+        """Return the parser for the form of this request, a ``form_data_parser_class``."""
+        parser = super().make_form_data_parser()
+        if isinstance(parser, FormParser):
+            parser.strict = self._is_strict()
+        return parser
 
     def _load_form_data(self) -> None:
         super()._load_form_data()

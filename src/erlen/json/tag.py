@@ -71,7 +71,7 @@ class TagDict(JSONTag):
 
     def to_python(self, value: t.Any) -> t.Any:
         """Return the dict under its own key."""
-        ((key, item),) = value.items()
+        key, item = next(iter(value.items()))
         return {key[:-2]: item}
 
 

@@ -24,7 +24,7 @@ from werkzeug.exceptions import (
     HTTPException,
     InternalServerError,
 )
-from werkzeug.routing import BuildError, MapAdapter, RequestRedirect, RoutingException, WebsocketMismatch
+from werkzeug.routing import MapAdapter, RequestRedirect, RoutingException
 
 from .. import urls
 from ..ctx import AppContext, context_var
@@ -426,9 +426,7 @@ class Dispatch:
         """
         return to_sync(func)
 
-    def _find_error_handler(
-        self, e: Exception, blueprints: list[str]
-    ) -> t.Callable[[t.Any], t.Any] | None:
+    def _find_error_handler(self, e: Exception, blueprints: list[str]) -> t.Callable[[t.Any], t.Any] | None:
         return find_error_handler(self.error_handler_spec, e, blueprints)
 
     def _plan(self) -> Plan:

@@ -29,7 +29,7 @@ def make_response(app: t.Any, value: t.Any) -> Response:
     status: t.Any = None
     headers: t.Any = None
     if isinstance(value, tuple):
-        value, status, headers = _taken_apart(t.cast("tuple[t.Any, ...]", value))
+        value, status, headers = _taken_apart(value)
     if isinstance(value, HTTPException) and type(value).__call__ is HTTPException.__call__:
         # PERF: 404: what calling it as a WSGI application and reading the answer back would make, 30 us sooner.
         value = app.response_class.force_type(value.get_response(context_var.get().request.environ))
@@ -40,9 +40,10 @@ def make_response(app: t.Any, value: t.Any) -> Response:
         value = _converted(app, value)
     if status is not None:
         _set_status(value, status)
+    response: t.Any = value
     if headers:
-        value.headers.update(headers)
-    return t.cast(Response, value)
+        response.headers.update(headers)
+    return t.cast(Response, response)
 
 
 def _taken_apart(value: tuple[t.Any, ...]) -> tuple[t.Any, t.Any, t.Any]:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 import secrets
 import typing as t
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import urlsplit
 
-from werkzeug.exceptions import BadRequest, Forbidden
+from werkzeug.exceptions import BadRequest, Forbidden, RequestEntityTooLarge
 
 from ..config import Config
 
@@ -20,10 +20,12 @@ F = t.TypeVar("F", bound=t.Callable[..., t.Any])
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
+#: More digits than the length of any body has; beyond 4,300 Python refuses to read a number at all.
+MAX_LENGTH_DIGITS = 20
+
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 class CrossOriginRequestRefused(Forbidden):
@@ -87,7 +89,7 @@ class CrossOriginProtection:
                 return
         elif origin.lower() in self.trusted_origins or (site is None and self._is_own(origin, environ)):
             return
-        raise CrossOriginRequestRefused()
+        raise CrossOriginRequestRefused
 
     def _is_own(self, origin: str, environ: t.Mapping[str, t.Any]) -> bool:
         scheme, separator, host = origin.lower().partition("://")
@@ -110,6 +112,8 @@ def check_form(environ: t.Mapping[str, t.Any], path: str) -> None:
     length = environ.get("CONTENT_LENGTH")
     if length and not (length.isascii() and length.isdigit()):
         raise BadRequest("The Content-Length header of this request is not a number of bytes.")
+    if length and len(length) > MAX_LENGTH_DIGITS:
+        raise RequestEntityTooLarge
     if path.isascii():
         if path.isprintable():
             return
@@ -131,22 +135,6 @@ def is_host(text: str) -> bool:
         return False
     _, colon, port = text.rpartition(":")
     return not colon or port.endswith("]") or 0 < int(port) < 65536
-
-
-def check_encoded(text: str, where: str) -> None:
-    """Raise :exc:`~werkzeug.exceptions.BadRequest` for percent escapes that stand for no UTF-8 text.
-
-    :param text: URL-encoded text (WHATWG URL, ``application/x-www-form-urlencoded``).
-    :param where: what the text is, for the message.
-    """
-    if "%" not in text and text.isascii():
-        return
-    if _BAD_ESCAPE.search(text):
-        raise BadRequest(f"The {where} of this request has a '%' that no two hexadecimal digits follow.")
-    try:
-        unquote_to_bytes(text.encode("latin1")).decode()
-    except UnicodeError:
-        raise BadRequest(f"The {where} of this request is not UTF-8.") from None
 
 
 def default_headers(config: Config) -> list[tuple[str, str]]:

@@ -94,11 +94,15 @@ def _leaf_of(rule: Rule, url_map: Map) -> Leaf:
 def _to_python(converter: t.Any) -> t.Callable[[str], t.Any] | None:
     if type(converter).to_python is BaseConverter.to_python:
         return None
-    if type(converter) is IntegerConverter and not converter.fixed_digits:
-        if converter.min is None and converter.max is None:
-            # Without options nothing is left of it to check.
-            return int
+    options = (converter.fixed_digits, converter.min, converter.max) if _is_integer(converter) else None
+    if options == (0, None, None):
+        # Nothing is left of it to check.
+        return int
     return t.cast("t.Callable[[str], t.Any]", converter.to_python)
+
+
+def _is_integer(converter: t.Any) -> bool:
+    return type(converter) is IntegerConverter
 
 
 def _is_certain(rule: Rule, url_map: Map) -> bool:

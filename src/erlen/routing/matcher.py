@@ -83,7 +83,7 @@ class Node:
     leaves: list[Leaf] = field(default_factory=list[Leaf])
 
 
-class Undecided(Exception):  # noqa: N818 - not an error: the walk has met something that Werkzeug has to decide
+class Undecided(Exception):
     """Raised where a path needs Werkzeug: another method, a slash too many or too few, a redirect."""
 
 
