@@ -152,11 +152,16 @@ class _KeptEncoder(json.JSONEncoder):
         return super().encode(o)
 
 
+_METHODS = frozenset({"dumps", "text_of", "response"})
+_SETTINGS = _METHODS | {"compact", "default", "ensure_ascii", "mimetype", "sort_keys"}
+
+
 class DefaultJSONProvider(JSONProvider):
     """The standard library's :mod:`json`, for some types more.
 
     Dates are written as in HTTP headers (RFC 9110), ``Decimal`` and ``UUID`` as strings, dataclasses as objects,
-    and what has ``__html__`` (``Markup``) as that string. The settings may be assigned on a class or an instance.
+    and what has ``__html__`` (``Markup``) as that string. The settings may be assigned on an instance at any time, on a
+    class before its first response.
     """
 
     #: Makes something writable of a value the library refuses, or raises :exc:`TypeError`.
@@ -177,6 +182,12 @@ class DefaultJSONProvider(JSONProvider):
 
     _spaced: tuple[t.Any, json.JSONEncoder] = (None, json.JSONEncoder())
     _dense: tuple[t.Any, json.JSONEncoder] = (None, json.JSONEncoder())
+
+    def __setattr__(self, name: str, value: t.Any) -> None:
+        object.__setattr__(self, name, value)
+        if name in _SETTINGS:
+            # What the application froze of this provider is no longer right.
+            self._app._thaw()
 
     def dumps(self, obj: t.Any, **kwargs: t.Any) -> str:
         """Return a value as JSON text.
@@ -242,10 +253,20 @@ class DefaultJSONProvider(JSONProvider):
             compact = not self._app.debug
         if not compact:
             return self.dumps(obj, indent=2) + "\n"
-        if type(self).dumps is DefaultJSONProvider.dumps:
-            # PERF: json: without the way through keyword arguments, 0.4 us.
-            return self._encoder(COMPACT).encode(obj) + "\n"
         return self.dumps(obj, separators=COMPACT) + "\n"
+
+    def text_writer(self) -> t.Callable[[t.Any], str]:
+        """Return a function that makes the body of a response of one value, by the settings as they are now.
+
+        The application keeps it until a setting is assigned.
+        """
+        cls = type(self)
+        is_plain = cls.dumps is DefaultJSONProvider.dumps and cls.text_of is DefaultJSONProvider.text_of
+        compact = not self._app.debug if self.compact is None else self.compact
+        if not (is_plain and compact) or not vars(self).keys().isdisjoint(_METHODS):
+            return lambda obj: self.text_of((obj,), {})
+        encode = self._encoder(COMPACT).encode
+        return lambda obj: encode(obj) + "\n"
 
     def response(self, *args: t.Any, **kwargs: t.Any) -> t.Any:
         """Return a response with JSON as its body, indented in debug mode unless :attr:`compact` says otherwise.

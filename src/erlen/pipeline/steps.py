@@ -19,6 +19,7 @@ Hook: t.TypeAlias = t.Callable[..., t.Any]
 
 # The keys of the configuration that a plan reads.
 _CONFIG_KEYS = (
+    "DEBUG",
     "CONTENT_SECURITY_POLICY",
     "CONTENT_SECURITY_POLICY_REPORT_ONLY",
     "CONTENT_TYPE_OPTIONS",
@@ -45,6 +46,7 @@ class Steps:
     :param after: what ``after_request`` registered, innermost and latest first.
     :param teardown: what ``teardown_request`` registered, innermost and latest first.
     :param cross_origin_exempt: whether pages of other origins may send unsafe requests.
+    :param processes: whether ``process_response`` runs for every response.
     :param preprocesses: whether ``preprocess_request`` has anything to do.
     :param tears_down: whether ``do_teardown_request`` has anything to do.
     """
@@ -56,6 +58,7 @@ class Steps:
     after: list[Hook]
     teardown: list[Hook]
     cross_origin_exempt: bool
+    processes: bool
     preprocesses: bool
     tears_down: bool
 
@@ -101,8 +104,12 @@ class Plan:
         )
         #: Whether ``process_response`` has something to do for every response.
         self.processes_all = self.opens_every_session or "process_response" in overridden
-        #: Whether a dict or a list of a view is what ``DefaultJSONProvider`` makes of it.
-        self.json_is_plain = type(app.json).response is DefaultJSONProvider.response
+        #: Makes the body of a dict or a list of a view, ``None`` where the provider has its own way.
+        self.json_text: t.Callable[[t.Any], str] | None = None
+        provider = app.json
+        if self.plain_responses and type(provider).response is DefaultJSONProvider.response:
+            self.json_text = provider.text_writer()
+            self.json_content_type = self.content_type_of(provider.mimetype)
         self.session_cookie = f"{interface.get_cookie_name(app)}="
         self.teardown_appcontext: list[Hook] = [
             app.ensure_sync(function) for function in reversed(app.teardown_appcontext_funcs)
@@ -122,7 +129,7 @@ class Plan:
 
         :param context: a context with a request, just pushed.
         """
-        request: Request = context.request
+        request: Request = context._request
         environ = request.environ
         path = environ.get("PATH_INFO", "")
         try:
@@ -190,14 +197,16 @@ class Plan:
         preprocessors = hooks(app.url_value_preprocessors, outward, 1)
         before = hooks(app.before_request_funcs, outward, 1)
         teardown = hooks(app.teardown_request_funcs, inward, -1)
+        after = hooks(app.after_request_funcs, inward, -1)
         return Steps(
             endpoint=endpoint,
             view=None if view is None else app.ensure_sync(view),
             preprocessors=preprocessors,
             before=before,
-            after=hooks(app.after_request_funcs, inward, -1),
+            after=after,
             teardown=teardown,
             cross_origin_exempt=_is_exempt(view),
+            processes=bool(after) or self.processes_all,
             preprocesses=bool(preprocessors or before) or "preprocess_request" in self._overridden,
             tears_down=bool(teardown) or "do_teardown_request" in self._overridden,
         )
