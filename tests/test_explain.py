@@ -210,7 +210,7 @@ def test_template_loading_hints_at_a_blueprint_without_folder(
 
 
 def test_template_loading_describes_other_loaders(app: Erlen, caplog: pytest.LogCaptureFixture) -> None:
-    app.jinja_loader = jinja2.ChoiceLoader(  # pyright: ignore[reportAttributeAccessIssue]
+    app.jinja_loader = jinja2.ChoiceLoader(
         [
             jinja2.PrefixLoader({"mail": jinja2.FunctionLoader(lambda name: None)}),
             jinja2.DictLoader({"page.html": ""}),

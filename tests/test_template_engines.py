@@ -314,7 +314,7 @@ def test_engine_is_made_once_and_may_be_assigned(tmp_path: Path) -> None:
     app = Erlen("shop", root_path=str(tmp_path), instance_path=str(tmp_path))
     assert isinstance(app.template_engine, JinjaEngine)
     assert app.template_engine is app.template_engine
-    app.template_engine = MakoEngine(app)  # pyright: ignore[reportAttributeAccessIssue]
+    app.template_engine = MakoEngine(app)
     with app.app_context():
         assert render_template_string("${1 + 1}") == "2"
 
@@ -344,7 +344,7 @@ class PlainEngine:
 def test_engine_need_not_be_a_subclass(tmp_path: Path) -> None:
     app = Erlen("shop", root_path=str(tmp_path), instance_path=str(tmp_path))
     engine: TemplateEngine = PlainEngine(app)
-    app.template_engine = engine  # pyright: ignore[reportAttributeAccessIssue]
+    app.template_engine = engine
     with app.app_context():
         assert render_template_string("Hello {name}", name="Ada") == "Hello Ada"
         assert "".join(stream_template_string("Hello {name}", name="Bo")) == "Hello Bo"

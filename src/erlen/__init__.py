@@ -4,7 +4,7 @@
 # reads it and checks the imports. One line a layer, names as in ``src/erlen``.
 #
 # layers:
-#   deprecation signals registry profiles
+#   deprecation lazy signals registry profiles
 #   config
 #   typing
 #   paths
@@ -15,7 +15,7 @@
 #   logging debug
 #   forms
 #   wrappers
-#   sessions files
+#   sessions
 #   urls
 #   helpers views
 #   templating

@@ -14,7 +14,6 @@ from werkzeug.datastructures import ImmutableDict
 from werkzeug.exceptions import Aborter
 from werkzeug.local import LocalProxy
 from werkzeug.routing import BuildError
-from werkzeug.utils import cached_property
 from werkzeug.wrappers import Response as BaseResponse
 
 from . import templating, urls
@@ -23,6 +22,7 @@ from .config import Config, ConfigAttribute
 from .ctx import AppContext, RequestContext, _AppCtxGlobals, context_var, current_request_context
 from .helpers import get_flashed_messages
 from .json.provider import DefaultJSONProvider, JSONProvider
+from .lazy import Lazy
 from .logging import create_logger
 from .paths import default_instance_path
 from .pipeline.dispatch import PLANNED, Dispatch
@@ -142,7 +142,7 @@ class Erlen(Registration, Dispatch, WSGI):
         self.config = self.make_config(instance_relative_config)
         self._listen_to_config()
         self.aborter = self.make_aborter()
-        self.json: JSONProvider = self.json_provider_class(t.cast(t.Any, self))
+        self.json: JSONProvider = self.json_provider_class(self)
         #: What extensions keep for this application, by the name of the extension.
         self.extensions: dict[str, t.Any] = {}
         self._add_static_rule(static_host)
@@ -165,28 +165,36 @@ class Erlen(Registration, Dispatch, WSGI):
 
     # What an application is made of
 
-    @cached_property
-    def name(self) -> str:
-        """The name in logs and messages: the import name, or the file's when that is ``__main__``."""
+    def _make_name(self) -> str:
+        """Return the import name, or the file's name when that is ``__main__``."""
         if self.import_name != "__main__":
             return self.import_name
         file = getattr(sys.modules["__main__"], "__file__", None)
         return "__main__" if file is None else os.path.splitext(os.path.basename(file))[0]
 
-    @cached_property
-    def logger(self) -> logging.Logger:
-        """The logger of this application, named like it; see ``erlen.logging``."""
-        return create_logger(t.cast(t.Any, self))
+    #: The name in logs and messages: the import name, or the file's when that is ``__main__``.
+    name: Lazy[str] = Lazy(_make_name)
 
-    @cached_property
-    def jinja_env(self) -> BaseEnvironment:
-        """The Jinja environment, made when first used."""
+    def _make_logger(self) -> logging.Logger:
+        """Return the logger named like this application; see ``erlen.logging``."""
+        return create_logger(self)
+
+    #: The logger, named like the application.
+    logger = Lazy(_make_logger)
+
+    def _make_jinja_env(self) -> BaseEnvironment:
+        """Make the Jinja environment."""
         return self.create_jinja_environment()
 
-    @cached_property
-    def template_engine(self) -> templating.TemplateEngine:
-        """The engine behind ``render_template``: a ``template_engine_class``, made when first used."""
+    #: The Jinja environment, made when first used.
+    jinja_env = Lazy(_make_jinja_env)
+
+    def _make_template_engine(self) -> templating.TemplateEngine:
+        """Make the engine behind ``render_template``."""
         return self.template_engine_class(self)
+
+    #: The engine behind ``render_template``, a :attr:`template_engine_class`, made when first used; assignable.
+    template_engine = Lazy(_make_template_engine)
 
     @property
     def debug(self) -> bool:
@@ -235,11 +243,11 @@ class Erlen(Registration, Dispatch, WSGI):
     def create_jinja_environment(self) -> BaseEnvironment:
         """Make :attr:`jinja_env`; override it to change what Jinja offers to templates."""
         more = {"get_flashed_messages": get_flashed_messages, "csp_nonce": _csp_nonce}
-        return templating.create_jinja_environment(t.cast(t.Any, self), more)
+        return templating.create_jinja_environment(self, more)
 
     def create_global_jinja_loader(self) -> templating.DispatchingJinjaLoader:
         """Make the loader that looks through the application's and the blueprints' template folders."""
-        return templating.DispatchingJinjaLoader(t.cast(t.Any, self))
+        return templating.DispatchingJinjaLoader(self)
 
     def select_jinja_autoescape(self, filename: str | None) -> bool:
         """Return whether a template is autoescaped: HTML, XML, SVG, and those without a file.
@@ -253,7 +261,7 @@ class Erlen(Registration, Dispatch, WSGI):
 
         :param context: the context, changed in place.
         """
-        templating.update_template_context(t.cast(t.Any, self), context)
+        templating.update_template_context(self, context)
 
     # URLs
 
@@ -279,7 +287,7 @@ class Erlen(Registration, Dispatch, WSGI):
         :raises werkzeug.routing.BuildError: where no rule fits and no handler helps.
         """
         return urls.url_for(
-            t.cast(t.Any, self),
+            self,
             endpoint,
             _anchor=_anchor,
             _method=_method,
@@ -294,7 +302,7 @@ class Erlen(Registration, Dispatch, WSGI):
         :param endpoint: the endpoint.
         :param values: its values, changed in place.
         """
-        urls.inject_url_defaults(t.cast(t.Any, self), endpoint, values)
+        urls.inject_url_defaults(self, endpoint, values)
 
     def handle_url_build_error(self, error: BuildError, endpoint: str, values: dict[str, t.Any]) -> str:
         """Ask the ``url_build_error_handlers`` for a URL that could not be built.
@@ -303,7 +311,7 @@ class Erlen(Registration, Dispatch, WSGI):
         :param endpoint: the endpoint.
         :param values: its values.
         """
-        return urls.handle_url_build_error(t.cast(t.Any, self), error, endpoint, values)
+        return urls.handle_url_build_error(self, error, endpoint, values)
 
     def redirect(self, location: str, code: int = 302) -> BaseResponse:
         """Return a redirect.
@@ -331,7 +339,7 @@ class Erlen(Registration, Dispatch, WSGI):
 
         :param args: as for :class:`erlen.testing.EnvironBuilder` without ``app``, so is ``kwargs``.
         """
-        builder = EnvironBuilder(t.cast(t.Any, self), *args, **kwargs)
+        builder = EnvironBuilder(self, *args, **kwargs)
         try:
             return self.request_context(builder.get_environ())
         finally:
@@ -371,7 +379,7 @@ class Erlen(Registration, Dispatch, WSGI):
         options.setdefault("threaded", True)
         show_server_banner(self.debug, self.name)
         try:
-            serving.run_simple(host or name or "127.0.0.1", port, t.cast(t.Any, self), **options)
+            serving.run_simple(host or name or "127.0.0.1", port, self, **options)
         finally:
             # A session of an interactive interpreter may go on and register more.
             vars(self)["_got_first_request"] = False
@@ -391,7 +399,7 @@ class Erlen(Registration, Dispatch, WSGI):
         :param kwargs: for :attr:`test_cli_runner_class`.
         """
         cls = self.test_cli_runner_class or ErlenCliRunner
-        return cls(t.cast(t.Any, self), **kwargs)
+        return cls(self, **kwargs)
 
     def make_shell_context(self) -> dict[str, t.Any]:
         """Return the names of the interactive shell: the application, ``g``, and those registered for it."""

@@ -60,6 +60,9 @@ class Config(dict[str, t.Any]):
     #: Called after each mutation; the application listens here, to drop what it froze of the configuration.
     changed: t.Callable[[], object] | None = None
 
+    #: The prefix of :meth:`from_prefixed_env` where a call names none.
+    env_prefix: t.ClassVar[str] = "ERLEN"
+
     def __init__(self, root_path: str | os.PathLike[str], defaults: dict[str, t.Any] | None = None) -> None:
         super().__init__(defaults or {})
         self.root_path = root_path
@@ -97,17 +100,17 @@ class Config(dict[str, t.Any]):
         )
 
     def from_prefixed_env(
-        self, prefix: str = "FLASK", *, loads: t.Callable[[str], t.Any] = json.loads
+        self, prefix: str | None = None, *, loads: t.Callable[[str], t.Any] = json.loads
     ) -> bool:
         """Set keys from the environment variables that begin with a prefix and an underscore.
 
-        ``FLASK_MAIL__PORT=25`` sets ``config["MAIL"]["PORT"]``: two underscores go into a nested dict.
+        ``ERLEN_MAIL__PORT=25`` sets ``config["MAIL"]["PORT"]``: two underscores go into a nested dict.
 
-        :param prefix: the prefix, without its underscore.
+        :param prefix: the prefix, without its underscore; by default :attr:`env_prefix`.
         :param loads: makes a value of a variable's text; where it raises, the text itself is the value.
         :return: ``True``.
         """
-        start = f"{prefix}_"
+        start = f"{self.env_prefix if prefix is None else prefix}_"
         for variable in sorted(os.environ):
             if variable.startswith(start):
                 text = os.environ[variable]

@@ -16,12 +16,12 @@ from pathlib import Path
 
 from jinja2 import BaseLoader, FileSystemLoader
 from werkzeug.exceptions import HTTPException, default_exceptions
-from werkzeug.utils import cached_property
 
 from . import typing as et
 from .cli.groups import AppGroup
 from .ctx import current_context
-from .files import serve_file_from
+from .helpers import send_from_directory
+from .lazy import Lazy
 from .paths import get_root_path
 from .registry import HookRegistry, TellingDict, TellingList
 
@@ -123,7 +123,10 @@ class Scaffold:
     name: t.Any
     #: Drops what was made of the registries. Declared and not defined: a method here would hide the one that the
     #: application inherits from its pipeline.
-    _thaw: t.Callable[[], None]
+    if t.TYPE_CHECKING:
+
+        def _thaw(self) -> None: ...
+
     #: Commands for the command line.
     cli: AppGroup
     _static_folder: str | None = None
@@ -216,12 +219,14 @@ class Scaffold:
     def static_url_path(self, value: str | None) -> None:
         self._static_url_path = None if value is None else value.rstrip("/")
 
-    @cached_property
-    def jinja_loader(self) -> BaseLoader | None:
+    def _make_jinja_loader(self) -> BaseLoader | None:
         """Find this owner's templates on disk; ``None`` without a template folder."""
         if self.template_folder is None:
             return None
         return FileSystemLoader(Path(self.root_path, self.template_folder))
+
+    #: The loader of this owner's templates, ``None`` without a template folder; assignable.
+    jinja_loader = Lazy(_make_jinja_loader)
 
     def get_send_file_max_age(self, filename: str | None) -> int | None:
         """Return for how many seconds a client may keep a file, ``None`` when it must ask each time.
@@ -248,7 +253,7 @@ class Scaffold:
                 f"{self!r} has no static folder, so it cannot serve {filename!r}. Name one when you create it: "
                 f"{type(self).__name__}(..., static_folder='static')."
             )
-        return serve_file_from(folder, filename, self.get_send_file_max_age(filename))
+        return send_from_directory(folder, filename, max_age=self.get_send_file_max_age(filename))
 
     def open_resource(self, resource: str, mode: str = "rb", encoding: str | None = "utf-8") -> t.IO[t.Any]:
         """Open a file below the root path for reading.

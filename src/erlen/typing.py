@@ -82,6 +82,8 @@ class Application(t.Protocol):
     """
 
     import_name: str
+    name: t.Any
+    logger: t.Any
     root_path: str
     instance_path: str
     debug: t.Any
@@ -100,7 +102,10 @@ class Application(t.Protocol):
     app_ctx_globals_class: t.Any
     aborter: t.Any
     json: t.Any
+    jinja_env: t.Any
     jinja_environment: t.Any
+    jinja_loader: t.Any
+    template_engine: t.Any
     jinja_options: dict[str, t.Any]
     template_context_processors: t.Any
     url_build_error_handlers: list[t.Any]
@@ -108,19 +113,8 @@ class Application(t.Protocol):
     error_handler_spec: t.Any
     cli: t.Any
 
-    # What the application makes when it is first asked for.
     @property
     def config(self) -> Config: ...
-    @property
-    def name(self) -> t.Any: ...
-    @property
-    def logger(self) -> t.Any: ...
-    @property
-    def jinja_env(self) -> t.Any: ...
-    @property
-    def jinja_loader(self) -> t.Any: ...
-    @property
-    def template_engine(self) -> t.Any: ...
 
     def _thaw(self) -> None: ...
     def ensure_sync(self, func: t.Callable[..., t.Any]) -> t.Callable[..., t.Any]: ...

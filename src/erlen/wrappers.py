@@ -25,17 +25,15 @@ from .typing import Application
 if t.TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-T = t.TypeVar("T")
-
 # Headers whose values Werkzeug makes URIs of when the response is sent.
 _URL_HEADERS = frozenset({"location", "content-location"})
 
 
-def _lazy(make: t.Callable[[t.Any], T]) -> T:
-    """Return a descriptor that makes an attribute of Werkzeug's request when it is first read.
+T = t.TypeVar("T")
 
-    Werkzeug declares these as plain attributes, so the descriptor is typed as what it holds.
-    """
+
+def _lazy(make: t.Callable[[t.Any], T]) -> T:
+    """Return a descriptor that makes an attribute which Werkzeug's request declares as a plain one."""
     return t.cast(T, cached_property(make))
 
 

@@ -6,10 +6,10 @@ scaffold, and receives the application from the user's module.
 
 from __future__ import annotations
 
+from ..helpers import get_debug_flag as get_debug_flag
+from ..helpers import get_load_dotenv as get_load_dotenv
 from .commands import routes_command as routes_command
 from .commands import shell_command as shell_command
-from .environment import get_debug_flag as get_debug_flag
-from .environment import get_load_dotenv as get_load_dotenv
 from .environment import load_dotenv as load_dotenv
 from .groups import AppGroup as AppGroup
 from .groups import F as F

@@ -1,4 +1,4 @@
-"""Environment variables and the files they are read from."""
+"""The files that environment variables are read from."""
 
 from __future__ import annotations
 
@@ -8,22 +8,6 @@ from pathlib import Path
 import click
 
 _DEFAULT_ENV_FILES = (".erlenenv", ".env")
-_OFF = {"0", "false", "no"}
-
-
-def get_debug_flag() -> bool:
-    """Return whether ``ERLEN_DEBUG`` asks for debug mode: set, and neither ``0``, ``false`` nor ``no``."""
-    value = os.environ.get("ERLEN_DEBUG", "")
-    return value != "" and value.lower() not in _OFF
-
-
-def get_load_dotenv(default: bool = True) -> bool:
-    """Return whether the default env files are read, or ``ERLEN_SKIP_DOTENV`` forbids it.
-
-    :param default: the answer when the variable is not set.
-    """
-    value = os.environ.get("ERLEN_SKIP_DOTENV", "")
-    return default if value == "" else value.lower() in _OFF
 
 
 def load_dotenv(path: str | os.PathLike[str] | None = None, load_defaults: bool = True) -> bool:

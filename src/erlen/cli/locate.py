@@ -14,8 +14,8 @@ from types import ModuleType
 
 import click
 
+from ..helpers import get_debug_flag
 from ..typing import Application
-from .environment import get_debug_flag
 
 _DEFAULT_FILES = ("wsgi.py", "app.py")
 _DEFAULT_NAMES = ("app", "application")

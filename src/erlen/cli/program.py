@@ -12,9 +12,9 @@ import click
 from click.core import ParameterSource
 
 from ..ctx import context_var
+from ..helpers import get_load_dotenv
 from ..typing import Application
 from .commands import routes_command, shell_command
-from .environment import get_load_dotenv
 from .environment import load_dotenv as read_env_files
 from .groups import AppGroup
 from .locate import NoAppException, ScriptInfo, own_traceback

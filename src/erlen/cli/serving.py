@@ -10,7 +10,7 @@ import click
 # Called through its module: debuggers and profilers replace 'serving.run_simple' there (D11).
 from werkzeug import serving
 
-from .environment import get_debug_flag
+from ..helpers import get_debug_flag
 from .locate import NoAppException, ScriptInfo, own_traceback, pass_script_info
 from .parameters import CertParamType, SeparatedPathType, validate_key
 

@@ -10,6 +10,7 @@ import json
 import typing as t
 from base64 import b64decode, b64encode
 from datetime import datetime
+from operator import attrgetter
 from uuid import UUID
 
 from markupsafe import Markup
@@ -53,6 +54,28 @@ class JSONTag:
         return {self.key: self.to_json(value)}
 
 
+class _TypeTag(JSONTag):
+    """A tag for the instances of one class."""
+
+    __slots__ = ()
+    of: t.ClassVar[type[t.Any]]
+    #: What makes JSON of such a value, and the value of that JSON. ``Any``: not bound as methods.
+    write: t.ClassVar[t.Any]
+    read: t.ClassVar[t.Any]
+
+    def check(self, value: t.Any) -> bool:
+        """Return whether the value is an instance of the class."""
+        return isinstance(value, self.of)
+
+    def to_json(self, value: t.Any) -> t.Any:
+        """Return what the value is written as."""
+        return self.write(value)
+
+    def to_python(self, value: t.Any) -> t.Any:
+        """Return the value of what was written."""
+        return self.read(value)
+
+
 class TagDict(JSONTag):
     """A dict of one item that could be taken for a tagged value; two underscores tell it apart."""
 
@@ -75,14 +98,11 @@ class TagDict(JSONTag):
         return {key[:-2]: item}
 
 
-class PassDict(JSONTag):
+class PassDict(_TypeTag):
     """Any other dict: only its values are tagged."""
 
     __slots__ = ()
-
-    def check(self, value: t.Any) -> bool:
-        """Return whether the value is a dict."""
-        return isinstance(value, dict)
+    of = dict
 
     def to_json(self, value: t.Any) -> t.Any:
         """Return the dict with tagged values; keys can only be strings in JSON."""
@@ -92,15 +112,12 @@ class PassDict(JSONTag):
     tag = to_json
 
 
-class TagTuple(JSONTag):
+class TagTuple(_TypeTag):
     """A tuple, as an array."""
 
     __slots__ = ()
     key = " t"
-
-    def check(self, value: t.Any) -> bool:
-        """Return whether the value is a tuple."""
-        return isinstance(value, tuple)
+    of = tuple
 
     def to_json(self, value: t.Any) -> t.Any:
         """Return a list of the tagged items."""
@@ -111,14 +128,11 @@ class TagTuple(JSONTag):
         return tuple(value)
 
 
-class PassList(JSONTag):
+class PassList(_TypeTag):
     """A list: only its items are tagged."""
 
     __slots__ = ()
-
-    def check(self, value: t.Any) -> bool:
-        """Return whether the value is a list."""
-        return isinstance(value, list)
+    of = list
 
     def to_json(self, value: t.Any) -> t.Any:
         """Return a list of the tagged items."""
@@ -127,30 +141,26 @@ class PassList(JSONTag):
     tag = to_json
 
 
-class TagBytes(JSONTag):
+class TagBytes(_TypeTag):
     """Bytes, in base64 (RFC 4648, 4)."""
 
     __slots__ = ()
     key = " b"
-
-    def check(self, value: t.Any) -> bool:
-        """Return whether the value is bytes."""
-        return isinstance(value, bytes)
+    of = bytes
+    read = staticmethod(b64decode)
 
     def to_json(self, value: t.Any) -> t.Any:
         """Return the base64 text."""
         return b64encode(value).decode("ascii")
 
-    def to_python(self, value: t.Any) -> t.Any:
-        """Return the bytes of the base64 text."""
-        return b64decode(value)
 
-
-class TagMarkup(JSONTag):
+class TagMarkup(_TypeTag):
     """What has ``__html__``, as the text that returns; read back as ``Markup``."""
 
     __slots__ = ()
     key = " m"
+    # It was markup when it was written.
+    read = Markup
 
     def check(self, value: t.Any) -> bool:
         """Return whether the value has a method ``__html__``."""
@@ -160,47 +170,25 @@ class TagMarkup(JSONTag):
         """Return the HTML."""
         return str(value.__html__())
 
-    def to_python(self, value: t.Any) -> t.Any:
-        """Return the HTML as safe markup."""
-        return Markup(value)  # noqa: S704 (it was markup when it was written)
 
-
-class TagUUID(JSONTag):
+class TagUUID(_TypeTag):
     """A UUID, as 32 hexadecimal digits."""
 
     __slots__ = ()
     key = " u"
-
-    def check(self, value: t.Any) -> bool:
-        """Return whether the value is a UUID."""
-        return isinstance(value, UUID)
-
-    def to_json(self, value: t.Any) -> t.Any:
-        """Return the digits."""
-        return value.hex
-
-    def to_python(self, value: t.Any) -> t.Any:
-        """Return the UUID."""
-        return UUID(value)
+    of = UUID
+    write = attrgetter("hex")
+    read = UUID
 
 
-class TagDateTime(JSONTag):
+class TagDateTime(_TypeTag):
     """A point in time, as in HTTP headers (RFC 9110, 5.6.7): whole seconds, UTC."""
 
     __slots__ = ()
     key = " d"
-
-    def check(self, value: t.Any) -> bool:
-        """Return whether the value is a ``datetime``."""
-        return isinstance(value, datetime)
-
-    def to_json(self, value: t.Any) -> t.Any:
-        """Return the date as in HTTP headers."""
-        return http_date(value)
-
-    def to_python(self, value: t.Any) -> t.Any:
-        """Return the point in time, in UTC."""
-        return parse_date(value)
+    of = datetime
+    write = staticmethod(http_date)
+    read = staticmethod(parse_date)
 
 
 _OUR_TAGS: tuple[type[JSONTag], ...] = (

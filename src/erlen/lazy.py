@@ -1,0 +1,43 @@
+"""Attributes that are made when they are first read."""
+
+from __future__ import annotations
+
+import typing as t
+
+T = t.TypeVar("T")
+
+
+class Lazy(t.Generic[T]):
+    """An attribute that a method makes when it is first read. Another value may be assigned, before or after.
+
+    .. code-block:: python
+
+        class Page:
+            def _make_text(self) -> str: ...
+
+            #: What the page says.
+            text = Lazy(_make_text)
+
+    :param make: the method.
+    """
+
+    def __init__(self, make: t.Callable[[t.Any], T]) -> None:
+        self.make = make
+
+    def __set_name__(self, owner: type[t.Any], name: str) -> None:
+        self.name = name
+
+    @t.overload
+    def __get__(self, instance: None, owner: type[t.Any] | None = None) -> t.Self: ...
+    @t.overload
+    def __get__(self, instance: t.Any, owner: type[t.Any] | None = None) -> T: ...
+    def __get__(self, instance: t.Any, owner: type[t.Any] | None = None) -> T | t.Self:
+        if instance is None:
+            return self
+        # From now on the instance's own dict answers, and this method is not called again.
+        value = instance.__dict__[self.name] = self.make(instance)
+        return value
+
+    if t.TYPE_CHECKING:
+        # Only shown to type checkers. At run time the lack of it is what lets the instance's dict answer.
+        def __set__(self, instance: t.Any, value: T) -> None: ...
