@@ -194,7 +194,7 @@ def test_from_envvar_is_silent_about_a_missing_file_when_asked(
 
 def set_environment(monkeypatch: pytest.MonkeyPatch, **variables: str) -> None:
     for name in os.environ:
-        if name.startswith(("FLASK_", "MINE_")):
+        if name.startswith(("ERLEN_", "FLASK_", "MINE_")):
             monkeypatch.delenv(name)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
@@ -202,10 +202,20 @@ def set_environment(monkeypatch: pytest.MonkeyPatch, **variables: str) -> None:
 
 def test_from_prefixed_env_reads_json_or_text(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     set_environment(
-        monkeypatch, FLASK_B="2", FLASK_C="true", FLASK_D="text", FLASK_E='{"x": [1]}', OTHER_F="1"
+        monkeypatch, ERLEN_B="2", ERLEN_C="true", ERLEN_D="text", ERLEN_E='{"x": [1]}', FLASK_F="1"
     )
     assert config.from_prefixed_env() is True
     assert config == {"A": 1, "B": 2, "C": True, "D": "text", "E": {"x": [1]}}
+
+
+def test_a_configuration_class_names_its_own_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
+    class OwnConfig(Config):
+        env_prefix = "MINE"
+
+    set_environment(monkeypatch, ERLEN_B="1", MINE_B="2")
+    config = OwnConfig("")
+    config.from_prefixed_env()
+    assert config == {"B": 2}
 
 
 def test_from_prefixed_env_goes_into_nested_dicts(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -369,6 +369,18 @@ def test_a_file_with_a_device_name_is_refused_where_the_name_is_a_device(
     assert ask(app.test_client(), "/below/aux.js").status == 404
 
 
+def test_a_static_file_with_a_device_name_is_refused_as_well(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CVE-2025-66221 and its successors, for the route of static files."""
+    (root / "static").mkdir(exist_ok=True)
+    (root / "static" / "aux.js").write_bytes(CONTENT)
+    app = Erlen("static", root_path=str(root))
+    assert ask(app.test_client(), "/static/aux.js").status == 200
+    monkeypatch.setattr("erlen.helpers._DEVICES_ARE_FILES", False)
+    assert ask(app.test_client(), "/static/aux.js").status == 404
+
+
 def test_a_symbolic_link_is_followed(root: Path) -> None:
     """What stands in the directory is trusted; only the path is not."""
     os.symlink(root / "secret.txt", root / "files" / "linked.txt")

@@ -148,9 +148,7 @@ class Request(RequestBase):
         return None if self._application is None else self._application.config[name]
 
     @property
-    def max_content_length(  # pyright: ignore[reportIncompatibleVariableOverride]
-        self,
-    ) -> int | None:
+    def max_content_length(self) -> int | None:
         """The largest body in bytes; a larger one is answered with 413. ``None`` for any size.
 
         Set it on a request, before its body is read, to differ from ``MAX_CONTENT_LENGTH``.
@@ -160,13 +158,11 @@ class Request(RequestBase):
         return self._max_content_length
 
     @max_content_length.setter
-    def max_content_length(self, value: int | None) -> None:
+    def max_content_length(self, value: int | None) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
         self._max_content_length = value
 
     @property
-    def max_form_memory_size(  # pyright: ignore[reportIncompatibleVariableOverride]
-        self,
-    ) -> int | None:
+    def max_form_memory_size(self) -> int | None:
         """The largest form field in bytes; a larger one is answered with 413. ``None`` for any size.
 
         Set it on a request, before its form is read, to differ from ``MAX_FORM_MEMORY_SIZE``.
@@ -178,7 +174,7 @@ class Request(RequestBase):
         return t.cast("int | None", self._limit("MAX_FORM_MEMORY_SIZE"))
 
     @max_form_memory_size.setter
-    def max_form_memory_size(self, value: int | None) -> None:
+    def max_form_memory_size(self, value: int | None) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
         self._max_form_memory_size = value
 
     @property  # type: ignore[override]

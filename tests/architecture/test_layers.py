@@ -147,3 +147,13 @@ def test_an_import_inside_a_function_says_why() -> None:
                     if not explained:
                         wrong.add(f"{module}:{node.lineno} {lines[node.lineno - 1].strip()}")
     assert not wrong, "write the reason as a comment on the line above:\n" + "\n".join(sorted(wrong))
+
+
+def test_the_documentation_lists_the_same_layers() -> None:
+    text = (PACKAGE.parents[1] / "docs" / "architecture.md").read_text(encoding="utf-8")
+    cells = [
+        line.split("|")[2] for line in text.splitlines() if line.startswith("| ") and line.count("|") == 4
+    ]
+    documented = [name for cell in cells for name in re.findall(r"`([\w.]+)`", cell)]
+    assert sorted(documented) == sorted(LAYERS)
+    assert [LAYERS[name] for name in documented] == sorted(LAYERS.values())
