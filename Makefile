@@ -1,4 +1,4 @@
-# make run     starts the sign-up example on http://127.0.0.1:5000
+# make run     starts the sign-up example on http://127.0.0.1:5000; another port: make run PORT=5001
 # make test    formatter check, linter, type checkers, tests
 # make bench   the benchmarks, beside Flask, Falcon and Bottle
 # make format  formats, and mends what the linter can mend

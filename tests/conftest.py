@@ -6,6 +6,7 @@ Each call of a test client of Erlen's passes ``wsgiref.validate`` (PEP 3333), an
 from __future__ import annotations
 
 import collections.abc as cabc
+import re
 import typing as t
 from pathlib import Path
 from wsgiref.validate import IteratorWrapper, validator
@@ -13,7 +14,7 @@ from wsgiref.validate import IteratorWrapper, validator
 import pytest
 import werkzeug.test
 
-from erlen import Erlen
+from erlen import Erlen, signals
 from erlen.ctx import context_var
 from erlen.testing import ErlenClient, ErlenCliRunner
 
@@ -107,6 +108,13 @@ def _run_validated(app: WSGIApplication, environ: WSGIEnvironment, buffered: boo
 werkzeug.test.run_wsgi_app = _run_validated
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let ``-k CVE`` find tests by the numbers in their docstrings as well."""
+    for item in items:
+        text = getattr(getattr(item, "function", None), "__doc__", None) or ""
+        item.extra_keyword_matches.update(re.findall(r"CVE-\d+-\d+", text))
+
+
 @pytest.fixture(name="validated")
 def validated_fixture() -> t.Callable[[WSGIApplication], WSGIApplication]:
     """Return the wrapper, for tests that call an application without a test client."""
@@ -123,6 +131,17 @@ def no_context_is_left(request: pytest.FixtureRequest) -> t.Iterator[None]:
         context.pop(None)
     if left and request.node.get_closest_marker("leaks_context") is None:
         pytest.fail(f"the test left contexts pushed, innermost first: {', '.join(left)}")
+
+
+@pytest.fixture(autouse=True)
+def no_receiver_is_left(request: pytest.FixtureRequest) -> None:
+    """Disconnect what earlier tests have connected to a signal: signals belong to the process, not to an application.
+
+    The scenario of the parity tests listens as long as it is asked.
+    """
+    if "parity" not in request.path.parts:
+        for signal in signals._signals.values():
+            signal._clear_state()
 
 
 @pytest.fixture

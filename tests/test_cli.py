@@ -162,6 +162,16 @@ def test_error_inside_a_factory_stays_what_it_is() -> None:
         find_best_app(module_of(create_app=create_app))
 
 
+def test_factory_that_forgets_to_return_is_named() -> None:
+    module = module_of(create_app=lambda: None)
+
+    for find in (find_best_app, lambda module: find_app_by_string(module, "create_app")):
+        with pytest.raises(
+            NoAppException, match=r"^'create_app' in module 'shop' .* returned None.*'return app' missing"
+        ):
+            find(module)
+
+
 def test_module_without_an_application_says_what_was_looked_for() -> None:
     with pytest.raises(NoAppException) as caught:
         find_best_app(module_of(create_app=lambda: "no application"))
@@ -348,6 +358,21 @@ def test_nothing_to_load_says_where_it_was_looked_for(folder: Path) -> None:
         f"No application was named, and neither 'wsgi.py' nor 'app.py' is in {str(folder)!r}. Name it with"
         " 'erlen --app path/to/module.py', or set ERLEN_APP."
     )
+
+
+def test_the_variable_of_flask_is_told_not_to_be_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLASK_APP", "shop")
+
+    with pytest.raises(NoAppException, match=r"set ERLEN_APP\. FLASK_APP is set, and not read here\.$"):
+        ScriptInfo().load_app()
+
+
+@pytest.mark.parametrize("port", ["65536", "-1"])
+def test_a_port_that_does_not_exist_is_refused(port: str) -> None:
+    result = CliRunner().invoke(cli, ["run", "--port", port])
+
+    assert result.exit_code == 2
+    assert f"{port} is not in the range 0<=x<=65535" in result.output
 
 
 @pytest.mark.parametrize(("value", "debug"), [("1", True), ("true", True), ("0", False), ("No", False)])

@@ -12,7 +12,7 @@ from werkzeug.routing import BuildError, Map, Rule
 from erlen import Blueprint, Erlen, render_template_string
 from erlen.scaffold import SetupError
 from erlen.testing import ErlenClient
-from erlen.views import View
+from erlen.views import MethodView, View
 
 
 def view() -> str:
@@ -295,3 +295,14 @@ def test_applications_share_nothing() -> None:
     assert "e" not in two.view_functions
     assert None not in two.before_request_funcs or two.before_request_funcs[None] == []
     assert "view" not in two.jinja_env.filters
+
+
+def test_a_view_class_without_as_view_is_refused_with_the_right_call(app: Erlen) -> None:
+    class Items(MethodView):
+        def get(self) -> str:
+            return ""
+
+    with pytest.raises(
+        TypeError, match=r"'/items' was given the class .*Items' .*view_func=Items\.as_view\('items'\)"
+    ):
+        app.add_url_rule("/items", view_func=t.cast(t.Any, Items))

@@ -381,6 +381,13 @@ def test_a_static_file_with_a_device_name_is_refused_as_well(
     assert ask(app.test_client(), "/static/aux.js").status == 404
 
 
+def test_a_folder_whose_name_begins_alike_is_outside(root: Path) -> None:
+    """CVE-2023-29159."""
+    (root / "files-secret").mkdir()
+    (root / "files-secret" / "a.txt").write_bytes(b"secret")
+    assert ask(_application(Erlen, root).test_client(), "/below/../files-secret/a.txt").status == 404
+
+
 def test_a_symbolic_link_is_followed(root: Path) -> None:
     """What stands in the directory is trusted; only the path is not."""
     os.symlink(root / "secret.txt", root / "files" / "linked.txt")

@@ -610,3 +610,17 @@ def test_a_client_keeps_its_session(client: ErlenClient, app: Erlen) -> None:
         return str(session["n"])
 
     assert [client.get("/").text for _ in range(3)] == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize(
+    ("key", "fallbacks", "named"), [(5, [], "SECRET_KEY"), ("key", [7], "SECRET_KEY_FALLBACKS")]
+)
+def test_a_secret_key_that_is_a_number_is_named_with_the_cause(
+    app: Erlen, key: t.Any, fallbacks: list[t.Any], named: str
+) -> None:
+    app.config.update(SECRET_KEY=key, SECRET_KEY_FALLBACKS=fallbacks)
+
+    with pytest.raises(
+        TypeError, match=rf"^{named} holds a key of type int; keys are str or bytes\..*quote it there"
+    ):
+        SecureCookieSessionInterface().get_signing_serializer(app)

@@ -34,6 +34,8 @@
 
 from __future__ import annotations
 
+import typing as t
+
 from . import json as json
 from .app import Erlen as Erlen
 from .blueprints import Blueprint as Blueprint
@@ -56,7 +58,6 @@ from .helpers import redirect as redirect
 from .helpers import send_file as send_file
 from .helpers import send_from_directory as send_from_directory
 from .helpers import url_for as url_for
-from .json import jsonify as jsonify
 from .pipeline.safety import cross_origin_exempt as cross_origin_exempt
 from .signals import appcontext_popped as appcontext_popped
 from .signals import appcontext_pushed as appcontext_pushed
@@ -74,3 +75,12 @@ from .templating import stream_template as stream_template
 from .templating import stream_template_string as stream_template_string
 from .wrappers import Request as Request
 from .wrappers import Response as Response
+
+if t.TYPE_CHECKING:
+    # The layer of ``json`` lies below that of the response, so its own annotation cannot name it.
+    def jsonify(*args: t.Any, **kwargs: t.Any) -> Response:
+        """Make a JSON response; see :func:`erlen.json.jsonify`."""
+        ...
+
+else:
+    from .json import jsonify as jsonify

@@ -140,7 +140,6 @@ class Erlen(Registration, Dispatch, WSGI):
         self.profile = profile or self.default_profile
         self._profile_is_given = profile is not None
         self.config = self.make_config(instance_relative_config)
-        self._listen_to_config()
         self.aborter = self.make_aborter()
         self.json: JSONProvider = self.json_provider_class(self)
         #: What extensions keep for this application, by the name of the extension.
@@ -152,14 +151,20 @@ class Erlen(Registration, Dispatch, WSGI):
         object.__setattr__(self, name, value)
         if name in _FROZEN_FROM:
             self._thaw()
+            if name == "config":
+                self._listen_to_config()
 
     def _listen_to_config(self) -> None:
         owner = weakref.ref(self)
 
         def changed() -> None:
             app = owner()
-            if app is not None and app.plan is not None and app.plan.is_outdated():
-                app._thaw()
+            if app is None:
+                return
+            # The lock: a plan that is being made may have read the old value already.
+            with app._plan_lock:
+                if app.plan is not None and app.plan.is_outdated():
+                    app._thaw()
 
         self.config.changed = changed
 
@@ -419,6 +424,7 @@ _FROZEN_FROM = frozenset(
         "config",
         "ensure_sync",
         "json",
+        "request_class",
         "response_class",
         "session_interface",
         "subdomain_matching",

@@ -208,8 +208,9 @@ class Blueprint(Scaffold):
         """
         if blueprint is self or blueprint._holds(self):
             raise ValueError(
-                f"The blueprint {blueprint.name!r} cannot be registered on {self.name!r}: that is the same blueprint, "
-                f"or one that is nested in it, so the registration would never end. Nest the two one way only."
+                f"The blueprint {blueprint.name!r} cannot be registered on {self.name!r}: that is the same "
+                f"blueprint, or one that is nested in it, so the registration would never end. Nest the two one "
+                f"way only."
             )
         self._blueprints.append((blueprint, options))
 
@@ -245,8 +246,9 @@ class Blueprint(Scaffold):
     def _name_taken(self, name: str, owner: t.Any) -> str:
         which = "this blueprint" if owner is self else f"another blueprint, of {owner.import_name!r}"
         return (
-            f"The name {name!r} is taken by {which}, so the endpoints of {self!r} of {self.import_name!r} could not be "
-            f"told apart from its. Register it under another: register_blueprint(blueprint, name='{self.name}_2')."
+            f"The name {name!r} is taken by {which}, so the endpoints of {self!r} of {self.import_name!r} could not "
+            f"be told apart from its. Register it under another: "
+            f"register_blueprint(blueprint, name='{self.name}_2')."
         )
 
     def _nested_options(

@@ -28,6 +28,9 @@ _sentinel: t.Any = object()
 #: The one context variable of Erlen. What it holds is mutable, so no step depends on copying it back.
 context_var: ContextVar[AppContext] = ContextVar("erlen.context")
 
+#: The key of an environ under which the test client and the debugger ask for the context to outlive its request.
+PRESERVE_CONTEXT = "werkzeug.debug.preserve_context"
+
 NO_APP_CONTEXT = """\
 Working outside of application context.
 
@@ -112,6 +115,8 @@ class AppContext:
     _url_adapter: t.Any = None
     _after_request_functions: list[t.Callable[[t.Any], t.Any]] | None = None
     _held: int = 0
+    # What ended the request while a stream held the context.
+    _failure: BaseException | None = None
     flashes: list[tuple[str, str]] | None = None
     #: The frozen steps of the matched endpoint; the pipeline sets it.
     steps: t.Any = None
@@ -216,42 +221,59 @@ class AppContext:
 
         :param exc: the unhandled exception the teardown functions are given; by default the one being handled.
         """
-        if not self._tokens or context_var.get(None) is not self:
-            raise AssertionError(
-                f"Cannot pop {self!r}: the active context is {context_var.get(None)!r}. Contexts are popped in "
-                f"the reverse order of their push; use 'with context:' so that this cannot go wrong."
-            )
+        active = context_var.get(None)
+        if active is not self and not self._is_below(active):
+            raise AssertionError(_wrong_pop(self, active))
+        if active is not self:
+            # Whoever left another context pushed made a mistake; this one ends all the same.
+            context_var.set(self)
         try:
-            if len(self._tokens) == 1 and not self._held:
-                self._tear_down(sys.exc_info()[1] if exc is _sentinel else exc)
+            if len(self._tokens) == 1:
+                if exc is _sentinel:
+                    exc = sys.exc_info()[1]
+                if self._held:
+                    self._failure = exc
+                else:
+                    self._tear_down(exc)
         finally:
             context_var.reset(self._tokens.pop())
             if appcontext_popped.receivers:
                 appcontext_popped.send(self.app, _async_wrapper=self.app.ensure_sync)
+        if active is not self:
+            raise AssertionError(_wrong_pop(self, active))
+
+    def _is_below(self, active: AppContext | None) -> bool:
+        """Return whether this context was pushed in this thread or task, and others on top of it."""
+        seen: dict[int, int] = {}
+        while active is not None and active is not self:
+            # A context may be pushed several times: each time it comes up, it is its next older token that counts.
+            count = seen[id(active)] = seen.get(id(active), 0) + 1
+            before = active._tokens[-count].old_value if count <= len(active._tokens) else None
+            active = before if isinstance(before, AppContext) else None
+        return active is self and bool(self._tokens)
 
     def _tear_down(self, exc: BaseException | None) -> None:
         app, request = self.app, self._request
         plan = app.plan or app.freeze()
-        try:
-            # PERF: plaintext: what has nothing to do is not called, 0.7 us each.
-            if request is not None and (
-                self.steps is None or self.steps.tears_down or request_tearing_down.receivers
-            ):
-                app.do_teardown_request(exc)
-        finally:
-            try:
-                if plan.tears_down or appcontext_tearing_down.receivers:
-                    app.do_teardown_appcontext(exc)
-            finally:
-                if request is not None:
-                    if request._must_close:
-                        request.close()
-                    # The environ holds the request and the request the environ: without this only the
-                    # garbage collector would free both.
-                    request.environ["werkzeug.request"] = None
-                    if request.routing_exception is not None:
-                        # Its traceback holds this context, for the garbage collector again.
-                        request.routing_exception.__traceback__ = None
+        errors: list[BaseException] | None = None
+        # PERF: plaintext: what has nothing to do is not called, 0.7 us each.
+        if request is not None and (
+            self.steps is None or self.steps.tears_down or request_tearing_down.receivers
+        ):
+            errors = _called(app.do_teardown_request, exc, errors)
+        if plan.tears_down or appcontext_tearing_down.receivers:
+            errors = _called(app.do_teardown_appcontext, exc, errors)
+        if request is not None:
+            # The environ holds the request and the request the environ: without this only the garbage collector
+            # would free both.
+            request.environ["werkzeug.request"] = None
+            if request.routing_exception is not None:
+                # Its traceback holds this context, for the garbage collector again.
+                request.routing_exception.__traceback__ = None
+            if request._must_close:
+                errors = _called(lambda exc: request.close(), exc, errors)
+        if errors is not None:
+            raise_all(errors, "tearing down the context")
 
     def hold(self) -> None:
         """Keep this context alive after its last pop, until :meth:`release` is called as often."""
@@ -266,12 +288,17 @@ class AppContext:
         if not self._held and not self._tokens:
             token = context_var.set(self)
             try:
-                self._tear_down(exc)
+                self._tear_down(exc or self._failure)
             finally:
+                self._failure = None
                 context_var.reset(token)
 
     def __enter__(self) -> t.Self:
-        self.push()
+        try:
+            self.push()
+        except BaseException as error:
+            self.pop(error)
+            raise
         return self
 
     def __exit__(
@@ -286,6 +313,37 @@ class AppContext:
         if self._request is None:
             return f"<{type(self).__name__} of {self.app.name}>"
         return f"<{type(self).__name__} {self._request.url!r} [{self._request.method}] of {self.app.name}>"
+
+
+def _called(
+    tear_down: t.Callable[[BaseException | None], object],
+    exc: BaseException | None,
+    errors: list[BaseException] | None,
+) -> list[BaseException] | None:
+    try:
+        tear_down(exc)
+    except BaseException as error:
+        errors = [*(errors or ()), error]
+    return errors
+
+
+def raise_all(errors: list[BaseException], doing: str) -> None:
+    """Raise what was collected: nothing, the one exception, or a group of them.
+
+    :param errors: the exceptions, in the order in which they were raised.
+    :param doing: what was being done, for the group's message.
+    """
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        raise BaseExceptionGroup(f"{len(errors)} callbacks raised while {doing}", errors)
+
+
+def _wrong_pop(context: AppContext, active: AppContext | None) -> str:
+    return (
+        f"Cannot pop {context!r}: the active context is {active!r}. Contexts are popped in the reverse order of their "
+        f"push; use 'with context:' so that this cannot go wrong."
+    )
 
 
 class RequestContext(AppContext):
@@ -306,7 +364,6 @@ class RequestContext(AppContext):
     ) -> None:
         if request is None:
             request = app.request_class(environ)
-            # What ``Request.bind_application`` does. PERF: plaintext: its call costs 0.1 us.
             request._application = app
             request.json_module = app.json
         # PERF: plaintext: the attributes of the base class set here save a call of 0.1 us.

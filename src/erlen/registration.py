@@ -61,6 +61,7 @@ class Registration(Scaffold):
         self.template_context_processors[None].append(default_template_context)
         self.url_map = self.url_map_class(host_matching=host_matching)
         changed = self._changed_callback()
+        self._tell_of_rules(self.url_map, changed)
         #: The registered blueprints by their full names.
         self.blueprints: dict[str, Blueprint] = TellingDict()
         #: Asked in turn when ``url_for`` cannot build a URL.
@@ -71,6 +72,16 @@ class Registration(Scaffold):
         self.shell_context_processors: list[et.ShellContextProcessorCallable] = TellingList()
         for registry in (self.blueprints, self.url_build_error_handlers, self.teardown_appcontext_funcs):
             t.cast("t.Any", registry).changed = changed
+
+    def _tell_of_rules(self, url_map: Map, changed: t.Callable[[], None]) -> None:
+        # Extensions add rules to the map itself, past the application.
+        add = url_map.add
+
+        def add_and_tell(rulefactory: t.Any) -> None:
+            add(rulefactory)
+            changed()
+
+        vars(url_map)["add"] = add_and_tell
 
     def _check_setup_finished(self, f_name: str) -> None:
         if not self._got_first_request:
@@ -107,6 +118,8 @@ class Registration(Scaffold):
         :param options: for :class:`werkzeug.routing.Rule`: ``methods``, ``defaults``, ``subdomain`` or ``host``,
             ``strict_slashes``, ``merge_slashes``, ``redirect_to``, ``alias``, ``build_only``.
         """
+        if isinstance(view_func, type) and hasattr(view_func, "as_view"):
+            raise TypeError(_needs_as_view(rule, view_func))
         if endpoint is None:
             endpoint = endpoint_from_view_func(view_func)
         methods = _methods_of(rule, options.pop("methods", None), view_func)
@@ -256,6 +269,13 @@ def _methods_of(rule: str, methods: t.Any, view_func: t.Any) -> set[str]:
             f"Pass a list: @app.route({rule!r}, methods=[{methods!r}])."
         )
     return {name.upper() for name in methods}
+
+
+def _needs_as_view(rule: str, view: type) -> str:
+    return (
+        f"The rule {rule!r} was given the class {view.__qualname__!r} as its view. A class is made a view by "
+        f"'as_view': add_url_rule({rule!r}, view_func={view.__name__}.as_view({view.__name__.lower()!r}))."
+    )
 
 
 def _endpoint_taken(rule: str, endpoint: str, known: t.Any, view_func: t.Any) -> str:

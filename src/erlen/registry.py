@@ -90,6 +90,17 @@ class HookRegistry(defaultdict[K, V]):
             self[key] = default
         return self[key]
 
+    def update(self, *args: t.Any, **kwargs: t.Any) -> None:
+        """Set several keys, as :meth:`dict.update` does."""
+        # The one of ``dict`` stores values without ``__setitem__``.
+        given: dict[t.Any, V] = dict(*args, **kwargs)
+        for key, value in given.items():
+            self[key] = value
+
+    def __ior__(self, value: t.Any, /) -> t.Self:  # type: ignore[override, misc]
+        self.update(value)
+        return self
+
     def listen(self, changed: t.Callable[[], object]) -> t.Self:
         """Call ``changed`` after each mutation of this registry and of everything in it."""
         self.changed = changed

@@ -404,9 +404,19 @@ class SecureCookieSessionInterface(SessionInterface):
                 "SECRET_KEY_FALLBACKS is a single string, each character of which would be a key that anybody can "
                 "guess. Make it a list: SECRET_KEY_FALLBACKS = [old_key]."
             )
+        for name, key in [
+            ("SECRET_KEY", secret_key),
+            *(("SECRET_KEY_FALLBACKS", key) for key in fallbacks if key),
+        ]:
+            if not isinstance(key, str | bytes):
+                # The value stays out of the message: it is a secret.
+                raise TypeError(
+                    f"{name} holds a key of type {type(key).__name__}; keys are str or bytes. Environment variables "
+                    f"are read as JSON, so a key of digits alone becomes a number: quote it there, '\"123\"'."
+                )
         return _CookieSerializer(
-            # ItsDangerous signs with the last key.
-            [*fallbacks, secret_key],
+            # ItsDangerous signs with the last key. An empty one, of a variable that is not set, would let anybody sign.
+            [*(key for key in fallbacks if key), secret_key],
             salt=self.salt,
             serializer=self.serializer,
             signer=_Signer,

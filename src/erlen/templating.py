@@ -349,8 +349,8 @@ def _collect_processors(app: Application, request: t.Any) -> list[t.Callable[[],
 def _wrong_processor(processor: t.Any, values: t.Any) -> str:
     name = getattr(processor, "__qualname__", repr(processor))
     return (
-        f"The context processor {name!r} returned {values!r}, of type {type(values).__name__}. It has to return a dict of "
-        "names and values for the templates: return {} when there is nothing to add."
+        f"The context processor {name!r} returned {values!r}, of type {type(values).__name__}. It has to return a "
+        "dict of names and values for the templates: return {} when there is nothing to add."
     )
 
 

@@ -15,15 +15,12 @@ from werkzeug.test import Client, TestResponse
 from werkzeug.wrappers import Request as BaseRequest
 
 from .cli.locate import ScriptInfo
-from .ctx import AppContext
+from .ctx import PRESERVE_CONTEXT, AppContext
 from .sessions import SessionMixin
 from .typing import Application
 
 if t.TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
-
-# The pipeline calls what it finds here with the context of a request that has been answered.
-_PRESERVE = "werkzeug.debug.preserve_context"
 
 
 class EnvironBuilder(werkzeug.test.EnvironBuilder):
@@ -160,7 +157,7 @@ class ErlenClient(Client):
     def _with_base(self, environ: t.Mapping[str, t.Any] | None) -> dict[str, t.Any]:
         merged = {**self.environ_base, **(environ or {})}
         if self.preserve_context:
-            merged[_PRESERVE] = self._answered.append
+            merged[PRESERVE_CONTEXT] = self._answered.append
         return merged
 
     @contextmanager

@@ -6,7 +6,7 @@ import typing as t
 from urllib.parse import parse_qsl
 
 from werkzeug.datastructures import Authorization, EnvironHeaders, Headers, ImmutableMultiDict, MultiDict
-from werkzeug.exceptions import BadRequest, HTTPException
+from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 from werkzeug.routing import Rule
 from werkzeug.sansio.http import parse_cookie
@@ -18,7 +18,7 @@ from werkzeug.wrappers import Response as ResponseBase
 from . import json
 from .ctx import context_var
 from .debug import attach_enctype_error
-from .forms import FormParser, parse_pairs
+from .forms import FormParser, LimitedBody, parse_pairs
 from .registry import tells_of
 from .typing import Application
 
@@ -136,14 +136,6 @@ class Request(RequestBase):
         """The address of the client, or of the proxy in front; ``None`` where the server does not say."""
         return t.cast("str | None", self.environ.get("REMOTE_ADDR"))
 
-    def bind_application(self, app: Application) -> None:
-        """Take limits, debug mode and the JSON provider from an application; a context does this.
-
-        :param app: the application that answers this request.
-        """
-        self._application = app
-        self.json_module = app.json
-
     def _limit(self, name: str) -> t.Any:
         return None if self._application is None else self._application.config[name]
 
@@ -212,6 +204,22 @@ class Request(RequestBase):
         """The names of the blueprint of the endpoint and of its parents, the innermost first."""
         name = self.blueprint
         return [] if name is None else split_blueprint_path(name)
+
+    @cached_property
+    def stream(self) -> t.IO[bytes]:
+        """The body as a stream, limited to :attr:`max_content_length`."""
+        limit = self.max_content_length
+        try:
+            stream = super().stream
+        except RequestEntityTooLarge:
+            if not self._is_strict():
+                raise
+            raise RequestEntityTooLarge(
+                f"The body of this request is larger than the {limit} bytes that are accepted (MAX_CONTENT_LENGTH)."
+            ) from None
+        if limit is not None and "wsgi.input_terminated" in self.environ:
+            return t.cast("t.IO[bytes]", LimitedBody(self.environ["wsgi.input"], limit))
+        return stream
 
     @cached_property
     def args(self) -> MultiDict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import os
 import re
 import sys
 import traceback
@@ -64,11 +65,20 @@ def find_best_app(module: ModuleType) -> Application:
             application = _call_factory(module, name, factory, (), {})
             if _is_application(application):
                 return application
+            if application is None:
+                raise NoAppException(_returned_none(module, name))
 
     raise NoAppException(
         f"No application in module {module.__name__!r} ({_file_of(module)}). Looked for one named"
         f" {_choice(_DEFAULT_NAMES)}, for any other, and for a factory named {_choice(_DEFAULT_FACTORIES)}"
         f" that returns one. Name it: '--app {module.__name__}:name'."
+    )
+
+
+def _returned_none(module: ModuleType, name: str) -> str:
+    return (
+        f"{name!r} in module {module.__name__!r} ({_file_of(module)}) returned None, not an application: is"
+        " 'return app' missing at its end, or on one of its branches?"
     )
 
 
@@ -95,6 +105,8 @@ def find_app_by_string(module: ModuleType, app_name: str) -> Application:
         found = _call_factory(module, name, found, args or (), kwargs)
     if _is_application(found):
         return found
+    if found is None and callable(getattr(module, name)):
+        raise NoAppException(_returned_none(module, name))
     raise NoAppException(
         f"'{module.__name__}:{app_name}' gave a {type(found).__name__}, not an application. Name an instance of"
         " 'Erlen', or a function that returns one."
@@ -300,6 +312,7 @@ class ScriptInfo:
         raise NoAppException(
             f"No application was named, and neither {_choice(_DEFAULT_FILES, 'nor')} is in {str(Path.cwd())!r}. Name"
             " it with 'erlen --app path/to/module.py', or set ERLEN_APP."
+            + (" FLASK_APP is set, and not read here." if os.environ.get("FLASK_APP") else "")
         )
 
 

@@ -35,7 +35,14 @@ def show_server_banner(debug: bool, app_import_path: str | None) -> None:
 
 @click.command("run", short_help="Run a development server.")
 @click.option("--host", "-h", default="127.0.0.1", help="The interface to listen on.")
-@click.option("--port", "-p", default=5000, help="The port to listen on; 0 takes a free one.")
+@click.option(
+    "--port",
+    "-p",
+    default=5000,
+    # A greater number would be served on another port: its last 16 bits.
+    type=click.IntRange(0, 65535),
+    help="The port to listen on; 0 takes a free one.",
+)
 @click.option("--cert", type=CertParamType(), help="Serve HTTPS with this certificate.", is_eager=True)
 @click.option(
     "--key",

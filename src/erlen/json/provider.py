@@ -121,8 +121,8 @@ def _short(value: t.Any) -> str:
 class _KeptEncoder(json.JSONEncoder):
     """An encoder that makes the C part of its work once.
 
-    PERF: json: the base class makes it anew for each value, with what notices a value that holds itself: 1.4 us. Here such
-    a value runs into the limit of recursion, and the base class then says what is wrong with it.
+    PERF: json: the base class makes it anew for each value, with what notices a value that holds itself: 1.4 us.
+    Here such a value runs into the limit of recursion, and the base class then says what is wrong with it.
     """
 
     def __init__(self, **settings: t.Any) -> None:
@@ -160,8 +160,8 @@ class DefaultJSONProvider(JSONProvider):
     """The standard library's :mod:`json`, for some types more.
 
     Dates are written as in HTTP headers (RFC 9110), ``Decimal`` and ``UUID`` as strings, dataclasses as objects,
-    and what has ``__html__`` (``Markup``) as that string. The settings may be assigned on an instance at any time, on a
-    class before its first response.
+    and what has ``__html__`` (``Markup``) as that string. The settings may be assigned on an instance at any time,
+    on a class before its first response.
     """
 
     #: Makes something writable of a value the library refuses, or raises :exc:`TypeError`.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import os
 import threading
 import typing as t
 import weakref
@@ -29,20 +30,47 @@ class _Loops(threading.local):
 
 class _KeptLoop:
     def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
+        # In variables of its own: a loop keeps those it was made in, and with them the request of the moment.
+        self.loop = Context().run(asyncio.new_event_loop)
         _kept.add(self)
 
     def close(self) -> None:
-        if not self.loop.is_closed() and not self.loop.is_running():
-            self.loop.close()
+        loop = self.loop
+        if self in _abandoned or loop.is_closed() or loop.is_running():
+            return
+        if not _is_in_a_loop():
+            Context().run(_finish, loop)
+        loop.close()
 
     def __del__(self) -> None:
         self.close()
 
 
+def _finish(loop: asyncio.AbstractEventLoop) -> None:
+    """Cancel what is pending on a loop, and close its async generators, as ``asyncio.run`` does at its end."""
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+    loop.run_until_complete(loop.shutdown_asyncgens())
+
+
 _loops = _Loops()
+# Loops of a parent process. They share their selector with it, so that closing one here would break it there.
+_abandoned: list[_KeptLoop] = []
 # Loops that are alive, to close those of the main thread at exit. Only added to and, by the collector, taken from.
 _kept: weakref.WeakSet[_KeptLoop] = weakref.WeakSet()
+
+
+def _abandon_loops() -> None:
+    _abandoned.extend(_kept)
+    _kept.clear()
+    _loops.idle = []
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_abandon_loops)
 
 
 @atexit.register
@@ -60,13 +88,19 @@ def run_coroutine(coroutine: t.Coroutine[t.Any, t.Any, T]) -> T:
     """
     context = copy_context()
     try:
+        if _is_in_a_loop():
+            return _run_on_thread(coroutine, context)
+        return _run_on_kept_loop(coroutine, context)
+    finally:
+        _copy_back(context)
+
+
+def _is_in_a_loop() -> bool:
+    try:
         asyncio.get_running_loop()
     except RuntimeError:
-        result = _run_on_kept_loop(coroutine, context)
-    else:
-        result = _run_on_thread(coroutine, context)
-    _copy_back(context)
-    return result
+        return False
+    return True
 
 
 def _run_on_kept_loop(coroutine: t.Coroutine[t.Any, t.Any, T], context: Context) -> T:
@@ -81,6 +115,9 @@ def _run_on_kept_loop(coroutine: t.Coroutine[t.Any, t.Any, T], context: Context)
             # A KeyboardInterrupt stopped the loop: let the coroutine clean up before its loop is reused.
             task.cancel()
             loop.run_until_complete(asyncio.gather(task, return_exceptions=True))
+        elif not task.cancelled():
+            # Looked at, so that the loop does not log as forgotten what is raised here.
+            task.exception()
         _loops.idle.append(kept)
 
 

@@ -27,7 +27,7 @@ from werkzeug.exceptions import (
 from werkzeug.routing import MapAdapter, RequestRedirect, RoutingException
 
 from .. import urls
-from ..ctx import AppContext, context_var
+from ..ctx import AppContext, context_var, raise_all
 from ..debug import FormDataRoutingRedirect
 from ..logging import printable
 from ..sessions import SessionInterface
@@ -42,7 +42,7 @@ from ..typing import ResponseReturnValue
 from ..wrappers import Request, Response
 from . import responses
 from .bridge import to_sync
-from .errors import find_error_handler, raise_all
+from .errors import find_error_handler
 from .safety import SAFE_METHODS
 from .steps import Plan, Steps
 
@@ -123,7 +123,7 @@ class Dispatch:
         return self.finalize_request(value)
 
     def _check_origin(self, context: AppContext) -> None:
-        protection = self._plan().protection
+        protection = (self.plan or self.freeze()).protection
         if protection is not None and not self._steps(context).cross_origin_exempt:
             protection.check(context.request.environ)
 
@@ -158,16 +158,22 @@ class Dispatch:
             return self.make_default_options_response()
         steps = context.steps
         if steps is None or steps.endpoint != rule.endpoint:
-            # A hook has set another rule.
-            steps = self._plan().steps_for(rule.endpoint)
+            # A hook has set another rule, and its view may not be exempt.
+            steps = context.steps = (self.plan or self.freeze()).steps_for(rule.endpoint)
+            if request.method not in SAFE_METHODS:
+                self._check_origin(context)
         if steps.view is None:
             raise KeyError(
                 f"The rule {rule.rule!r} has the endpoint {rule.endpoint!r}, and no view function is registered for "
                 f"it. Register one with '@app.endpoint({rule.endpoint!r})'."
             )
         values = request.view_args
-        # PERF: plaintext: a call without unpacking is 0.1 us cheaper.
-        value: ResponseReturnValue = steps.view(**values) if values else steps.view()
+        try:
+            # PERF: plaintext: a call without unpacking is 0.1 us cheaper.
+            value: ResponseReturnValue = steps.view(**values) if values else steps.view()
+        except TypeError as error:
+            _explain_call(error, rule, values)
+            raise
         return value
 
     def raise_routing_exception(self, request: Request) -> t.NoReturn:
@@ -206,7 +212,7 @@ class Dispatch:
         context = context_var.get()
         plan = self.plan or self.freeze()
         response = self.make_response(rv)
-        if not response.has_default_headers:
+        if not getattr(response, "has_default_headers", False):
             _add_default_headers(response, plan)
         try:
             if (
@@ -222,12 +228,17 @@ class Dispatch:
                 request_finished.send(self, _async_wrapper=self.ensure_sync, response=response)
         except Exception:
             if not from_error_handler:
+                # Another response takes its place; a stream in this one must not wait for the garbage collector.
+                response.close()
                 raise
             self.logger.exception("A hook raised while the response of an error handler was finished.")
-        if plan.policies:
-            for policy in plan.policies:
-                if policy.header not in response.headers:
-                    response.headers[policy.header] = policy.value(context)
+            if context.session_is_open:
+                response.vary.add("Cookie")
+        for policy in plan.policies:
+            policy.add_to(response, context)
+        if isinstance(rv, HTTPException):
+            # Its traceback holds the frames of the view, and those whatever was uploaded.
+            rv.__traceback__ = None
         return response
 
     def make_response(self, rv: t.Any) -> Response:
@@ -266,12 +277,11 @@ class Dispatch:
         :param response: the response; a hook may return another.
         """
         context = context_var.get()
-        if context._after_request_functions is not None:
-            for function in context._after_request_functions:
-                response = self.ensure_sync(function)(response)
+        for function in context._after_request_functions or ():
+            response = _checked(function, self.ensure_sync(function)(response))
         for hook in self._steps(context).after:
-            response = hook(response)
-        plan = self._plan()
+            response = _checked(hook, hook(response))
+        plan = self.plan or self.freeze()
         if (
             context.session_is_open
             or plan.opens_every_session
@@ -298,7 +308,11 @@ class Dispatch:
             return self.handle_http_exception(e)
         handler = self._find_error_handler(e, context_var.get().request.blueprints)
         if handler is None:
-            raise e
+            try:
+                raise e
+            finally:
+                # The exception holds this frame: without this only the garbage collector would free what the view had.
+                del e
         return t.cast(ResponseReturnValue, self.ensure_sync(handler)(e))
 
     def handle_http_exception(self, e: HTTPException) -> HTTPException | ResponseReturnValue:
@@ -385,7 +399,7 @@ class Dispatch:
         """
         if exc is _sentinel:
             exc = sys.exc_info()[1]
-        self._tear_down(self._plan().teardown_appcontext, appcontext_tearing_down, exc)
+        self._tear_down((self.plan or self.freeze()).teardown_appcontext, appcontext_tearing_down, exc)
 
     def _tear_down(
         self, functions: list[t.Callable[..., t.Any]], signal: t.Any, exc: BaseException | None
@@ -426,16 +440,33 @@ class Dispatch:
     def _find_error_handler(self, e: Exception, blueprints: list[str]) -> t.Callable[[t.Any], t.Any] | None:
         return find_error_handler(self.error_handler_spec, e, blueprints)
 
-    def _plan(self) -> Plan:
-        return self.plan or self.freeze()
-
     def _steps(self, context: AppContext) -> Steps:
         steps: Steps | None = context.steps
         if steps is None:
             # Matching itself raised, or the context was not pushed.
             endpoint = context.request.endpoint if context.has_request else None
-            steps = context.steps = self._plan().steps_for(endpoint)
+            steps = context.steps = (self.plan or self.freeze()).steps_for(endpoint)
         return steps
+
+
+def _explain_call(error: TypeError, rule: t.Any, values: t.Any) -> None:
+    """Add to an error of calling a view, but not to one from inside it, what the rule passes."""
+    traceback = error.__traceback__
+    if traceback is not None and traceback.tb_next is None:
+        error.add_note(
+            f"The rule {rule.rule!r} of the endpoint {rule.endpoint!r} calls its view with "
+            f"{', '.join(values) or 'no arguments'}: the names in the rule and the parameters of the view have to agree."
+        )
+
+
+def _checked(hook: t.Any, response: Response | None) -> Response:
+    if response is None:
+        name = getattr(hook, "__qualname__", repr(hook))
+        raise TypeError(
+            f"The after-request function {name!r} in module {getattr(hook, '__module__', None)!r} returned None, so "
+            f"there is no response to send. End it with 'return response'."
+        )
+    return response
 
 
 def _add_default_headers(response: t.Any, plan: Plan) -> None:

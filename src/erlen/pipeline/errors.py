@@ -31,15 +31,3 @@ def find_error_handler(
                 if (handler := handlers.get(cls)) is not None:
                     return t.cast("t.Callable[[t.Any], t.Any]", handler)
     return None
-
-
-def raise_all(errors: list[BaseException], doing: str) -> None:
-    """Raise what was collected: nothing, the one exception, or a group of them.
-
-    :param errors: the exceptions, in the order in which they were raised.
-    :param doing: what was being done, for the group's message.
-    """
-    if len(errors) == 1:
-        raise errors[0]
-    if errors:
-        raise BaseExceptionGroup(f"{len(errors)} callbacks raised while {doing}", errors)

@@ -23,6 +23,9 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 #: More digits than the length of any body has; beyond 4,300 Python refuses to read a number at all.
 MAX_LENGTH_DIGITS = 20
 
+#: Characters of a host name (RFC 1035) with colon and port.
+MAX_HOST_LENGTH = 253 + 6
+
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -33,17 +36,25 @@ class CrossOriginRequestRefused(Forbidden):
 
     description = (
         "This request was sent from a page of another site, so it was refused. If that site is meant to send "
-        "it, its origin has to be named in TRUSTED_ORIGINS of this application's configuration."
+        "it, its origin has to be named in TRUSTED_ORIGINS of this application's configuration. If it is this very "
+        "site, a proxy in front of the application has to hand on the Host header, or ProxyFix to be told of it."
     )
 
 
 def cross_origin_exempt(view: F) -> F:
     """Let requests from pages of any origin reach a view: for webhooks and public APIs without cookies.
 
-    Place it below the route decorator.
+    Place it below the route decorator. Classes derived from an exempt ``View`` are exempt as well.
 
-    :param view: the view function, or a ``View`` class.
+    :param view: the view function, or a ``View`` class as a whole.
+    :raises TypeError: for anything else, a blueprint or a bound method for example.
     """
+    given: t.Any = view
+    if not callable(given) or hasattr(given, "__self__"):
+        raise TypeError(
+            f"'cross_origin_exempt' was put on {view!r}, which is neither a view function nor a View class. Put it on "
+            f"each view, below its route: @app.post('/hook') and then @cross_origin_exempt."
+        )
     view.cross_origin_exempt = True  # type: ignore[attr-defined]
     return view
 
@@ -53,13 +64,25 @@ def origin_of(text: str) -> str:
 
     :param text: ``scheme://host[:port]`` as in ``TRUSTED_ORIGINS``.
     """
-    parts = urlsplit(text)
-    if not parts.scheme or not parts.netloc or parts.path.strip("/") or parts.query or "@" in parts.netloc:
-        raise ValueError(
-            f"TRUSTED_ORIGINS has {text!r}, which is no origin. Write the scheme, the host and, where it is not the "
-            f"default, the port: 'https://app.example.com' or 'http://localhost:3000'."
-        )
-    return f"{parts.scheme.lower()}://{_without_default_port(parts.scheme.lower(), parts.netloc.lower())}"
+    try:
+        parts = urlsplit(text)
+        host, port = (parts.hostname or "").encode("idna").decode(), parts.port
+    except (AttributeError, TypeError, ValueError):
+        raise ValueError(_no_origin(text)) from None
+    rest = parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc
+    shown = f"[{host}]" if ":" in host else host
+    if not parts.scheme or rest or not is_host(shown):
+        raise ValueError(_no_origin(text))
+    scheme = parts.scheme.lower()
+    return f"{scheme}://{_without_default_port(scheme, shown if port is None else f'{shown}:{port}')}"
+
+
+def _no_origin(text: object) -> str:
+    return (
+        f"TRUSTED_ORIGINS has {text!r}, which is no origin. Write the scheme, the host and, where it is not the "
+        f"default, the port: 'https://app.example.com' or 'http://localhost:3000'. There are no wildcards: name each "
+        f"host."
+    )
 
 
 def _without_default_port(scheme: str, host: str) -> str:
@@ -69,25 +92,42 @@ def _without_default_port(scheme: str, host: str) -> str:
 class CrossOriginProtection:
     """Refuses unsafe requests that a page of another origin sent.
 
-    :param trusted_origins: origins whose pages may send them nevertheless.
+    :param config: the configuration; ``TRUSTED_ORIGINS`` names origins whose pages may send them nevertheless. It is
+        read when it matters, so that an origin that is taken out of the list is out at once.
     """
 
-    def __init__(self, trusted_origins: t.Iterable[str]) -> None:
-        self.trusted_origins = frozenset(origin_of(text) for text in trusted_origins)
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        # A mistake in the list is reported by the first request, not by the first attack.
+        self.trusted_origins()
+
+    def trusted_origins(self) -> frozenset[str]:
+        """Return the origins as browsers send them.
+
+        :raises ValueError: for one that is none.
+        :raises TypeError: for a string in place of a list.
+        """
+        origins = self._config["TRUSTED_ORIGINS"] or ()
+        if isinstance(origins, str):
+            raise TypeError(
+                f"TRUSTED_ORIGINS is {origins!r}, a string, which would be read letter by letter. Make it a list: "
+                f"[{origins!r}]."
+            )
+        return frozenset(origin_of(text) for text in origins)
 
     def check(self, environ: t.Mapping[str, t.Any]) -> None:
         """Raise :exc:`CrossOriginRequestRefused` for a request from another origin.
 
         :param environ: the WSGI environment of a request whose method is not safe (RFC 9110, section 9.2.1).
         """
-        site = environ.get("HTTP_SEC_FETCH_SITE")
+        site = environ.get("HTTP_SEC_FETCH_SITE") or None
         if site in {"same-origin", "none"}:
             return
         origin = environ.get("HTTP_ORIGIN")
         if origin is None:
             if site is None:
                 return
-        elif origin.lower() in self.trusted_origins or (site is None and self._is_own(origin, environ)):
+        elif (site is None and self._is_own(origin, environ)) or origin.lower() in self.trusted_origins():
             return
         raise CrossOriginRequestRefused
 
@@ -131,7 +171,7 @@ def is_host(text: str) -> bool:
 
     :param text: the value of the header.
     """
-    if _HOST.fullmatch(text) is None:
+    if len(text) > MAX_HOST_LENGTH or _HOST.fullmatch(text) is None:
         return False
     _, colon, port = text.rpartition(":")
     return not colon or port.endswith("]") or 0 < int(port) < 65536
@@ -146,7 +186,21 @@ def default_headers(config: Config) -> list[tuple[str, str]]:
         "X-Content-Type-Options": config["CONTENT_TYPE_OPTIONS"],
         "Referrer-Policy": config["REFERRER_POLICY"],
     }
-    return [(name, value) for name, value in named.items() if value]
+    return [(name, clean_header(name, value)) for name, value in named.items() if value]
+
+
+def clean_header(name: str, value: t.Any) -> str:
+    """Return a header's value, or raise :exc:`ValueError` for one that cannot be sent.
+
+    :param name: the header, for the message.
+    :param value: its value.
+    """
+    if not isinstance(value, str) or _CONTROL.search(value) or not value.isascii():
+        raise ValueError(
+            f"{name} is set to {value!r}, which no header can have: a value is one line of ASCII text. Correct the "
+            f"setting, or set it to None for no header."
+        )
+    return value
 
 
 class ContentSecurityPolicy:
@@ -159,21 +213,30 @@ class ContentSecurityPolicy:
 
     def __init__(self, header: str, policy: str | t.Mapping[str, str | t.Iterable[str]]) -> None:
         self.header = header
-        if isinstance(policy, str):
-            self.text = policy
-        else:
-            self.text = "; ".join(
-                " ".join([name, *([sources] if isinstance(sources, str) else sources)]).strip()
-                for name, sources in policy.items()
-            )
+        if not isinstance(policy, str):
+            policy = "; ".join(_directive(name, sources) for name, sources in policy.items())
+        self.text = clean_header(header, policy)
         self.has_nonce = "{nonce}" in self.text
 
-    def value(self, context: t.Any) -> str:
-        """Return the header's value for a request.
+    def add_to(self, response: t.Any, context: t.Any) -> None:
+        """Set the header on a response, unless a view has set its own.
 
+        :param response: the response. One that is sent for several requests gets the nonce of each.
         :param context: the request's context, which keeps the nonce.
         """
-        return self.text.replace("{nonce}", nonce_of(context)) if self.has_nonce else self.text
+        present = response.headers.get(self.header)
+        if present is None or present == getattr(response, "_added_policy", None):
+            value = self.text.replace("{nonce}", nonce_of(context)) if self.has_nonce else self.text
+            response.headers[self.header] = response._added_policy = value
+
+
+def _directive(name: str, sources: str | t.Iterable[str] | bool | None) -> str:
+    # A directive without sources: {"upgrade-insecure-requests": True}.
+    if sources is None or sources is True:
+        return name
+    if isinstance(sources, str):
+        return f"{name} {sources}".strip()
+    return " ".join([name, *t.cast("t.Iterable[str]", sources)])
 
 
 def policies(config: Config) -> list[ContentSecurityPolicy]:

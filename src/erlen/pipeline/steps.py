@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import typing as t
+import weakref
+from copy import deepcopy
 from dataclasses import dataclass
 
 from werkzeug.exceptions import HTTPException, NotFound
@@ -13,7 +15,7 @@ from ..json.provider import DefaultJSONProvider
 from ..routing import Node, Routes, Undecided, compile_routes
 from ..sessions import SecureCookieSessionInterface
 from ..wrappers import Request, Response, split_blueprint_path
-from .safety import CrossOriginProtection, check_form, default_headers, policies
+from .safety import CrossOriginProtection, check_form, clean_header, default_headers, policies
 
 Hook: t.TypeAlias = t.Callable[..., t.Any]
 
@@ -33,6 +35,9 @@ _CONFIG_KEYS = (
 
 #: How many host names found valid are remembered.
 KNOWN_HOSTS = 256
+
+#: How many content types are remembered.
+KNOWN_TYPES = 64
 
 
 @dataclass(slots=True)
@@ -75,8 +80,10 @@ class Plan:
 
     def __init__(self, app: t.Any, overridden: t.Collection[str] = ()) -> None:
         config = app.config
-        self._app = app
-        self._config = [config[key] for key in _CONFIG_KEYS]
+        # Weak: the application holds its plan, and is to be freed at once when it is dropped.
+        self._app: t.Any = weakref.proxy(app)
+        # Copies: a list that is changed in place is another one when the configuration changes next.
+        self._config = deepcopy([config[key] for key in _CONFIG_KEYS])
         self._steps: dict[str | None, Steps] = {}
         self._known_hosts: set[str | None] = {None}
         self._checks_form: bool = config["REFUSE_MALFORMED_REQUESTS"]
@@ -85,13 +92,12 @@ class Plan:
         self._matches_plainly = not (
             routes is None
             or app.subdomain_matching
-            or config["TRUSTED_HOSTS"]
+            or config["TRUSTED_HOSTS"] is not None
+            or _judges_hosts(app.request_class)
             or "create_url_adapter" in overridden
         )
         self._overridden = frozenset(overridden)
-        self.protection = (
-            CrossOriginProtection(config["TRUSTED_ORIGINS"]) if config["CROSS_ORIGIN_PROTECTION"] else None
-        )
+        self.protection = CrossOriginProtection(config) if config["CROSS_ORIGIN_PROTECTION"] else None
         self.default_headers = default_headers(config)
         self.policies = policies(config)
         self.plain_responses = _responds_plainly(app.response_class)
@@ -99,15 +105,13 @@ class Plan:
         #: The header for the response class's own type.
         self.content_type = self.content_type_of(app.response_class.default_mimetype or "text/plain")
         interface = app.session_interface
-        self.opens_every_session = not isinstance(interface, SecureCookieSessionInterface) or (
-            type(interface).open_session is not SecureCookieSessionInterface.open_session
-        )
+        self.opens_every_session = not _keeps_sessions_plainly(interface)
         #: Whether ``process_response`` has something to do for every response.
         self.processes_all = self.opens_every_session or "process_response" in overridden
         #: Makes the body of a dict or a list of a view, ``None`` where the provider has its own way.
         self.json_text: t.Callable[[t.Any], str] | None = None
         provider = app.json
-        if self.plain_responses and type(provider).response is DefaultJSONProvider.response:
+        if self.plain_responses and _function_of(provider.response) is DefaultJSONProvider.response:
             self.json_text = provider.text_writer()
             self.json_content_type = self.content_type_of(provider.mimetype)
         self.session_cookie = f"{interface.get_cookie_name(app)}="
@@ -161,8 +165,10 @@ class Plan:
     def _check_form(self, environ: t.Mapping[str, t.Any], path: str) -> None:
         check_form(environ, path)
         host = environ.get("HTTP_HOST")
-        if len(self._known_hosts) < KNOWN_HOSTS:
-            self._known_hosts.add(host)
+        if len(self._known_hosts) >= KNOWN_HOSTS:
+            # Names that somebody made up must not keep the real one out for good.
+            self._known_hosts = {None}
+        self._known_hosts.add(host)
 
     def content_type_of(self, mimetype: str) -> tuple[str, str]:
         """Return the ``Content-Type`` header for a type, with a charset where it has one.
@@ -171,7 +177,9 @@ class Plan:
         """
         header = self._content_types.get(mimetype)
         if header is None:
-            header = self._content_types[mimetype] = ("Content-Type", get_content_type(mimetype, "utf-8"))
+            header = ("Content-Type", clean_header("the mimetype", get_content_type(mimetype, "utf-8")))
+            if len(self._content_types) < KNOWN_TYPES:
+                self._content_types[mimetype] = header
         return header
 
     def steps_for(self, endpoint: str | None) -> Steps:
@@ -216,11 +224,40 @@ class Plan:
 _PLAIN_CONTEXTS = frozenset({AppContext, RequestContext})
 
 
-def _responds_plainly(cls: type[Response]) -> bool:
+def _function_of(method: t.Any) -> t.Any:
+    return getattr(method, "__func__", None)
+
+
+def _judges_hosts(cls: type[Request]) -> bool:
+    """Return whether a request class has an opinion of its own on hosts."""
+    return bool(cls.trusted_hosts) or cls.host is not Request.host
+
+
+def _keeps_sessions_plainly(interface: t.Any) -> bool:
+    """Return whether a session that nobody touched, without a cookie, needs neither opening nor saving."""
+    stock = SecureCookieSessionInterface
+    decisive = (
+        "get_cookie_name",
+        "is_null_session",
+        "open_session",
+        "save_session",
+        "session_class",
+        "should_set_cookie",
+    )
+    return (
+        isinstance(interface, stock)
+        and not vars(interface)
+        and all(getattr(type(interface), name) is getattr(stock, name) for name in decisive)
+    )
+
+
+def _responds_plainly(cls: type[t.Any]) -> bool:
     """Return whether :meth:`Response.of_bytes` makes what the class's constructor would make."""
     return (
-        cls.__init__ is Response.__init__
+        issubclass(cls, Response)
+        and cls.__init__ is Response.__init__
         and cls.set_data is Response.set_data
+        and cls.automatically_set_content_length
         and cls.default_status == Response.default_status
         and (cls.default_mimetype or "").startswith("text/")
     )

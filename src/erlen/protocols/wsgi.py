@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import typing as t
+from traceback import clear_frames
+
+from ..ctx import PRESERVE_CONTEXT
 
 if t.TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
-
-# Where the test client and the debugger ask for the context to outlive its request.
-PRESERVE_CONTEXT = "werkzeug.debug.preserve_context"
 
 
 class WSGI:
@@ -29,6 +29,7 @@ class WSGI:
         """
         context = self.request_context(environ)
         failure: BaseException | None = None
+        body: t.Any = None
         try:
             try:
                 context.push()
@@ -36,18 +37,48 @@ class WSGI:
             except Exception as error:
                 failure = error
                 response = self.handle_exception(error)
-            body: t.Iterable[bytes] = response(environ, start_response)
-            return body
+            # Until it has begun, it is the response that has to be closed.
+            body = response
+            body = response(environ, start_response)
         except BaseException as error:
             failure = failure or error
+            _close(body)
             raise
         finally:
+            try:
+                self._leave(context, environ, failure, body)
+            finally:
+                # Its traceback holds this frame, so only the garbage collector would free both.
+                failure = None
+        sent: t.Iterable[bytes] = body
+        return sent
+
+    def _leave(
+        self, context: t.Any, environ: WSGIEnvironment, failure: BaseException | None, body: t.Any
+    ) -> None:
+        try:
             if PRESERVE_CONTEXT in environ:
                 environ[PRESERVE_CONTEXT](context)
+            if failure is not None and body is not None and context._held:
+                # A stream that is never sent is a local of the frames that failed; with them it lets the context go.
+                # Not where the failure is raised further: a debugger shows those frames.
+                clear_frames(failure.__traceback__)
             if failure is not None and self.should_ignore_error(failure):
                 failure = None
-            context.pop(failure)
+        finally:
+            try:
+                context.pop(failure)
+            except BaseException:
+                # The server never gets the body, so it cannot close it.
+                _close(body)
+                raise
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> t.Iterable[bytes]:
         """Answer one request as a WSGI server calls it, middleware around :attr:`wsgi_app` included."""
         return self.wsgi_app(environ, start_response)
+
+
+def _close(body: t.Any) -> None:
+    close = getattr(body, "close", None)
+    if close is not None:
+        close()
