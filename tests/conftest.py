@@ -6,17 +6,24 @@ Each call of a test client of Erlen's passes ``wsgiref.validate`` (PEP 3333), an
 from __future__ import annotations
 
 import collections.abc as cabc
+import os
 import re
 import typing as t
 from pathlib import Path
 from wsgiref.validate import IteratorWrapper, validator
 
+import hypothesis
 import pytest
 import werkzeug.test
 
 from erlen import Erlen, signals
 from erlen.ctx import context_var
 from erlen.testing import ErlenClient, ErlenCliRunner
+
+# Time is never asserted. In continuous integration the same examples are tried each time; elsewhere new ones.
+hypothesis.settings.register_profile("here", deadline=None)
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("ci" if "CI" in os.environ else "here")
 
 if t.TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment

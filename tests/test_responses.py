@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import functools
+import copy
 import typing as t
 from collections.abc import AsyncIterator
 from http import HTTPStatus
@@ -421,7 +421,8 @@ def _set(name: str, value: t.Any, response: t.Any) -> None:
 
 
 def _assign(name: str, value: t.Any) -> Change:
-    return functools.partial(_set, name, value)
+    # A copy each time: what is assigned may be changed in place afterwards.
+    return lambda response: _set(name, copy.deepcopy(value), response)
 
 
 def _corrected(response: t.Any) -> None:

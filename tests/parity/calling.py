@@ -126,6 +126,9 @@ def _comparable(name: str, value: str) -> str:
         return "..."
     if lowered == "set-cookie":
         return _comparable_cookie(value)
+    if lowered == "allow":
+        # The methods come out of a set.
+        return ", ".join(sorted(value.split(", ")))
     return value
 
 
