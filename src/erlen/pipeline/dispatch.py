@@ -53,6 +53,7 @@ PLANNED = (
     "create_url_adapter",
     "do_teardown_appcontext",
     "do_teardown_request",
+    "make_response",
     "preprocess_request",
     "process_response",
 )
@@ -212,7 +213,7 @@ class Dispatch:
         context = context_var.get()
         plan = self.plan or self.freeze()
         response = self.make_response(rv)
-        if not getattr(response, "has_default_headers", False):
+        if not (plan.plain_responses and response.has_default_headers):
             _add_default_headers(response, plan)
         try:
             if (
@@ -222,8 +223,7 @@ class Dispatch:
                 or "HTTP_COOKIE" in context._request.environ
             ):
                 response = self.process_response(response)
-                if not getattr(response, "has_default_headers", False):
-                    _add_default_headers(response, plan)
+                _add_default_headers(response, plan)
             if request_finished.receivers:
                 request_finished.send(self, _async_wrapper=self.ensure_sync, response=response)
         except Exception:
@@ -236,9 +236,6 @@ class Dispatch:
                 response.vary.add("Cookie")
         for policy in plan.policies:
             policy.add_to(response, context)
-        if isinstance(rv, HTTPException):
-            # Its traceback holds the frames of the view, and those whatever was uploaded.
-            rv.__traceback__ = None
         return response
 
     def make_response(self, rv: t.Any) -> Response:
@@ -470,6 +467,8 @@ def _checked(hook: t.Any, response: Response | None) -> Response:
 
 
 def _add_default_headers(response: t.Any, plan: Plan) -> None:
+    if getattr(response, "has_default_headers", False):
+        return
     headers = response.headers
     for name, value in plan.default_headers:
         if name not in headers:

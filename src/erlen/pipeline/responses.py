@@ -32,7 +32,10 @@ def make_response(app: t.Any, value: t.Any) -> Response:
         value, status, headers = _taken_apart(value)
     if isinstance(value, HTTPException) and type(value).__call__ is HTTPException.__call__:
         # PERF: 404: what calling it as a WSGI application and reading the answer back would make, 30 us sooner.
-        value = app.response_class.force_type(value.get_response(context_var.get().request.environ))
+        error, value = value, value.get_response(context_var.get().request.environ)
+        value = app.response_class.force_type(value)
+        # Its traceback holds the frames of the view, and those whatever was uploaded.
+        error.__traceback__ = None
     elif not isinstance(value, app.response_class):
         if isinstance(value, str | bytes | bytearray | Iterator):
             # The class sees status and headers, as its own default for the content type depends on them.

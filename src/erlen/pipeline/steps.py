@@ -100,7 +100,7 @@ class Plan:
         self.protection = CrossOriginProtection(config) if config["CROSS_ORIGIN_PROTECTION"] else None
         self.default_headers = default_headers(config)
         self.policies = policies(config)
-        self.plain_responses = _responds_plainly(app.response_class)
+        self.plain_responses = _responds_plainly(app.response_class) and "make_response" not in overridden
         self._content_types: dict[str, tuple[str, str]] = {}
         #: The header for the response class's own type.
         self.content_type = self.content_type_of(app.response_class.default_mimetype or "text/plain")
@@ -136,16 +136,17 @@ class Plan:
         request: Request = context._request
         environ = request.environ
         path = environ.get("PATH_INFO", "")
+        is_ascii = path.isascii()
         try:
             # PERF: plaintext: the common request passes here in 0.1 us; check_form has the rules.
             if self._checks_form and (
                 environ.get("HTTP_HOST") not in self._known_hosts
                 or environ.get("CONTENT_LENGTH")
-                or not (path.isascii() and path.isprintable())
+                or not (is_ascii and path.isprintable())
             ):
                 self._check_form(environ, path)
             if self._matches_plainly and type(context) in _PLAIN_CONTEXTS:
-                if not path.isascii():
+                if not is_ascii:
                     path = path.encode("latin1").decode(errors="replace")
                 found = self.routes.match(path, request.method)
                 if found is not None:

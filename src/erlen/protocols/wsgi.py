@@ -28,48 +28,67 @@ class WSGI:
         :param start_response: the server's callable for status and headers.
         """
         context = self.request_context(environ)
-        failure: BaseException | None = None
         body: t.Any = None
         try:
-            try:
-                context.push()
-                response = self.full_dispatch_request()
-            except Exception as error:
-                failure = error
-                response = self.handle_exception(error)
-            # Until it has begun, it is the response that has to be closed.
-            body = response
-            body = response(environ, start_response)
-        except BaseException as error:
-            failure = failure or error
+            context.push()
+            # Until its body has begun, it is the response that has to be closed.
+            body = self.full_dispatch_request()
+            body = body(environ, start_response)
+        except BaseException as failure:
+            return self._answer_failure(failure, body, context, environ, start_response)
+        if PRESERVE_CONTEXT in environ:
+            environ[PRESERVE_CONTEXT](context)
+        try:
+            # The context outlived its request where it is preserved; its teardown runs here all the same.
+            context.pop(None)
+        except BaseException:
+            # The server never gets the body, so it cannot close it.
+            _close(body)
+            raise
+        sent: t.Iterable[bytes] = body
+        return sent
+
+    def _answer_failure(
+        self,
+        failure: BaseException,
+        body: t.Any,
+        context: t.Any,
+        environ: WSGIEnvironment,
+        start_response: StartResponse,
+    ) -> t.Iterable[bytes]:
+        try:
+            if body is not None or not isinstance(failure, Exception):
+                # It failed while it was sent, or is none that a handler answers.
+                raise failure
+            body = self.handle_exception(failure)
+            body = body(environ, start_response)
+        except BaseException:
             _close(body)
             raise
         finally:
             try:
                 self._leave(context, environ, failure, body)
             finally:
-                # Its traceback holds this frame, so only the garbage collector would free both.
-                failure = None
+                # Its traceback may hold this frame, so only the garbage collector would free both.
+                del failure
         sent: t.Iterable[bytes] = body
         return sent
 
-    def _leave(
-        self, context: t.Any, environ: WSGIEnvironment, failure: BaseException | None, body: t.Any
-    ) -> None:
+    def _leave(self, context: t.Any, environ: WSGIEnvironment, failure: BaseException, body: t.Any) -> None:
+        told: BaseException | None = failure
         try:
             if PRESERVE_CONTEXT in environ:
                 environ[PRESERVE_CONTEXT](context)
-            if failure is not None and body is not None and context._held:
+            if body is not None and context._held:
                 # A stream that is never sent is a local of the frames that failed; with them it lets the context go.
                 # Not where the failure is raised further: a debugger shows those frames.
                 clear_frames(failure.__traceback__)
-            if failure is not None and self.should_ignore_error(failure):
-                failure = None
+            if self.should_ignore_error(failure):
+                told = None
         finally:
             try:
-                context.pop(failure)
+                context.pop(told)
             except BaseException:
-                # The server never gets the body, so it cannot close it.
                 _close(body)
                 raise
 
