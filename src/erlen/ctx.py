@@ -118,6 +118,8 @@ class AppContext:
     # What ended the request while a stream held the context.
     _failure: BaseException | None = None
     flashes: list[tuple[str, str]] | None = None
+    #: Whether ``match_request`` is not overridden, so that the compiled routes may be asked directly.
+    matches_plainly: t.ClassVar[bool] = True
     #: The frozen steps of the matched endpoint; the pipeline sets it.
     steps: t.Any = None
 
@@ -127,6 +129,10 @@ class AppContext:
         self._tokens: list[Token[AppContext]] = []
         if session is not None:
             self._session = session
+
+    def __init_subclass__(cls, **kwargs: t.Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.matches_plainly = cls.match_request is AppContext.match_request
 
     @property
     def has_request(self) -> bool:
@@ -210,7 +216,7 @@ class AppContext:
         if appcontext_pushed.receivers:
             appcontext_pushed.send(self.app, _async_wrapper=self.app.ensure_sync)
         request = self._request
-        if request is not None and request.url_rule is None and request.routing_exception is None:
+        if request is not None and self.steps is None:
             (self.app.plan or self.app.freeze()).match(self)
 
     def pop(self, exc: BaseException | None = _sentinel) -> None:
@@ -365,7 +371,6 @@ class RequestContext(AppContext):
         if request is None:
             request = app.request_class(environ)
             request._application = app
-            request.json_module = app.json
         # PERF: plaintext: the attributes of the base class set here save a call of 0.1 us.
         self.app = app
         self._request = request

@@ -63,7 +63,6 @@ class Request(RequestBase):
     """
 
     form_data_parser_class: type[FormDataParser] = FormParser
-    json_module: t.Any = json
 
     #: The rule that matched. Its endpoint is :attr:`endpoint`.
     url_rule: Rule | None = None
@@ -77,6 +76,7 @@ class Request(RequestBase):
     # Whether ``close`` has anything to do at the end of the request.
     _must_close: bool = False
     _application: Application | None = None
+    _json_module: t.Any = None
     _max_content_length: int | None = None
     _max_form_memory_size: int | None = None
     _max_form_parts: int | None = None
@@ -135,6 +135,17 @@ class Request(RequestBase):
     def remote_addr(self) -> str | None:
         """The address of the client, or of the proxy in front; ``None`` where the server does not say."""
         return t.cast("str | None", self.environ.get("REMOTE_ADDR"))
+
+    @property
+    def json_module(self) -> t.Any:
+        """What reads the JSON of this request: the application's provider, unless another is assigned."""
+        if self._json_module is not None:
+            return self._json_module
+        return json if self._application is None else self._application.json
+
+    @json_module.setter
+    def json_module(self, value: t.Any) -> None:
+        self._json_module = value
 
     def _limit(self, name: str) -> t.Any:
         return None if self._application is None else self._application.config[name]

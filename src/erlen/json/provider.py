@@ -142,6 +142,16 @@ class _KeptEncoder(json.JSONEncoder):
             self.allow_nan,
         )
 
+    def line(self, o: t.Any) -> str:
+        """Return a value as JSON text with a line break at its end."""
+        if self._pieces is not None:
+            try:
+                # PERF: json: without the call of encode, 0.1 us.
+                return "".join(self._pieces(o, 0)) + "\n"
+            except RecursionError:
+                pass
+        return super().encode(o) + "\n"
+
     def encode(self, o: t.Any) -> str:
         """Return a value as JSON text."""
         if self._pieces is not None:
@@ -180,8 +190,8 @@ class DefaultJSONProvider(JSONProvider):
     #: The content type of responses.
     mimetype: str = "application/json"
 
-    _spaced: tuple[t.Any, json.JSONEncoder] = (None, json.JSONEncoder())
-    _dense: tuple[t.Any, json.JSONEncoder] = (None, json.JSONEncoder())
+    _spaced: tuple[t.Any, _KeptEncoder] = (None, _KeptEncoder())
+    _dense: tuple[t.Any, _KeptEncoder] = (None, _KeptEncoder())
 
     def __setattr__(self, name: str, value: t.Any) -> None:
         object.__setattr__(self, name, value)
@@ -206,7 +216,7 @@ class DefaultJSONProvider(JSONProvider):
         }
         return json.dumps(obj, **(options | kwargs))
 
-    def _encoder(self, separators: tuple[str, str] | None) -> json.JSONEncoder:
+    def _encoder(self, separators: tuple[str, str] | None) -> _KeptEncoder:
         # PERF: json: an encoder a call costs 2 us more than keeping one. Each is stored together with the settings
         # it was made of in one tuple, which threads read and replace as a whole.
         settings = (self.default, self.ensure_ascii, self.sort_keys)
@@ -219,7 +229,7 @@ class DefaultJSONProvider(JSONProvider):
                 self._dense = settings, encoder
         return encoder
 
-    def _new_encoder(self, separators: tuple[str, str] | None) -> json.JSONEncoder:
+    def _new_encoder(self, separators: tuple[str, str] | None) -> _KeptEncoder:
         return _KeptEncoder(
             default=self.default,
             ensure_ascii=self.ensure_ascii,
@@ -265,8 +275,7 @@ class DefaultJSONProvider(JSONProvider):
         compact = not self._app.debug if self.compact is None else self.compact
         if not (is_plain and compact) or not vars(self).keys().isdisjoint(_METHODS):
             return lambda obj: self.text_of((obj,), {})
-        encode = self._encoder(COMPACT).encode
-        return lambda obj: encode(obj) + "\n"
+        return self._encoder(COMPACT).line
 
     def response(self, *args: t.Any, **kwargs: t.Any) -> t.Any:
         """Return a response with JSON as its body, indented in debug mode unless :attr:`compact` says otherwise.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.utils import get_content_type
 
-from ..ctx import AppContext, RequestContext
+from ..ctx import AppContext
 from ..json.provider import DefaultJSONProvider
 from ..routing import Node, Routes, Undecided, compile_routes
 from ..sessions import SecureCookieSessionInterface
@@ -145,7 +145,7 @@ class Plan:
                 or not (is_ascii and path.isprintable())
             ):
                 self._check_form(environ, path)
-            if self._matches_plainly and type(context) in _PLAIN_CONTEXTS:
+            if self._matches_plainly and context.matches_plainly:
                 if not is_ascii:
                     path = path.encode("latin1").decode(errors="replace")
                 found = self.routes.match(path, request.method)
@@ -219,10 +219,6 @@ class Plan:
             preprocesses=bool(preprocessors or before) or "preprocess_request" in self._overridden,
             tears_down=bool(teardown) or "do_teardown_request" in self._overridden,
         )
-
-
-# Contexts whose ``match_request`` is not overridden.
-_PLAIN_CONTEXTS = frozenset({AppContext, RequestContext})
 
 
 def _function_of(method: t.Any) -> t.Any:

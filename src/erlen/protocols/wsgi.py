@@ -39,7 +39,6 @@ class WSGI:
         if PRESERVE_CONTEXT in environ:
             environ[PRESERVE_CONTEXT](context)
         try:
-            # The context outlived its request where it is preserved; its teardown runs here all the same.
             context.pop(None)
         except BaseException:
             # The server never gets the body, so it cannot close it.
@@ -71,8 +70,7 @@ class WSGI:
             finally:
                 # Its traceback may hold this frame, so only the garbage collector would free both.
                 del failure
-        sent: t.Iterable[bytes] = body
-        return sent
+        return t.cast("t.Iterable[bytes]", body)
 
     def _leave(self, context: t.Any, environ: WSGIEnvironment, failure: BaseException, body: t.Any) -> None:
         told: BaseException | None = failure
