@@ -6,10 +6,14 @@ import asyncio
 import contextlib
 import gc
 import logging
+import os
+import subprocess
+import sys
 import threading
 import typing as t
 import weakref
 from contextvars import ContextVar
+from pathlib import Path
 
 import pytest
 from greenlet import greenlet  # type: ignore[import-untyped]
@@ -789,3 +793,47 @@ def test_async_generator_left_unfinished_is_closed_when_its_thread_ends() -> Non
 
     on_thread(to_sync(start))
     assert log == ["closed"]
+
+
+# Processes
+
+FORKING = """
+import os, signal
+from erlen import Erlen
+
+app = Erlen("forking", root_path=".")
+
+
+@app.route("/")
+async def index():
+    # A thread hands its result over through the loop's own descriptors.
+    return str(await asyncio.to_thread(lambda: 7))
+
+
+import asyncio
+client = app.test_client()
+assert client.get("/").text == "7"
+child = os.fork()
+signal.alarm(10)
+if child == 0:
+    assert client.get("/").text == "7"
+    raise SystemExit(0)
+assert os.waitpid(child, 0)[1] == 0
+assert client.get("/").text == "7"
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="os.fork is missing on this system")
+def test_loop_is_not_shared_with_a_forked_process(tmp_path: Path) -> None:
+    """A server that forks after an async view ran: neither process waits for the other's events."""
+    script = tmp_path / "forking.py"
+    script.write_text(FORKING)
+    # Python 3.12 and later warn of the executor's thread, which the child does not use.
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore::DeprecationWarning", script],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")

@@ -36,7 +36,7 @@ class _KeptLoop:
 
     def close(self) -> None:
         loop = self.loop
-        if self in _abandoned or loop.is_closed() or loop.is_running():
+        if loop.is_closed() or loop.is_running():
             return
         if not _is_in_a_loop():
             Context().run(_finish, loop)
@@ -57,14 +57,18 @@ def _finish(loop: asyncio.AbstractEventLoop) -> None:
 
 
 _loops = _Loops()
-# Loops of a parent process. They share their selector with it, so that closing one here would break it there.
-_abandoned: list[_KeptLoop] = []
 # Loops that are alive, to close those of the main thread at exit. Only added to and, by the collector, taken from.
 _kept: weakref.WeakSet[_KeptLoop] = weakref.WeakSet()
 
 
 def _abandon_loops() -> None:
-    _abandoned.extend(_kept)
+    """Leave the loops of the parent process alone: they share their selector with it.
+
+    To close one here, which is what its end would do, takes the parent's own registrations out of that selector. Marked
+    as closed, it only gives back this process's descriptors.
+    """
+    for kept in list(_kept):
+        t.cast(t.Any, kept.loop)._closed = True
     _kept.clear()
     _loops.idle = []
 
