@@ -250,10 +250,10 @@ class Dispatch:
         # PERF: plaintext, json: what the response class would make of these, for a fifth of its time.
         if kind is str:
             if plan.plain_responses:
-                return self.response_class.of_bytes(rv.encode(), plan.content_type, plan.default_headers)
+                return plan.respond(rv.encode(), plan.content_type, plan.default_headers)
         elif (kind is dict or kind is list) and plan.json_text is not None:
             body = plan.json_text(rv).encode()
-            return self.response_class.of_bytes(body, plan.json_content_type, plan.default_headers)
+            return plan.respond(body, plan.json_content_type, plan.default_headers)
         return responses.make_response(self, rv)
 
     def text_response(self, text: str, mimetype: str) -> Response:
@@ -266,7 +266,7 @@ class Dispatch:
         if not plan.plain_responses:
             return self.response_class(text, mimetype=mimetype)
         content_type = plan.content_type_of(mimetype)
-        return self.response_class.of_bytes(text.encode(), content_type, plan.default_headers)
+        return plan.respond(text.encode(), content_type, plan.default_headers)
 
     def process_response(self, response: Response) -> Response:
         """Run the hooks after a request and save the session.

@@ -101,6 +101,8 @@ class Plan:
         self.default_headers = default_headers(config)
         self.policies = policies(config)
         self.plain_responses = _responds_plainly(app.response_class) and "make_response" not in overridden
+        #: Makes a response of a whole body, where ``plain_responses``.
+        self.respond: t.Callable[..., Response] = getattr(app.response_class, "of_bytes", Response.of_bytes)
         self._content_types: dict[str, tuple[str, str]] = {}
         #: The header for the response class's own type.
         self.content_type = self.content_type_of(app.response_class.default_mimetype or "text/plain")
