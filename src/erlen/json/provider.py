@@ -142,15 +142,20 @@ class _KeptEncoder(json.JSONEncoder):
             self.allow_nan,
         )
 
-    def line(self, o: t.Any) -> str:
-        """Return a value as JSON text with a line break at its end."""
-        if self._pieces is not None:
+    def writer(self) -> t.Callable[[t.Any], str]:
+        """Return a function that writes a value as JSON text with a line break at its end."""
+        pieces, join = self._pieces, "".join
+        if pieces is None:
+            return lambda o: self.encode(o) + "\n"
+
+        def write(o: t.Any) -> str:
             try:
-                # PERF: json: without the call of encode, 0.1 us.
-                return "".join(self._pieces(o, 0)) + "\n"
+                # PERF: json: without the calls of encode and dumps, 0.4 us.
+                return join(pieces(o, 0)) + "\n"
             except RecursionError:
-                pass
-        return super().encode(o) + "\n"
+                return self.encode(o) + "\n"
+
+        return write
 
     def encode(self, o: t.Any) -> str:
         """Return a value as JSON text."""
@@ -275,7 +280,7 @@ class DefaultJSONProvider(JSONProvider):
         compact = not self._app.debug if self.compact is None else self.compact
         if not (is_plain and compact) or not vars(self).keys().isdisjoint(_METHODS):
             return lambda obj: self.text_of((obj,), {})
-        return self._encoder(COMPACT).line
+        return self._encoder(COMPACT).writer()
 
     def response(self, *args: t.Any, **kwargs: t.Any) -> t.Any:
         """Return a response with JSON as its body, indented in debug mode unless :attr:`compact` says otherwise.
