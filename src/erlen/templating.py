@@ -332,7 +332,7 @@ def _processors(app: Application, request: t.Any) -> list[t.Callable[[], t.Any]]
         return _collect_processors(app, request)
     # PERF: template of 12 rows: looking at each processor whether it is async costs 2 us apiece. They are kept
     # with the plan, as it is dropped when one is added. Threads that find none at the same time store the same.
-    kept: dict[str | None, list[t.Callable[[], t.Any]]] = vars(plan).setdefault("context_processors", {})
+    kept: dict[str | None, list[t.Callable[[], t.Any]]] = plan.context_processors
     endpoint = None if request is None else request.endpoint
     if (processors := kept.get(endpoint)) is None:
         processors = kept[endpoint] = _collect_processors(app, request)

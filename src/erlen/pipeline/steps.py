@@ -71,8 +71,9 @@ class Steps:
 class Plan:
     """Everything requests need of an application, frozen.
 
-    Threads share it: its attributes are set once, here. Only ``_steps``, ``_known_hosts`` and
-    ``_content_types`` grow later; what they hold is the same whichever thread puts it there, and each change is a single dict or set operation.
+    Threads share it: its attributes are set once, here. Only ``_steps``, ``context_processors``, ``_known_hosts`` and
+    ``_content_types`` grow later; what they hold is the same whichever thread puts it there, and each change is a
+    single dict or set operation.
 
     :param app: the application.
     :param overridden: names of pipeline methods that a subclass or an instance has replaced.
@@ -85,6 +86,8 @@ class Plan:
         # Copies: a list that is changed in place is another one when the configuration changes next.
         self._config = deepcopy([config[key] for key in _CONFIG_KEYS])
         self._steps: dict[str | None, Steps] = {}
+        #: What ``update_template_context`` runs for each endpoint; it fills this when a template is first rendered.
+        self.context_processors: dict[str | None, list[Hook]] = {}
         self._known_hosts: set[str | None] = {None}
         self._checks_form: bool = config["REFUSE_MALFORMED_REQUESTS"]
         routes = compile_routes(app.url_map)
