@@ -1,6 +1,6 @@
 # make run     starts the sign-up example on http://127.0.0.1:5000; another port: make run PORT=5001
 # make test    formatter check, linter, type checkers, tests
-# make bench   the benchmarks, beside Flask, Falcon and Bottle
+# make bench   the benchmarks, over WSGI beside Flask and over ASGI beside Starlette
 # make format  formats, and mends what the linter can mend
 # make clean   removes what the others made
 #
@@ -37,7 +37,7 @@ pytest: $(VENV)/.installed-test
 	$(BIN)/python -m pytest $(ARGS)
 
 bench: $(VENV)/.installed-bench
-	$(BIN)/python -m benchmarks $(ARGS)
+	$(BIN)/python -m benchmarks --wsgi --asgi $(ARGS)
 
 api-table: $(VENV)/.installed-test
 	$(BIN)/python tools/api_table.py

@@ -1,4 +1,4 @@
-"""What a request costs, in one process: Erlen beside Flask, Falcon and Bottle.
+"""What a request costs, in one process: Erlen beside other frameworks, over WSGI and over ASGI.
 
-``python -m benchmarks`` runs it; see the README in this folder.
+``python -m benchmarks`` runs it, ``python -m benchmarks.memory`` what large bodies cost; see the README here.
 """

@@ -4,50 +4,79 @@ from __future__ import annotations
 
 import argparse
 import sys
+import typing as t
 from pathlib import Path
 
 from . import report
-from .apps import SUBJECTS
-from .cases import CASES
-from .runner import Unequal, measure
+from .runner import Timing, Unequal, measure
+from .suites import SUITES, WSGI, Suite
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the cases that are asked for and print the table.
+    """Run the cases that are asked for and print the tables.
 
     :param arguments: the command line, that of the process by default.
     """
+    parser = make_parser()
+    options = parser.parse_args(arguments)
+    asked = [suite for suite in SUITES if getattr(options, suite.protocol.lower())] or [WSGI]
+    parts = [suite.only(options.case, options.subject) for suite in asked]
+    suites = [suite for suite in parts if suite is not None]
+    if not suites:
+        parser.error(
+            "no table has what --case and --subject ask for; --asgi shows that over ASGI, --wsgi --asgi both"
+        )
+    tables: dict[str, report.Figures] = {}
+    for suite in suites:
+        report.heading(suite, options.rounds)
+        try:
+            tables[suite.protocol] = report.print_table(suite, measured(suite, options.rounds))
+        except Unequal as error:
+            print(error, file=sys.stderr)
+            return 1
+        report.footing(suite)
+    if options.json:
+        report.write_json(options.json, options.rounds, tables)
+    return 0
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description="What a request costs, in process."
     )
-    parser.add_argument("--rounds", type=int, default=15, help="rounds of each case (default: 15)")
     parser.add_argument(
-        "--case", action="append", choices=list(CASES), help="run this case alone; may be repeated"
+        "--wsgi", action="store_true", help="the table over WSGI; so it is without --asgi, too"
     )
+    parser.add_argument("--asgi", action="store_true", help="the table over ASGI; with --wsgi both")
+    parser.add_argument("--rounds", type=int, default=15, help="rounds of each case (default: 15)")
+    cases = list(dict.fromkeys(name for suite in SUITES for name in suite.cases))
     parser.add_argument(
-        "--subject", action="append", choices=list(SUBJECTS), help="compare this one with Flask alone"
+        "--case", action="append", default=[], choices=cases, help="run this case alone; may be repeated"
+    )
+    subjects = list(dict.fromkeys(name for suite in SUITES for name in suite.subjects))
+    parser.add_argument(
+        "--subject",
+        action="append",
+        default=[],
+        choices=subjects,
+        help="compare this one with Flask alone, over ASGI with Starlette; may be repeated",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to FILE as well")
-    options = parser.parse_args(arguments)
-    cases = {name: CASES[name] for name in options.case or CASES}
-    subjects = {
-        name: SUBJECTS[name]
-        for name in SUBJECTS
-        if not options.subject or name in ("flask", *options.subject)
-    }
-    results = report.Results(options.rounds)
-    report.heading(results, subjects)
-    for name, case in cases.items():
-        try:
-            results.cases[name] = measure(case, subjects, options.rounds)
-        except Unequal as error:
-            print(f"{name}: {error}", file=sys.stderr)
-            return 1
-        report.line(name, results.cases[name], subjects)
-    report.footing()
-    if options.json:
-        report.write_json(options.json, results)
-    return 0
+    return parser
+
+
+def measured(suite: Suite, rounds: int) -> t.Iterator[tuple[str, dict[str, Timing | None]]]:
+    """Measure the cases of a table one after the other.
+
+    :raises Unequal: where a subject does not answer as the case says.
+    """
+    with suite.preparing() as prepare:
+        for name, case in suite.cases.items():
+            try:
+                yield name, measure(case, suite.subjects, rounds, prepare)
+            except Unequal as error:
+                raise Unequal(f"{name}: {error}") from error
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import typing as t
 from dataclasses import dataclass
 
 Environ = dict[str, t.Any]
+Scope = dict[str, t.Any]
 
 #: Rows of the template case.
 ROWS = [{"name": f"Name {number} <b>", "price": number * 1.25} for number in range(12)]
@@ -80,8 +81,43 @@ CASES: dict[str, Case] = {
 }
 
 
+#: What ASGI is measured by: those of the cases above that touch what differs there, and one that only it can have.
+ASGI_CASES: dict[str, Case] = {
+    **{name: CASES[name] for name in ("plaintext", "json", "int parameter", "query and header", "form POST")},
+    "view that waits": Case("waiting", "/", body=b"Hello, World!"),
+}
+
+ADDRESS, PORT = "127.0.0.1", 8000
+CLIENT_PORT = 50_000
+
+#: What a browser sends with each request.
+BROWSER = (
+    ("Host", f"{ADDRESS}:{PORT}"),
+    ("User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"),
+    ("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"),
+    ("Accept-Language", "en"),
+    ("Accept-Encoding", "gzip, deflate"),
+    ("Connection", "keep-alive"),
+)
+
+
+def headers_of(case: Case, cookies: str = "") -> list[tuple[str, str]]:
+    """Return the headers a browser sends for a case.
+
+    :param cookies: the ``Cookie`` header.
+    """
+    headers = [*BROWSER, *case.headers]
+    if case.sent:
+        headers.append(("Content-Length", str(len(case.sent))))
+        # A browser says where a form comes from; the safe profile looks at it.
+        headers += [("Sec-Fetch-Site", "same-origin"), ("Origin", f"http://{ADDRESS}:{PORT}")]
+    if cookies:
+        headers.append(("Cookie", cookies))
+    return headers
+
+
 def environ_of(case: Case, cookies: str = "", *, path: str | None = None) -> Environ:
-    """Return the environ a server hands on for a case, without the stream of its body.
+    """Return the environ a WSGI server hands on for a case, without the stream of its body.
 
     :param cookies: the ``Cookie`` header.
     :param path: another path than the case's.
@@ -91,17 +127,11 @@ def environ_of(case: Case, cookies: str = "", *, path: str | None = None) -> Env
         "SCRIPT_NAME": "",
         "PATH_INFO": path or case.path,
         "QUERY_STRING": case.query,
-        "SERVER_NAME": "127.0.0.1",
-        "SERVER_PORT": "8000",
+        "SERVER_NAME": ADDRESS,
+        "SERVER_PORT": str(PORT),
         "SERVER_PROTOCOL": "HTTP/1.1",
-        "REMOTE_ADDR": "127.0.0.1",
-        "REMOTE_PORT": "50000",
-        "HTTP_HOST": "127.0.0.1:8000",
-        "HTTP_ACCEPT": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
-        "HTTP_ACCEPT_ENCODING": "gzip, deflate",
-        "HTTP_ACCEPT_LANGUAGE": "en",
-        "HTTP_USER_AGENT": "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
-        "HTTP_CONNECTION": "keep-alive",
+        "REMOTE_ADDR": ADDRESS,
+        "REMOTE_PORT": str(CLIENT_PORT),
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": "http",
         "wsgi.errors": sys.stderr,
@@ -110,17 +140,28 @@ def environ_of(case: Case, cookies: str = "", *, path: str | None = None) -> Env
         "wsgi.run_once": False,
         "wsgi.input": io.BytesIO(),
     }
-    if case.sent:
-        environ["CONTENT_LENGTH"] = str(len(case.sent))
-        # A browser says where a form comes from; the safe profile looks at it.
-        environ["HTTP_SEC_FETCH_SITE"] = "same-origin"
-        environ["HTTP_ORIGIN"] = "http://127.0.0.1:8000"
-    for name, value in case.headers:
+    for name, value in headers_of(case, cookies):
         key = name.upper().replace("-", "_")
         environ[key if key.startswith("CONTENT_") else f"HTTP_{key}"] = value
-    if cookies:
-        environ["HTTP_COOKIE"] = cookies
     return environ
+
+
+def scope_of(case: Case) -> Scope:
+    """Return the scope an ASGI server hands on for a case."""
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "method": case.method,
+        "scheme": "http",
+        "path": case.path,
+        "raw_path": case.path.encode(),
+        "query_string": case.query.encode(),
+        "root_path": "",
+        "headers": [(name.lower().encode(), value.encode()) for name, value in headers_of(case)],
+        "client": (ADDRESS, CLIENT_PORT),
+        "server": (ADDRESS, PORT),
+    }
 
 
 def session_content(cookie: str) -> t.Any:

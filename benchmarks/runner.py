@@ -1,19 +1,16 @@
-"""The measuring: equal answers first, then interleaved rounds."""
+"""The measuring, the same for both protocols: equal answers first, then interleaved rounds."""
 
 from __future__ import annotations
 
+import contextlib
 import gc
-import io
 import json
 import statistics
-import time
 import typing as t
 from dataclasses import dataclass
 
 from .apps import Subject
-from .cases import Case, Environ, environ_of, session_content
-
-Application = t.Callable[[Environ, t.Any], t.Iterable[bytes]]
+from .cases import Case, session_content
 
 #: A round of one subject takes about this long, in seconds: short, so that all meet the same noise.
 ROUND = 0.02
@@ -47,70 +44,34 @@ class Answer:
         return (self.header("set-cookie") or "").partition(";")[0]
 
 
-def ask(application: Application, environ: Environ, sent: bytes) -> Answer:
-    """Send one request and read the whole answer."""
-    started: list[tuple[str, list[tuple[str, str]]]] = []
+class Runnable(t.Protocol):
+    """A subject with its application, ready for the request of a case."""
 
-    def start_response(status: str, headers: list[tuple[str, str]], exc_info: t.Any = None) -> t.Any:
-        started.append((status, headers))
-
-    environ["wsgi.input"] = io.BytesIO(sent)
-    result = application(environ, start_response)
-    body = b"".join(result)
-    if hasattr(result, "close"):
-        t.cast(t.Any, result).close()
-    status, headers = started[0]
-    return Answer(int(status[:3]), tuple(headers), body)
-
-
-@dataclass
-class Runnable:
-    """A subject with its application and the environ of a case."""
-
-    name: str
-    application: Application
-    environ: Environ
-    sent: bytes
-    loops: int = 1
+    #: Requests of one round.
+    loops: int
 
     def time_loops(self) -> float:
         """Return the seconds that ``loops`` requests took."""
-        application, environ, sent, loops = self.application, self.environ, self.sent, self.loops
-        copy, stream = environ.copy, io.BytesIO
+        ...
 
-        def start_response(status: str, headers: t.Any, exc_info: t.Any = None) -> None:
-            return None
-
-        began = time.perf_counter()
-        for _ in range(loops):
-            # Each request has an environ and a stream of its own, as a server makes them; all subjects pay for it.
-            request = copy()
-            request["wsgi.input"] = stream(sent)
-            result = application(request, start_response)
-            for _ in result:
-                pass
-            # PEP 3333: a server closes what can be closed.
-            if hasattr(result, "close"):
-                t.cast(t.Any, result).close()
-        return time.perf_counter() - began
+    def close(self) -> None:
+        """End what the application keeps running."""
+        ...
 
 
-def prepare(case: Case, name: str, subject: Subject) -> Runnable | None:
-    """Make a subject's application and check its answer, ``None`` where the framework lacks what the case needs.
+#: Makes a subject's application and checks its answer; ``None`` where the framework lacks what the case needs.
+Prepare = t.Callable[[Case, str, Subject], "Runnable | None"]
 
-    :raises Unequal: for an answer that is not the case's.
-    """
+
+def make_application(case: Case, subject: Subject) -> t.Any:
+    """Return a subject's application for a case, ``None`` where the framework lacks what the case needs."""
     make = subject.factory(case.factory)
     if make is None:
         return None
     options = dict(subject.options)
     if case.size is not None:
         options["size"] = case.size
-    application = make(**options)
-    cookies = "" if case.login is None else ask(application, environ_of(case, path=case.login), b"").cookie
-    environ = environ_of(case, cookies)
-    check(case, name, ask(application, environ.copy(), case.sent))
-    return Runnable(name, application, environ, case.sent)
+    return make(**options)
 
 
 def check(case: Case, name: str, answer: Answer) -> None:
@@ -133,29 +94,49 @@ def normal(case: Case, body: bytes) -> t.Any:
     return json.loads(body) if case.content_type == "application/json" else body
 
 
-def measure(case: Case, subjects: dict[str, Subject], rounds: int) -> dict[str, Timing | None]:
+def measure(
+    case: Case, subjects: dict[str, Subject], rounds: int, prepare: Prepare
+) -> dict[str, Timing | None]:
     """Time a case with every subject, in turns, so that a slower spell of the machine meets all of them.
 
+    :param prepare: that of the protocol.
     :raises Unequal: where the answers are not the same.
     """
-    prepared = {name: prepare(case, name, subject) for name, subject in subjects.items()}
-    running = [one for one in prepared.values() if one is not None]
-    for one in running:
-        calibrate(one)
+    with contextlib.ExitStack() as started:
+        running: dict[str, Runnable] = {}
+        for name, subject in subjects.items():
+            try:
+                one = prepare(case, name, subject)
+            except Exception as error:
+                error.add_note(f"raised by {name}")
+                raise
+            if one is not None:
+                started.callback(one.close)
+                running[name] = one
+        for one in running.values():
+            calibrate(one)
+        seconds = take_turns(running, rounds)
+    return {name: timing(seconds[name]) if name in seconds else None for name in subjects}
+
+
+def take_turns(running: dict[str, Runnable], rounds: int) -> dict[str, list[float]]:
+    """Return the seconds a request took in each round of each subject."""
     # What the applications are made of stays, so the collector need not walk it: 5,000 routes of four frameworks
     # would make each of them slower in the rounds of the others.
     gc.collect()
     gc.freeze()
-    seconds: dict[str, list[float]] = {one.name: [] for one in running}
+    names = list(running)
+    seconds: dict[str, list[float]] = {name: [] for name in names}
     for turn in range(rounds):
         # The first of a round is another one each time.
-        for place in range(len(running)):
-            one = running[(turn + place) % len(running)]
+        for place in range(len(names)):
+            name = names[(turn + place) % len(names)]
+            one = running[name]
             # The same for all: nobody pays for another's garbage, and nobody's own is free.
             gc.collect()
-            seconds[one.name].append(one.time_loops() / one.loops)
+            seconds[name].append(one.time_loops() / one.loops)
     gc.unfreeze()
-    return {name: timing(seconds[name]) if name in seconds else None for name in subjects}
+    return seconds
 
 
 def calibrate(one: Runnable) -> None:

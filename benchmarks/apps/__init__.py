@@ -13,16 +13,16 @@ from types import ModuleType
 
 @dataclass(frozen=True)
 class Subject:
-    """One column of the table.
+    """One column of the table over WSGI, one line of that over ASGI.
 
     :param module: the file in this folder.
+    :param distribution: whose version is shown, ``None`` where there is no framework.
     :param options: arguments of the framework's application class.
-    :param distribution: whose version is shown.
     """
 
     title: str
     module: str
-    distribution: str
+    distribution: str | None = None
     options: tuple[tuple[str, t.Any], ...] = ()
 
     def factory(self, name: str) -> t.Callable[..., t.Any] | None:
@@ -32,15 +32,31 @@ class Subject:
         return make
 
 
-SUBJECTS: dict[str, Subject] = {
+_ERLEN = (("framework", "erlen"), ("name", "Erlen"))
+_FLASK_PROFILE = (*_ERLEN, ("profile", "flask"))
+
+#: What is measured over WSGI.
+WSGI_SUBJECTS: dict[str, Subject] = {
     "flask": Subject("Flask", "flask_like", "flask", (("framework", "flask"), ("name", "Flask"))),
-    "erlen": Subject("Erlen", "flask_like", "erlen", (("framework", "erlen"), ("name", "Erlen"))),
-    "erlen-flask": Subject(
-        "Erlen, flask profile",
-        "flask_like",
-        "erlen",
-        (("framework", "erlen"), ("name", "Erlen"), ("profile", "flask")),
-    ),
+    "erlen": Subject("Erlen", "flask_like", "erlen", _ERLEN),
+    "erlen-flask": Subject("Erlen, flask profile", "flask_like", "erlen", _FLASK_PROFILE),
     "falcon": Subject("Falcon", "falcon_apps", "falcon"),
     "bottle": Subject("Bottle", "bottle_apps", "bottle"),
+    "bare": Subject("bare callable", "bare_wsgi"),
+}
+
+#: What is measured over ASGI: views that are ``async def``, and below them those that run in a thread pool.
+ASGI_SUBJECTS: dict[str, Subject] = {
+    "starlette": Subject("Starlette", "starlette_apps", "starlette"),
+    "erlen-async": Subject("Erlen", "flask_like_async", "erlen", _ERLEN),
+    "erlen-async-flask": Subject("Erlen, flask profile", "flask_like_async", "erlen", _FLASK_PROFILE),
+    "blacksheep": Subject("BlackSheep", "blacksheep_apps", "blacksheep"),
+    "falcon": Subject("Falcon", "falcon_asgi_apps", "falcon"),
+    "litestar": Subject("Litestar", "litestar_apps", "litestar"),
+    "fastapi": Subject("FastAPI", "fastapi_apps", "fastapi"),
+    "quart": Subject("Quart", "quart_apps", "quart", (("framework", "quart"), ("name", "Quart"))),
+    "bare": Subject("bare callable", "bare_asgi"),
+    "starlette-pool": Subject("Starlette, pool", "starlette_pool_apps", "starlette"),
+    "fastapi-pool": Subject("FastAPI, pool", "fastapi_pool_apps", "fastapi"),
+    "erlen-pool": Subject("Erlen, pool", "flask_like", "erlen", _ERLEN),
 }

@@ -10,25 +10,25 @@ from ..cases import HEADER, QUERY, ROWS
 TEMPLATE = "<ul>{% for row in rows %}<li>{{ row.name }}: {{ row.price }}</li>{% endfor %}</ul>"
 
 
-def _app(options: dict[str, t.Any]) -> tuple[t.Any, t.Any]:
+def make_app(options: dict[str, t.Any]) -> tuple[t.Any, t.Any]:
     framework: t.Any = importlib.import_module(options.pop("framework"))
     return framework, getattr(framework, options.pop("name"))("benchmark", root_path=".", **options)
 
 
 def plain(**options: t.Any) -> t.Any:
-    _, app = _app(options)
+    _, app = make_app(options)
     app.add_url_rule("/", "index", lambda: "Hello, World!")
     return app
 
 
 def as_json(**options: t.Any) -> t.Any:
-    _, app = _app(options)
+    _, app = make_app(options)
     app.add_url_rule("/json", "json", lambda: {"message": "Hello, World!", "n": [1, 2, 3]})
     return app
 
 
 def parameter(**options: t.Any) -> t.Any:
-    _, app = _app(options)
+    _, app = make_app(options)
 
     def item(number: int) -> str:
         return f"item {number + 1}"
@@ -38,7 +38,7 @@ def parameter(**options: t.Any) -> t.Any:
 
 
 def query_and_header(**options: t.Any) -> t.Any:
-    framework, app = _app(options)
+    framework, app = make_app(options)
 
     def search() -> str:
         return f"{framework.request.args[QUERY]} by {framework.request.headers[HEADER]}"
@@ -48,7 +48,7 @@ def query_and_header(**options: t.Any) -> t.Any:
 
 
 def routes(size: int, **options: t.Any) -> t.Any:
-    _, app = _app(options)
+    _, app = make_app(options)
 
     def end(value: str) -> str:
         return f"end {value}"
@@ -59,7 +59,7 @@ def routes(size: int, **options: t.Any) -> t.Any:
 
 
 def form(**options: t.Any) -> t.Any:
-    framework, app = _app(options)
+    framework, app = make_app(options)
 
     def post() -> str:
         fields = framework.request.form
@@ -70,7 +70,7 @@ def form(**options: t.Any) -> t.Any:
 
 
 def template(**options: t.Any) -> t.Any:
-    framework, app = _app(options)
+    framework, app = make_app(options)
     from jinja2 import DictLoader  # here, so that the other frameworks run without Jinja2
 
     app.jinja_loader = DictLoader({"rows.html": TEMPLATE})
@@ -83,7 +83,7 @@ def template(**options: t.Any) -> t.Any:
 
 
 def session(**options: t.Any) -> t.Any:
-    framework, app = _app(options)
+    framework, app = make_app(options)
     # Only here: with a key Flask opens a session for every request, which would add 50 us to all its other cases.
     app.config["SECRET_KEY"] = "a key of the benchmark"
 

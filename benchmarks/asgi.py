@@ -1,0 +1,153 @@
+"""Requests over ASGI 3, all on one event loop, each with a scope, a header list and a ``receive`` of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import functools
+import time
+import typing as t
+from dataclasses import dataclass, field
+
+from .apps import Subject
+from .cases import Case, Scope, scope_of
+from .runner import Answer, Prepare, Runnable, check, make_application
+
+Message = dict[str, t.Any]
+Receive = t.Callable[[], t.Awaitable[Message]]
+Send = t.Callable[[Message], t.Awaitable[None]]
+Application = t.Callable[[Scope, Receive, Send], t.Awaitable[None]]
+
+
+def receiving(sent: bytes) -> Receive:
+    """Return the ``receive`` of one request: the body at once, then nothing, as the client stays connected."""
+    messages: list[Message] = [{"type": "http.request", "body": sent, "more_body": False}]
+
+    async def receive() -> Message:
+        if messages:
+            return messages.pop()
+        never: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        return await never
+
+    return receive
+
+
+def own(scope: Scope) -> Scope:
+    """Return a copy for one request; an application may write into the scope and its list of headers."""
+    request = scope.copy()
+    request["headers"] = request["headers"].copy()
+    return request
+
+
+async def ask(application: Application, scope: Scope, sent: bytes) -> Answer:
+    """Send one request and read the whole answer."""
+    messages: list[Message] = []
+
+    async def send(message: Message) -> None:
+        messages.append(message)
+
+    await application(own(scope), receiving(sent), send)
+    start, *parts = messages
+    headers = tuple((name.decode("latin1"), value.decode("latin1")) for name, value in start["headers"])
+    return Answer(start["status"], headers, b"".join(part.get("body", b"") for part in parts))
+
+
+@dataclass
+class Lifespan:
+    """Start-up and shut-down of an application, for those that know the lifespan protocol and those that do not."""
+
+    application: Application
+    _messages: asyncio.Queue[Message] = field(default_factory=asyncio.Queue[Message])
+    _answers: asyncio.Queue[Message] = field(default_factory=asyncio.Queue[Message])
+    _task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Have the application get ready.
+
+        :raises RuntimeError: where it says that it cannot.
+        """
+        self._task = asyncio.create_task(self._run())
+        answer = await self._ask("startup")
+        if answer is not None and answer["type"] != "lifespan.startup.complete":
+            raise RuntimeError(f"the application does not start: {answer}")
+
+    async def stop(self) -> None:
+        """Have the application end what it started."""
+        await self._ask("shutdown")
+        if self._task is not None:
+            await self._task
+
+    async def _run(self) -> None:
+        scope: Scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": {}}
+        # The specification: whatever is raised here means that the application does without the protocol.
+        with contextlib.suppress(Exception):
+            await self.application(scope, self._messages.get, self._answers.put)
+
+    async def _ask(self, what: str) -> Message | None:
+        """Return what the application says to an event, ``None`` where it has left the protocol."""
+        assert self._task is not None
+        self._messages.put_nowait({"type": f"lifespan.{what}"})
+        answer = asyncio.ensure_future(self._answers.get())
+        await asyncio.wait((self._task, answer), return_when=asyncio.FIRST_COMPLETED)
+        if answer.done():
+            return answer.result()
+        answer.cancel()
+        return None
+
+
+@dataclass
+class AsgiRunnable:
+    """A subject with its application, started, and the scope of a case."""
+
+    runner: asyncio.Runner
+    application: Application
+    lifespan: Lifespan
+    scope: Scope
+    sent: bytes
+    loops: int = 1
+
+    def time_loops(self) -> float:
+        """Return the seconds that ``loops`` requests took."""
+        # A context of its own: no subject looks for its variables among those another has set.
+        return self.runner.run(self._time_loops(), context=contextvars.Context())
+
+    async def _time_loops(self) -> float:
+        application, scope, sent, loops = self.application, self.scope, self.sent, self.loops
+
+        async def send(message: Message) -> None:
+            return None
+
+        # A thread pool may live as long as the loop runs, here one round: not timed is the request that fills it.
+        await application(own(scope), receiving(sent), send)
+        began = time.perf_counter()
+        for _ in range(loops):
+            await application(own(scope), receiving(sent), send)
+        # What a subject has left to the loop is part of its requests.
+        await asyncio.sleep(0)
+        return time.perf_counter() - began
+
+    def close(self) -> None:
+        """Send the shut-down."""
+        self.runner.run(self.lifespan.stop())
+
+
+def prepare(runner: asyncio.Runner, case: Case, name: str, subject: Subject) -> Runnable | None:
+    """Make a subject's application, start it and check its answer, ``None`` where it lacks what the case needs.
+
+    :raises Unequal: for an answer that is not the case's.
+    """
+    application = make_application(case, subject)
+    if application is None:
+        return None
+    one = AsgiRunnable(runner, application, Lifespan(application), scope_of(case), case.sent)
+    runner.run(one.lifespan.start())
+    check(case, name, runner.run(ask(application, one.scope, case.sent)))
+    return one
+
+
+@contextlib.contextmanager
+def preparing() -> t.Generator[Prepare]:
+    """Give ``prepare`` the loop that all subjects run on, for the time of the block."""
+    with asyncio.Runner() as runner:
+        yield functools.partial(prepare, runner)
