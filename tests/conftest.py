@@ -1,13 +1,18 @@
-"""Fixtures for all tests, and the two checks every test goes through.
+"""Fixtures for all tests, and the checks every test goes through.
 
-Each call of a test client of Erlen's passes ``wsgiref.validate`` (PEP 3333), and no test may leave a context pushed.
+Tests of behaviour run twice, once over WSGI and once over ASGI. Each call of a test client of Erlen's passes
+``wsgiref.validate`` (PEP 3333), or the same for ASGI (``asgi_validator.py``). No test may leave a context pushed, or a task
+on a loop.
 """
 
 from __future__ import annotations
 
+import asyncio
 import collections.abc as cabc
+import inspect
 import os
 import re
+import time
 import typing as t
 from pathlib import Path
 from wsgiref.validate import IteratorWrapper, validator
@@ -16,9 +21,11 @@ import hypothesis
 import pytest
 import werkzeug.test
 
+from asgi_validator import call_validated
 from erlen import Erlen, signals
 from erlen.ctx import context_var
-from erlen.testing import ErlenClient, ErlenCliRunner
+from erlen.pipeline import loops
+from erlen.testing import ErlenClient, ErlenCliRunner, exchange
 
 # Time is never asserted. In continuous integration the same examples are tried each time; elsewhere new ones.
 hypothesis.settings.register_profile("here", deadline=None)
@@ -101,6 +108,62 @@ def validated(application: WSGIApplication) -> WSGIApplication:
     return checked
 
 
+# Files whose tests are about behaviour that has to be the same on both protocols.
+BEHAVIOUR = frozenset(
+    f"test_{name}"
+    for name in (
+        "advisories app blueprints bodies bridge ctx dispatch errors explain extension_mechanics forms globals helpers "
+        "isolation json logging responses routing_behaviour safe_profile safety_details scaffold send_file sessions "
+        "signals sse steps streaming template_engines templating testing unicode urls views wrappers headers"
+    ).split()
+)
+
+
+def _mentions(function: t.Any, word: str, seen: set[t.Any] | None = None) -> bool:
+    """Return whether a function, or one of its file that it calls, names something."""
+    seen = set() if seen is None else seen
+    function = inspect.unwrap(function)
+    code: t.Any = getattr(function, "__code__", None)
+    if code is None or code in seen:
+        return False
+    seen.add(code)
+    if word in inspect.getsource(function):
+        return True
+    others = [function.__globals__.get(name) for name in code.co_names]
+    return any(
+        _mentions(one, word, seen)
+        for one in others
+        if getattr(one, "__module__", None) == function.__module__
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Let tests of behaviour that use a client run over both protocols."""
+    marker = metafunc.definition.get_closest_marker("protocol")
+    if marker is not None:
+        protocols: t.Sequence[str] = marker.args
+    else:
+        module, fixtures = (
+            t.cast("t.Any", metafunc.module).__name__.rpartition(".")[2],
+            set(metafunc.fixturenames),
+        )
+        both = module in BEHAVIOUR and (
+            fixtures & {"client", "send"} or _mentions(metafunc.function, "client")
+        )
+        protocols = ("wsgi", "asgi") if both else ("wsgi",)
+    if "protocol" in metafunc.fixturenames:
+        # Without the suffix where there is one: most tests say nothing about protocols.
+        ids = protocols if len(protocols) > 1 or marker else [pytest.HIDDEN_PARAM]
+        metafunc.parametrize("protocol", protocols, ids=ids, indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def protocol(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return the protocol that test clients use in this test."""
+    monkeypatch.setattr(ErlenClient, "default_protocol", request.param)
+    return t.cast(str, request.param)
+
+
 _run_wsgi_app = werkzeug.test.run_wsgi_app
 
 
@@ -108,11 +171,16 @@ def _run_validated(app: WSGIApplication, environ: WSGIEnvironment, buffered: boo
     # Parity tests ask Flask for the right answer; whether Flask keeps to PEP 3333 is not the question.
     application_class: type[t.Any] = type(app)
     is_flask = any(base.__module__.partition(".")[0] == "flask" for base in application_class.__mro__)
-    return _run_wsgi_app(app if is_flask else validated(app), environ, buffered)
+    # What stands before the application there is the test client's own; the application is validated behind it.
+    is_over_asgi = getattr(app, "__module__", None) == exchange.__name__
+    return _run_wsgi_app(app if is_flask or is_over_asgi else validated(app), environ, buffered)
 
 
 # Every test client calls its application through this function of Werkzeug's.
 werkzeug.test.run_wsgi_app = _run_validated
+
+# And every one that speaks ASGI through this one.
+exchange.call = call_validated
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -138,6 +206,24 @@ def no_context_is_left(request: pytest.FixtureRequest) -> t.Iterator[None]:
         context.pop(None)
     if left and request.node.get_closest_marker("leaks_context") is None:
         pytest.fail(f"the test left contexts pushed, innermost first: {', '.join(left)}")
+
+
+@pytest.fixture(autouse=True)
+def no_task_is_left(request: pytest.FixtureRequest) -> t.Iterator[None]:
+    """Fail a test after which something still runs on the loop of the test client."""
+    yield
+    loop = loops._background.running
+    if loop is None:
+        return
+    # What was told to end needs a moment of the other thread.
+    left = asyncio.all_tasks(loop)
+    for _ in range(200):
+        left = asyncio.all_tasks(loop)
+        if not left:
+            return
+        time.sleep(0.005)
+    loop.call_soon_threadsafe(lambda: [task.cancel() for task in left])
+    pytest.fail(f"the test left tasks running: {left}")
 
 
 @pytest.fixture(autouse=True)

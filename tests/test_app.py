@@ -442,5 +442,5 @@ def test_application_is_a_wsgi_callable_with_middleware(app: Erlen, client: Erle
     def middleware(environ: t.Any, start_response: t.Any) -> t.Any:
         return inner({**environ, "own": "by middleware"}, start_response)
 
-    app.wsgi_app = middleware  # type: ignore[method-assign]
+    app.wsgi_app = middleware  # type: ignore[assignment, method-assign]
     assert client.get("/").text == "by middleware"

@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 import typing as t
 import weakref
 from contextvars import ContextVar
@@ -364,6 +365,7 @@ def test_context_pushed_inside_an_async_view_is_gone_after_it(app: Erlen, client
 # Loops
 
 
+@pytest.mark.protocol("wsgi")
 def test_loop_is_kept_for_its_thread(app: Erlen, client: ErlenClient) -> None:
     loops: list[t.Any] = []
     app.add_url_rule("/", "index", loop_view(loops))
@@ -371,6 +373,7 @@ def test_loop_is_kept_for_its_thread(app: Erlen, client: ErlenClient) -> None:
     assert loops[0] is loops[1]
 
 
+@pytest.mark.protocol("wsgi")
 def test_all_steps_of_a_request_share_the_loop(app: Erlen, client: ErlenClient) -> None:
     loops: list[t.Any] = []
     note = loop_view(loops)
@@ -388,6 +391,7 @@ def test_all_steps_of_a_request_share_the_loop(app: Erlen, client: ErlenClient) 
     assert len(loops) == 3 and len(set(map(id, loops))) == 1
 
 
+@pytest.mark.protocol("wsgi")
 def test_threads_have_loops_of_their_own(app: Erlen) -> None:
     loops: list[t.Any] = []
     app.add_url_rule("/", "index", loop_view(loops))
@@ -405,33 +409,50 @@ def test_threads_have_loops_of_their_own(app: Erlen) -> None:
     assert loops[0] is not loops[1]
 
 
-def test_task_created_in_a_view_goes_on_at_the_next_async_call(app: Erlen, client: ErlenClient) -> None:
-    log: list[str] = []
+def test_task_created_in_a_view_survives_the_response(app: Erlen, client: ErlenClient) -> None:
+    """Under WSGI on the loop kept for the thread, under ASGI on the server's."""
+    may_go_on, done = threading.Event(), threading.Event()
     tasks: set[asyncio.Task[None]] = set()
 
     async def background() -> None:
-        for number in range(3):
-            log.append(f"step {number}")
-            await asyncio.sleep(0)
+        await asyncio.to_thread(may_go_on.wait)
+        done.set()
 
     @app.route("/start")
     async def start() -> str:
-        task = asyncio.create_task(background())
-        tasks.add(task)
+        tasks.add(asyncio.create_task(background()))
         return "started"
 
     @app.route("/wait")
     async def wait() -> str:
+        may_go_on.set()
         await asyncio.gather(*tasks)
         return "done"
 
     def work() -> None:
-        client.get("/start")
-        assert len(log) < 3
+        assert client.get("/start").text == "started"
+        assert not done.is_set()
         assert client.get("/wait").text == "done"
 
     on_thread(work)
-    assert log == ["step 0", "step 1", "step 2"]
+    assert done.is_set()
+
+
+def test_task_created_in_a_view_goes_on_without_another_request(app: Erlen, client: ErlenClient) -> None:
+    done = threading.Event()
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def background() -> None:
+        await asyncio.sleep(0.01)
+        done.set()
+
+    @app.route("/")
+    async def start() -> str:
+        tasks.add(asyncio.create_task(background()))
+        return "started"
+
+    client.get("/")
+    assert done.wait(10)
 
 
 def test_lock_and_queue_made_in_one_request_work_in_the_next(app: Erlen, client: ErlenClient) -> None:
@@ -450,6 +471,7 @@ def test_lock_and_queue_made_in_one_request_work_in_the_next(app: Erlen, client:
     assert on_thread(lambda: (client.get("/put"), client.get("/get").text)[1]) == "item"
 
 
+@pytest.mark.protocol("wsgi")
 def test_loop_is_closed_when_its_thread_ends(app: Erlen, client: ErlenClient) -> None:
     """ResourceWarning is an error here: an unclosed loop fails the test as well."""
     loops: list[t.Any] = []
@@ -464,6 +486,7 @@ def test_loop_is_closed_when_its_thread_ends(app: Erlen, client: ErlenClient) ->
     assert loops[0].is_closed()
 
 
+@pytest.mark.protocol("wsgi")
 def test_no_loop_is_left_as_the_threads_current_one(app: Erlen, client: ErlenClient) -> None:
     app.add_url_rule("/", "index", loop_view([]))
 
@@ -504,6 +527,7 @@ def test_async_view_that_calls_an_async_function_through_a_plain_one(app: Erlen,
     assert client.get("/path").text == "/path"
 
 
+@pytest.mark.protocol("wsgi")
 def test_async_view_that_sends_a_request_to_another_application(app: Erlen, client: ErlenClient) -> None:
     other = Erlen("other", root_path=".")
 
@@ -519,6 +543,7 @@ def test_async_view_that_sends_a_request_to_another_application(app: Erlen, clie
     assert client.get("/").text == "/inner in /"
 
 
+@pytest.mark.protocol("wsgi")
 def test_helper_thread_of_a_running_loop_ends_with_its_loop(app: Erlen, client: ErlenClient) -> None:
     loops: list[t.Any] = []
     app.add_url_rule("/", "index", loop_view(loops))
@@ -550,6 +575,7 @@ def test_exception_crosses_a_running_loop(app: Erlen, client: ErlenClient) -> No
 # Exceptions
 
 
+@pytest.mark.protocol("wsgi")
 @pytest.mark.parametrize(
     "error", [LookupError("plain"), KeyboardInterrupt(), SystemExit(3), asyncio.CancelledError()]
 )
@@ -590,6 +616,7 @@ def test_exception_is_logged_by_no_loop(caplog: pytest.LogCaptureFixture, error:
     assert messages == []
 
 
+@pytest.mark.protocol("wsgi")
 @pytest.mark.parametrize("error", [LookupError, KeyboardInterrupt, SystemExit, asyncio.CancelledError])
 def test_loop_is_kept_after_an_exception(app: Erlen, client: ErlenClient, error: type[BaseException]) -> None:
     loops: list[t.Any] = []
@@ -674,6 +701,7 @@ def test_result_and_coroutine_are_freed_after_the_call() -> None:
 # Greenlets
 
 
+@pytest.mark.protocol("wsgi")
 def test_greenlet_that_waits_inside_an_async_view_leaves_the_others_working(app: Erlen) -> None:
     main = greenlet.getcurrent()
 
@@ -699,6 +727,7 @@ def test_greenlet_that_waits_inside_an_async_view_leaves_the_others_working(app:
     assert waiting.switch() == "/wait"
 
 
+@pytest.mark.protocol("wsgi")
 def test_greenlets_that_switch_between_async_steps_keep_apart(app: Erlen) -> None:
     main = greenlet.getcurrent()
 
@@ -737,6 +766,7 @@ def test_async_view_works_in_a_greenlet_with_a_copied_context(app: Erlen) -> Non
 # What views leave unfinished
 
 
+@pytest.mark.protocol("wsgi")
 def test_loop_does_not_keep_the_first_request_alive(app: Erlen) -> None:
     references: list[weakref.ref[t.Any]] = []
 
@@ -753,27 +783,83 @@ def test_loop_does_not_keep_the_first_request_alive(app: Erlen) -> None:
     assert on_thread(work)
 
 
-def test_task_left_pending_is_cancelled_when_its_thread_ends(caplog: pytest.LogCaptureFixture) -> None:
+def test_task_left_pending_goes_on_after_its_thread_has_ended() -> None:
     log: list[str] = []
-    tasks: list[asyncio.Task[None]] = []
+    done = threading.Event()
+    tasks: set[asyncio.Task[None]] = set()
 
     async def background() -> None:
-        try:
-            await asyncio.sleep(100)
-        except asyncio.CancelledError:
-            await asyncio.sleep(0)
-            log.append("cancelled")
-            raise
+        await asyncio.sleep(0.01)
+        log.append("done")
+        done.set()
 
     async def start() -> None:
-        tasks.append(asyncio.create_task(background()))
-        await asyncio.sleep(0)
+        tasks.add(asyncio.create_task(background()))
 
     on_thread(to_sync(start))
-    assert log == ["cancelled"] and tasks[0].cancelled()
-    tasks.clear()
-    gc.collect()
-    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
+    assert done.wait(10) and log == ["done"]
+
+
+def test_task_left_pending_goes_on_while_its_thread_does_something_else() -> None:
+    done = threading.Event()
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def background() -> None:
+        await asyncio.sleep(0.01)
+        done.set()
+
+    async def start() -> None:
+        tasks.add(asyncio.create_task(background()))
+
+    def work() -> bool:
+        to_sync(start)()
+        return done.wait(10)
+
+    assert on_thread(work)
+
+
+def test_coroutine_that_comes_while_a_task_is_left_runs_on_the_same_loop() -> None:
+    loops: list[asyncio.AbstractEventLoop] = []
+    events: list[asyncio.Event] = []
+    tasks: set[asyncio.Task[t.Any]] = set()
+
+    async def start() -> None:
+        loops.append(asyncio.get_running_loop())
+        events.append(asyncio.Event())
+        tasks.add(asyncio.create_task(events[0].wait()))
+
+    async def end() -> bool:
+        loops.append(asyncio.get_running_loop())
+        events[0].set()
+        return all(await asyncio.gather(*tasks))
+
+    async def after() -> None:
+        loops.append(asyncio.get_running_loop())
+
+    def work() -> bool:
+        to_sync(start)()
+        result = to_sync(end)()
+        to_sync(after)()
+        return result
+
+    assert on_thread(work)
+    assert len(loops) == 3 and len(set(map(id, loops))) == 1
+
+
+def test_loop_with_a_task_left_is_closed_when_the_task_is_done() -> None:
+    loops: list[asyncio.AbstractEventLoop] = []
+    tasks: list[asyncio.Task[None]] = []
+
+    async def start() -> None:
+        loops.append(asyncio.get_running_loop())
+        tasks.append(asyncio.create_task(asyncio.sleep(0.01)))
+
+    on_thread(to_sync(start))
+    for _ in range(500):
+        if loops[0].is_closed():
+            break
+        time.sleep(0.01)
+    assert loops[0].is_closed() and tasks[0].done() and not tasks[0].cancelled()
 
 
 def test_async_generator_left_unfinished_is_closed_when_its_thread_ends() -> None:

@@ -16,7 +16,7 @@ def test_calls_of_the_test_client_are_validated(app: Erlen, client: ErlenClient)
         start_response("200 OK", [("Content-Type", "text/plain")])
         return ["text where PEP 3333 asks for bytes"]
 
-    app.wsgi_app = broken  # type: ignore[method-assign]
+    app.wsgi_app = broken  # type: ignore[assignment, method-assign]
     with pytest.raises(AssertionError, match="bytestring"):
         client.get("/")
 

@@ -20,8 +20,8 @@ from werkzeug.exceptions import (
 from werkzeug.wrappers import Response as PlainResponse
 
 from erlen import Blueprint, Erlen, Response, abort, request
-from erlen.ctx import raise_all
 from erlen.pipeline.errors import find_error_handler
+from erlen.teardown import raise_all
 from erlen.testing import ErlenClient
 
 

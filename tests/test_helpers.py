@@ -11,7 +11,6 @@ import werkzeug.wrappers
 from jinja2 import DictLoader
 from werkzeug.routing import BuildError
 
-import erlen.ctx
 import erlen.paths
 from erlen import Erlen, helpers, signals
 from erlen.helpers import (
@@ -73,7 +72,7 @@ def test_without_erlen_skip_dotenv_the_default_counts(monkeypatch: pytest.Monkey
 
 
 def test_functions_of_other_modules_are_the_same_here() -> None:
-    assert helpers.stream_with_context is erlen.ctx.stream_with_context
+    assert helpers.stream_with_context is erlen.streams.stream_with_context
     assert helpers.get_root_path is erlen.paths.get_root_path
 
 

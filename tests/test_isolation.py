@@ -118,6 +118,7 @@ def test_threads_see_their_own_request_g_and_session() -> None:
     assert answers == [expected(name) for name in names]
 
 
+@pytest.mark.protocol("wsgi")
 def test_greenlets_see_their_own_request_g_and_session() -> None:
     names = "abcd"
     main = greenlet.getcurrent()
@@ -129,6 +130,7 @@ def test_greenlets_see_their_own_request_g_and_session() -> None:
     assert [worker.switch() for worker in workers] == [expected(name) for name in names]
 
 
+@pytest.mark.protocol("wsgi")
 def test_greenlets_that_end_in_another_order_than_they_began() -> None:
     names = "abc"
     main = greenlet.getcurrent()

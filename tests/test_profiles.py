@@ -16,6 +16,7 @@ ADDED = {
     "REFERRER_POLICY",
     "CONTENT_SECURITY_POLICY",
     "CONTENT_SECURITY_POLICY_REPORT_ONLY",
+    "THREAD_POOL_SIZE",
 }
 
 #: All in which the safe profile differs.

@@ -174,8 +174,8 @@ def test_other_value_is_explained(value: t.Any, expected: str) -> None:
 
 def test_accepted_values_are_named() -> None:
     assert ACCEPTED == (
-        "A view returns a str, bytes, a dict or list (sent as JSON), a Response, an iterator of str or bytes, or a "
-        "WSGI callable; or a tuple of one of these with a status, with headers, or with both: (body, status), "
+        "A view returns a str, bytes, a dict or list (sent as JSON), a Response, an iterator of str or bytes (plain or "
+        "async), or a WSGI callable; or a tuple of one of these with a status, with headers, or with both: (body, status), "
         "(body, headers), (body, status, headers)."
     )
 
@@ -192,12 +192,12 @@ def test_callable_that_is_no_wsgi_application_is_explained() -> None:
     assert isinstance(caught.value.__cause__, TypeError)
 
 
-def test_async_generator_function_is_no_answer_of_wsgi() -> None:
+def test_async_generator_is_the_body_of_a_response() -> None:
     async def generate() -> AsyncIterator[str]:
         yield "a"
+        yield "ü"
 
-    with pytest.raises(TypeError, match="The view for 'view' returned <async_generator object"):
-        answer(generate)
+    assert answer(generate).body == "aü".encode()
 
 
 def test_value_given_to_make_response_outside_a_view_names_the_call() -> None:

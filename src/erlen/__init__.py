@@ -4,11 +4,15 @@
 # reads it and checks the imports. One line a layer, names as in ``src/erlen``.
 #
 # layers:
-#   deprecation lazy signals registry profiles
+#   deprecation lazy signals registry profiles teardown
+#   pipeline.loops
+#   pipeline.bridge
 #   config
 #   typing
 #   paths
+#   scopes
 #   ctx
+#   streams bodies
 #   json.provider
 #   json.tag
 #   json
@@ -22,10 +26,12 @@
 #   cli
 #   testing
 #   routing
-#   pipeline.bridge pipeline.safety pipeline.responses pipeline.errors
+#   pipeline.safety pipeline.responses pipeline.errors pipeline.hooks
 #   pipeline.steps
+#   pipeline.base
 #   pipeline.dispatch
-#   protocols.wsgi
+#   protocols.wsgi protocols.sending
+#   protocols.asgi
 #   scaffold
 #   blueprints
 #   registration
@@ -39,12 +45,12 @@ import typing as t
 from . import json as json
 from .app import Erlen as Erlen
 from .blueprints import Blueprint as Blueprint
+from .bodies import stream_request_body as stream_request_body
 from .config import Config as Config
 from .ctx import after_this_request as after_this_request
 from .ctx import copy_current_request_context as copy_current_request_context
 from .ctx import has_app_context as has_app_context
 from .ctx import has_request_context as has_request_context
-from .ctx import stream_with_context as stream_with_context
 from .globals import current_app as current_app
 from .globals import g as g
 from .globals import request as request
@@ -58,6 +64,7 @@ from .helpers import redirect as redirect
 from .helpers import send_file as send_file
 from .helpers import send_from_directory as send_from_directory
 from .helpers import url_for as url_for
+from .pipeline.bridge import nonblocking as nonblocking
 from .pipeline.safety import cross_origin_exempt as cross_origin_exempt
 from .signals import appcontext_popped as appcontext_popped
 from .signals import appcontext_pushed as appcontext_pushed
@@ -69,6 +76,7 @@ from .signals import request_finished as request_finished
 from .signals import request_started as request_started
 from .signals import request_tearing_down as request_tearing_down
 from .signals import template_rendered as template_rendered
+from .streams import stream_with_context as stream_with_context
 from .templating import render_template as render_template
 from .templating import render_template_string as render_template_string
 from .templating import stream_template as stream_template

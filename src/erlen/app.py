@@ -25,10 +25,12 @@ from .json.provider import DefaultJSONProvider, JSONProvider
 from .lazy import Lazy
 from .logging import create_logger
 from .paths import default_instance_path
-from .pipeline.dispatch import PLANNED, Dispatch
+from .pipeline.bridge import Threads, mark_as_coroutine_function
+from .pipeline.dispatch import Dispatch
 from .pipeline.safety import nonce_of
+from .pipeline.steps import OVERRIDABLE
 from .profiles import DEFAULTS, defaults_of
-from .protocols.wsgi import WSGI
+from .protocols.asgi import ASGI
 from .registration import Registration
 from .sessions import SecureCookieSessionInterface, SessionInterface
 from .testing import EnvironBuilder, ErlenClient, ErlenCliRunner
@@ -37,7 +39,9 @@ from .wrappers import Request, Response
 if t.TYPE_CHECKING:
     import logging
 
-    from _typeshed.wsgi import WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+    from .typing import Receive, Scope, Send
 
 
 def _as_timedelta(value: timedelta | int) -> timedelta:
@@ -53,8 +57,8 @@ def _absolute(instance_path: str | None) -> str | None:
     return instance_path
 
 
-class Erlen(Registration, Dispatch, WSGI):
-    """A web application: its views, hooks, configuration and templates, and the WSGI callable that serves it.
+class Erlen(Registration, Dispatch, ASGI):
+    """A web application: its views, hooks, configuration and templates, and what WSGI and ASGI servers call.
 
     .. code-block:: python
 
@@ -200,6 +204,13 @@ class Erlen(Registration, Dispatch, WSGI):
 
     #: The engine behind ``render_template``, a :attr:`template_engine_class`, made when first used; assignable.
     template_engine = Lazy(_make_template_engine)
+
+    def _make_threads(self) -> Threads:
+        """Make the worker threads, ``THREAD_POOL_SIZE`` of them at most."""
+        return Threads(self.config["THREAD_POOL_SIZE"])
+
+    #: The threads on which ASGI runs plain views and hooks.
+    threads = Lazy(_make_threads)
 
     @property
     def debug(self) -> bool:
@@ -352,6 +363,19 @@ class Erlen(Registration, Dispatch, WSGI):
 
     # Serving and testing
 
+    @t.overload
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse, /) -> t.Iterable[bytes]: ...
+    @t.overload
+    def __call__(self, scope: Scope, receive: Receive, send: Send, /) -> t.Awaitable[None]: ...
+    def __call__(self, environ: t.Any, start_response: t.Any, send: t.Any = None) -> t.Any:
+        """Answer what a server hands on: over WSGI with two arguments, over ASGI with three.
+
+        Middleware around :attr:`wsgi_app` and :attr:`asgi` is included.
+        """
+        if send is None:
+            return self.wsgi_app(environ, start_response)
+        return self.asgi(environ, start_response, send)
+
     def run(
         self,
         host: str | None = None,
@@ -417,7 +441,7 @@ class Erlen(Registration, Dispatch, WSGI):
 # Assigning one of these on an instance makes the next request decide anew (see ``pipeline/steps.py``).
 _FROZEN_FROM = frozenset(
     {
-        *PLANNED,
+        *OVERRIDABLE,
         "after_request_funcs",
         "async_to_sync",
         "before_request_funcs",
@@ -435,6 +459,12 @@ _FROZEN_FROM = frozenset(
         "view_functions",
     }
 )
+
+Erlen.stock = {name: getattr(Erlen, name) for name in OVERRIDABLE}
+
+# Servers that take either look whether what they call is a coroutine function: for them the application is ASGI's.
+# WSGI servers do not look.
+mark_as_coroutine_function(Erlen.__call__)
 
 _load_dotenv = load_dotenv
 

@@ -14,22 +14,28 @@ from types import TracebackType
 
 from werkzeug.exceptions import HTTPException
 
-from .signals import appcontext_popped, appcontext_pushed, appcontext_tearing_down, request_tearing_down
+from .pipeline.bridge import is_async
+from .pipeline.loops import in_a_loop
+from .signals import (
+    appcontext_popped,
+    appcontext_pushed,
+    appcontext_tearing_down,
+    atell,
+    request_tearing_down,
+    tell,
+)
+from .teardown import acalled, called, raise_all
 from .typing import Application
 
 if t.TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 F = t.TypeVar("F", bound=t.Callable[..., t.Any])
-T = t.TypeVar("T")
 
 _sentinel: t.Any = object()
 
 #: The one context variable of Erlen. What it holds is mutable, so no step depends on copying it back.
 context_var: ContextVar[AppContext] = ContextVar("erlen.context")
-
-#: The key of an environ under which the test client and the debugger ask for the context to outlive its request.
-PRESERVE_CONTEXT = "werkzeug.debug.preserve_context"
 
 NO_APP_CONTEXT = """\
 Working outside of application context.
@@ -173,7 +179,17 @@ class AppContext:
         """Open the session if it is not open yet and return it, without marking it accessed."""
         if (session := self._session) is None:
             interface = self.app.session_interface
-            session = interface.open_session(self.app, self.request)
+            session = self.app.ensure_sync(interface.open_session)(self.app, self.request)
+            if session is None:
+                session = interface.make_null_session(self.app)
+            self._session = session
+        return session
+
+    async def aopen_session(self) -> t.Any:
+        """Do what :meth:`open_session` does; an interface that may wait is asked on a worker thread."""
+        if (session := self._session) is None:
+            interface = self.app.session_interface
+            session = await self.app.ensure_async(interface.open_session)(self.app, self.request)
             if session is None:
                 session = interface.make_null_session(self.app)
             self._session = session
@@ -220,7 +236,20 @@ class AppContext:
         else:
             self._more_tokens = [*self._more_tokens, token]
         if appcontext_pushed.receivers:
-            appcontext_pushed.send(self.app, _async_wrapper=self.app.ensure_sync)
+            tell(appcontext_pushed, self.app)
+        request = self._request
+        if request is not None and self.steps is None:
+            (self.app.plan or self.app.freeze()).match(self)
+
+    async def apush(self) -> None:
+        """Do what :meth:`push` does."""
+        token = context_var.set(self)
+        if self._token is None:
+            self._token = token
+        else:
+            self._more_tokens = [*self._more_tokens, token]
+        if appcontext_pushed.receivers:
+            await atell(appcontext_pushed, self.app)
         request = self._request
         if request is not None and self.steps is None:
             (self.app.plan or self.app.freeze()).match(self)
@@ -255,7 +284,38 @@ class AppContext:
                 self._token = None
             context_var.reset(token)
             if appcontext_popped.receivers:
-                appcontext_popped.send(self.app, _async_wrapper=self.app.ensure_sync)
+                tell(appcontext_popped, self.app)
+        if active is not self:
+            raise AssertionError(_wrong_pop(self, active))
+
+    async def apop(self, exc: BaseException | None = _sentinel) -> None:
+        """Do what :meth:`pop` does, with async teardown functions awaited where they stand.
+
+        :param exc: as for :meth:`pop`.
+        """
+        active = context_var.get(None)
+        if active is not self and not self._is_below(active):
+            raise AssertionError(_wrong_pop(self, active))
+        if active is not self:
+            # Whoever left another context pushed made a mistake; this one ends all the same.
+            context_var.set(self)
+        try:
+            if not self._more_tokens:
+                if exc is _sentinel:
+                    exc = sys.exc_info()[1]
+                if self._held:
+                    self._failure = exc
+                else:
+                    await self._atear_down(exc)
+        finally:
+            token: t.Any = self._token
+            if self._more_tokens:
+                *self._more_tokens, token = self._more_tokens
+            else:
+                self._token = None
+            context_var.reset(token)
+            if appcontext_popped.receivers:
+                await atell(appcontext_popped, self.app)
         if active is not self:
             raise AssertionError(_wrong_pop(self, active))
 
@@ -279,18 +339,37 @@ class AppContext:
         if request is not None and (
             self.steps is None or self.steps.tears_down or request_tearing_down.receivers
         ):
-            errors = _called(app.do_teardown_request, exc, errors)
+            errors = called(app.do_teardown_request, exc, errors)
         if plan.tears_down or appcontext_tearing_down.receivers:
-            errors = _called(app.do_teardown_appcontext, exc, errors)
+            errors = called(app.do_teardown_appcontext, exc, errors)
         if request is not None:
             # The environ holds the request and the request the environ: without this only the garbage collector
             # would free both.
-            request.environ["werkzeug.request"] = None
+            request.head["werkzeug.request"] = None
             if request.routing_exception is not None:
                 # Its traceback holds this context, for the garbage collector again.
                 request.routing_exception.__traceback__ = None
             if request._must_close:
-                errors = _called(lambda exc: request.close(), exc, errors)
+                errors = called(lambda exc: request.close(), exc, errors)
+        if errors is not None:
+            raise_all(errors, "tearing down the context")
+
+    async def _atear_down(self, exc: BaseException | None) -> None:
+        app, request = self.app, self._request
+        plan = app.plan or app.freeze()
+        errors: list[BaseException] | None = None
+        if request is not None and (
+            self.steps is None or self.steps.tears_down or request_tearing_down.receivers
+        ):
+            errors = await acalled(app.ado_teardown_request, exc, errors)
+        if plan.tears_down or appcontext_tearing_down.receivers:
+            errors = await acalled(app.ado_teardown_appcontext, exc, errors)
+        if request is not None:
+            request.head["werkzeug.request"] = None
+            if request.routing_exception is not None:
+                request.routing_exception.__traceback__ = None
+            if request._must_close:
+                errors = called(lambda exc: request.close(), exc, errors)
         if errors is not None:
             raise_all(errors, "tearing down the context")
 
@@ -312,11 +391,30 @@ class AppContext:
                 self._failure = None
                 context_var.reset(token)
 
+    async def arelease(self, exc: BaseException | None = None) -> None:
+        """Do what :meth:`release` does."""
+        self._held -= 1
+        if not self._held and self._token is None:
+            token = context_var.set(self)
+            try:
+                await self._atear_down(exc or self._failure)
+            finally:
+                self._failure = None
+                context_var.reset(token)
+
     def __enter__(self) -> t.Self:
         try:
             self.push()
         except BaseException as error:
             self.pop(error)
+            raise
+        return self
+
+    async def __aenter__(self) -> t.Self:
+        try:
+            await self.apush()
+        except BaseException as error:
+            await self.apop(error)
             raise
         return self
 
@@ -328,34 +426,18 @@ class AppContext:
     ) -> None:
         self.pop(exc_value)
 
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.apop(exc_value)
+
     def __repr__(self) -> str:
         if self._request is None:
             return f"<{type(self).__name__} of {self.app.name}>"
         return f"<{type(self).__name__} {self._request.url!r} [{self._request.method}] of {self.app.name}>"
-
-
-def _called(
-    tear_down: t.Callable[[BaseException | None], object],
-    exc: BaseException | None,
-    errors: list[BaseException] | None,
-) -> list[BaseException] | None:
-    try:
-        tear_down(exc)
-    except BaseException as error:
-        errors = [*(errors or ()), error]
-    return errors
-
-
-def raise_all(errors: list[BaseException], doing: str) -> None:
-    """Raise what was collected: nothing, the one exception, or a group of them.
-
-    :param errors: the exceptions, in the order in which they were raised.
-    :param doing: what was being done, for the group's message.
-    """
-    if len(errors) == 1:
-        raise errors[0]
-    if errors:
-        raise BaseExceptionGroup(f"{len(errors)} callbacks raised while {doing}", errors)
 
 
 def _wrong_pop(context: AppContext, active: AppContext | None) -> str:
@@ -445,10 +527,11 @@ def after_this_request(f: F) -> F:
 def copy_current_request_context(f: F) -> F:
     """Wrap a function so that it runs with a copy of this request's context, wherever it is called.
 
-    For a function that a view hands to a thread or a greenlet: request and session are the same objects, ``g`` is
-    new.
+    For a function that a view hands to a thread, a greenlet or a task: request and session are the same objects,
+    ``g`` is new.
 
-    :param f: the function, plain or async.
+    :param f: the function, plain or async. An async one gives a coroutine where an event loop runs, and is run to
+        its end where none does.
     """
     context = context_var.get(None)
     if context is None or not context.has_request:
@@ -457,99 +540,16 @@ def copy_current_request_context(f: F) -> F:
             "copy. Call it inside a view or a hook, on the function that will run elsewhere."
         )
     copied = context.copy()
+    gives_coroutine = is_async(f)
+
+    async def arun(*args: t.Any, **kwargs: t.Any) -> t.Any:
+        async with copied.copy():
+            return await f(*args, **kwargs)
 
     def run(*args: t.Any, **kwargs: t.Any) -> t.Any:
+        if gives_coroutine and in_a_loop():
+            return arun(*args, **kwargs)
         with copied.copy():
             return copied.app.ensure_sync(f)(*args, **kwargs)
 
     return t.cast(F, update_wrapper(run, f))
-
-
-class _ContextStream(t.Generic[T]):
-    """An iterator whose every step runs inside a context, and whose end tears that context down.
-
-    The context is bound for the length of one step alone, so nothing is left bound in the worker when a client goes
-    away between two items, and the end may come on another thread (Flask's issue 6123).
-    """
-
-    def __init__(self, context: AppContext, iterator: t.Iterator[T]) -> None:
-        self._context: AppContext | None = context
-        self._iterator = iterator
-        context.hold()
-
-    def __iter__(self) -> t.Iterator[T]:
-        return self
-
-    def __next__(self) -> T:
-        context = self._context
-        if context is None:
-            raise StopIteration
-        token = context_var.set(context)
-        try:
-            return next(self._iterator)
-        except BaseException as error:
-            self._end(None if isinstance(error, StopIteration) else error)
-            raise
-        finally:
-            context_var.reset(token)
-
-    def close(self) -> None:
-        """Close the iterator inside its context, then tear the context down."""
-        if (context := self._context) is None:
-            return
-        token = context_var.set(context)
-        error: BaseException | None = None
-        try:
-            close = getattr(self._iterator, "close", None)
-            if close is not None:
-                close()
-        except BaseException as raised:
-            error = raised
-            raise
-        finally:
-            context_var.reset(token)
-            self._end(error)
-
-    def _end(self, error: BaseException | None) -> None:
-        context, self._context = self._context, None
-        if context is not None:
-            context.release(error)
-
-    def __del__(self) -> None:
-        self.close()
-
-
-@t.overload
-def stream_with_context(generator_or_function: t.Iterator[T]) -> t.Iterator[T]: ...
-
-
-@t.overload
-def stream_with_context(
-    generator_or_function: t.Callable[..., t.Iterator[T]],
-) -> t.Callable[..., t.Iterator[T]]: ...
-
-
-def stream_with_context(
-    generator_or_function: t.Iterator[T] | t.Callable[..., t.Iterator[T]],
-) -> t.Iterator[T] | t.Callable[..., t.Iterator[T]]:
-    """Keep the context for a generator that runs after the view has returned it.
-
-    The teardown functions run when the generator ends, is closed because the client went away, or is
-    dropped. Works on a generator, and as a decorator of a function that returns one.
-
-    :param generator_or_function: an iterable, or a function that returns one.
-    """
-    if isinstance(generator_or_function, t.Iterable):
-        context = context_var.get(None)
-        if context is None:
-            raise RuntimeError(
-                "'stream_with_context' was called without an active context, so there is none to keep. Call it "
-                "inside the view: 'return stream_with_context(generate())'."
-            )
-        return _ContextStream(context, iter(generator_or_function))
-    function = generator_or_function
-
-    def stream(*args: t.Any, **kwargs: t.Any) -> t.Iterator[T]:
-        return stream_with_context(function(*args, **kwargs))
-
-    return update_wrapper(stream, function)

@@ -6,12 +6,11 @@ Werkzeug's parser answers a form that it cannot read with an empty one, and limi
 
 from __future__ import annotations
 
-import io
 import re
 import typing as t
 from urllib.parse import parse_qsl
 
-from werkzeug.exceptions import BadRequest, ClientDisconnected, RequestEntityTooLarge
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -30,42 +29,6 @@ def parse_pairs(text: str, where: str) -> list[tuple[str, str]]:
         return parse_qsl(text, keep_blank_values=True, errors="strict")
     except UnicodeError:
         raise BadRequest(f"The {where} of this request is not UTF-8.") from None
-
-
-class LimitedBody(io.RawIOBase):
-    """A body whose length nobody told, and which must not be larger than the limit.
-
-    Werkzeug's stream ends at the limit when it is read as a whole, as if the body ended there; this one answers
-    with 413.
-
-    :param stream: the server's stream, which ends where the body ends.
-    :param limit: the largest body in bytes.
-    """
-
-    def __init__(self, stream: t.IO[bytes], limit: int) -> None:
-        self._stream = stream
-        self._left = limit
-
-    def readable(self) -> bool:
-        """Return that this can be read."""
-        return True
-
-    def readinto(self, buffer: t.Any) -> int:
-        """Read into a buffer.
-
-        :raises RequestEntityTooLarge: when there is more than the limit.
-        :raises ClientDisconnected: when the client went away.
-        """
-        try:
-            piece = self._stream.read(min(len(buffer), self._left + 1))
-        except (OSError, ValueError) as error:
-            raise ClientDisconnected from error
-        self._left -= len(piece)
-        if self._left < 0:
-            self._left = 0
-            raise RequestEntityTooLarge
-        buffer[: len(piece)] = piece
-        return len(piece)
 
 
 class FormParser(FormDataParser):

@@ -16,9 +16,10 @@ from werkzeug.utils import send_from_directory as _send_from_directory
 from werkzeug.wrappers import Response as BaseResponse
 
 from . import urls
-from .ctx import context_var, current_context, current_request_context, stream_with_context
+from .ctx import context_var, current_context, current_request_context
 from .paths import get_root_path
-from .signals import message_flashed
+from .signals import message_flashed, tell
+from .streams import stream_with_context
 from .wrappers import Response
 
 __all__ = [
@@ -158,7 +159,7 @@ def flash(message: str, category: str = "message") -> None:
     session["_flashes"] = [*session.get("_flashes", ()), (category, message)]
     if message_flashed.receivers:
         app = context.app
-        message_flashed.send(app, _async_wrapper=app.ensure_sync, message=message, category=category)
+        tell(message_flashed, app, message=message, category=category)
 
 
 def get_flashed_messages(

@@ -23,6 +23,7 @@ class Lazy(t.Generic[T]):
 
     def __init__(self, make: t.Callable[[t.Any], T]) -> None:
         self.make = make
+        self.__doc__ = make.__doc__
 
     def __set_name__(self, owner: type[t.Any], name: str) -> None:
         self.name = name
@@ -41,3 +42,10 @@ class Lazy(t.Generic[T]):
     if t.TYPE_CHECKING:
         # Only shown to type checkers. At run time the lack of it is what lets the instance's dict answer.
         def __set__(self, instance: t.Any, value: T) -> None: ...
+
+
+if t.TYPE_CHECKING:
+    from werkzeug.utils import cached_property as cached_property
+else:
+    # PERF: query and header: Werkzeug's runs Python code for each look at what is there already.
+    cached_property = Lazy

@@ -18,6 +18,7 @@ from werkzeug.http import dump_cookie
 
 from .ctx import context_var
 from .json.tag import TaggedJSONSerializer
+from .pipeline.bridge import nonblocking
 from .typing import Application
 
 C = t.TypeVar("C", bound=type[t.Any])
@@ -423,6 +424,7 @@ class SecureCookieSessionInterface(SessionInterface):
             signer_kwargs={"key_derivation": self.key_derivation, "digest_method": self.digest_method},
         )
 
+    @nonblocking
     def open_session(self, app: Application, request: t.Any) -> SecureCookieSession | None:
         """Return the session in the request's cookie, an empty one for a missing, forged or expired cookie.
 
@@ -445,6 +447,7 @@ class SecureCookieSessionInterface(SessionInterface):
                 return self.session_class(t.cast("cabc.Mapping[str, t.Any]", contents))
         return self.session_class()
 
+    @nonblocking
     def save_session(self, app: Application, session: SessionMixin, response: t.Any) -> None:
         """Set the cookie when the session changed or is refreshed, and delete it when it was emptied.
 

@@ -6,7 +6,9 @@ See Blinker's documentation for how to connect to them. Sending costs nothing wh
 
 from __future__ import annotations
 
-from blinker import Namespace
+import typing as t
+
+from blinker import NamedSignal, Namespace
 
 # Names that belong to the framework; extensions make a namespace of their own.
 _signals = Namespace()
@@ -31,3 +33,18 @@ appcontext_tearing_down = _signals.signal(
 appcontext_pushed = _signals.signal("appcontext-pushed", doc="A context became active.")
 appcontext_popped = _signals.signal("appcontext-popped", doc="A context is no longer active.")
 message_flashed = _signals.signal("message-flashed", doc="A message was flashed: message, category.")
+
+
+def tell(signal: NamedSignal, app: t.Any, /, **values: t.Any) -> None:
+    """Send a signal; async receivers are run to their end.
+
+    :param signal: the signal. Look at its ``receivers`` first.
+    :param app: the application that sends it.
+    :param values: what the receivers are given.
+    """
+    signal.send(app, _async_wrapper=app.ensure_sync, **values)
+
+
+async def atell(signal: NamedSignal, app: t.Any, /, **values: t.Any) -> None:
+    """Send a signal; plain receivers run on a worker thread."""
+    await signal.send_async(app, _sync_wrapper=app.ensure_async, **values)

@@ -21,7 +21,6 @@ from .ctx import (
     NO_REQUEST_CONTEXT,
     context_var,
     current_context,
-    stream_with_context,
 )
 from .debug.explain import (
     LoadingAttempt,
@@ -30,7 +29,8 @@ from .debug.explain import (
     explain_template_loading_attempts,
 )
 from .registry import TellingDict
-from .signals import before_render_template, template_rendered
+from .signals import before_render_template, tell, template_rendered
+from .streams import stream_with_context
 from .typing import Application
 
 #: What names a template: its name, a template object, or a list of them of which the first that exists is taken.
@@ -419,10 +419,10 @@ def _render(app: t.Any, engine: TemplateEngine, template: t.Any, context: dict[s
     app.update_template_context(context)
     # PERF: sending to nobody costs more than looking.
     if before_render_template.receivers:
-        before_render_template.send(app, _async_wrapper=app.ensure_sync, template=template, context=context)
+        tell(before_render_template, app, template=template, context=context)
     output = engine.render(template, context)
     if template_rendered.receivers:
-        template_rendered.send(app, _async_wrapper=app.ensure_sync, template=template, context=context)
+        tell(template_rendered, app, template=template, context=context)
     return output
 
 
@@ -431,11 +431,11 @@ def _stream(
 ) -> t.Iterator[str]:
     app.update_template_context(context)
     if before_render_template.receivers:
-        before_render_template.send(app, _async_wrapper=app.ensure_sync, template=template, context=context)
+        tell(before_render_template, app, template=template, context=context)
 
     def pieces() -> t.Iterator[str]:
         yield from engine.stream(template, context)
         if template_rendered.receivers:
-            template_rendered.send(app, _async_wrapper=app.ensure_sync, template=template, context=context)
+            tell(template_rendered, app, template=template, context=context)
 
     return stream_with_context(pieces())

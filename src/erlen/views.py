@@ -6,6 +6,7 @@ import typing as t
 from inspect import iscoroutinefunction
 
 from .ctx import current_context, current_request_context
+from .pipeline.bridge import spell_async
 from .typing import ResponseReturnValue, RouteCallable
 
 #: The methods of a :class:`MethodView` that answer requests.
@@ -65,13 +66,21 @@ class View:
         is_async = iscoroutinefunction(cls.dispatch_request)
         shared = None if cls.init_every_request else cls(*class_args, **class_kwargs)
 
+        def instance() -> View:
+            return view.view_class(*class_args, **class_kwargs) if shared is None else shared
+
         def dispatch(**values: t.Any) -> t.Any:
-            instance = view.view_class(*class_args, **class_kwargs) if shared is None else shared
-            answer = instance.dispatch_request
+            answer = instance().dispatch_request
             if is_async:
                 answer = current_context().app.ensure_sync(answer)
             return answer(**values)
 
+        async def adispatch(**values: t.Any) -> t.Any:
+            return await instance()._adispatch(**values)
+
+        # Under ASGI a view without decorators around it is awaited as it is.
+        if is_async or cls._dispatches_to_async():
+            spell_async(dispatch, adispatch)
         # Before the decorators, as they look at the name, and after, as not all of them copy it.
         _name_after(dispatch, name, cls)
         view: t.Any = dispatch
@@ -81,6 +90,14 @@ class View:
         view.view_class, view.methods = cls, cls.methods
         view.provide_automatic_options = cls.provide_automatic_options
         return t.cast(RouteCallable, view)
+
+    @classmethod
+    def _dispatches_to_async(cls) -> bool:
+        """Return whether a plain :meth:`dispatch_request` may call something async."""
+        return False
+
+    async def _adispatch(self, **values: t.Any) -> t.Any:
+        return await t.cast(t.Any, self.dispatch_request(**values))
 
 
 class MethodView(View):
@@ -131,16 +148,31 @@ class MethodView(View):
         :raises AssertionError: when the rule accepts an HTTP method the class does not have.
         """
         context = current_request_context()
-        name = context.request.method.lower()
+        answer, is_async = self._method_for(context.request.method.lower())
+        if is_async:
+            answer = context.app.ensure_sync(answer)
+        return t.cast(ResponseReturnValue, answer(**kwargs))
+
+    def _method_for(self, name: str) -> tuple[t.Callable[..., t.Any], bool]:
+        """Return the method for an HTTP method, and whether it is async."""
         answer = getattr(self, name, None)
         if answer is None and name == "head":
             name = "get"
             answer = getattr(self, name, None)
         if answer is None:
             raise AssertionError(self._not_implemented(name))
-        if name in self._async_methods:
-            answer = context.app.ensure_sync(answer)
-        return t.cast(ResponseReturnValue, answer(**kwargs))
+        return answer, name in self._async_methods
+
+    @classmethod
+    def _dispatches_to_async(cls) -> bool:
+        return bool(cls._async_methods) and cls.dispatch_request is MethodView.dispatch_request
+
+    async def _adispatch(self, **values: t.Any) -> t.Any:
+        if not self._dispatches_to_async():
+            return await super()._adispatch(**values)
+        context = current_request_context()
+        answer, _ = self._method_for(context.request.method.lower())
+        return await context.app.ensure_async(answer)(**values)
 
     def _not_implemented(self, name: str) -> str:
         has = ", ".join(sorted(method for method in http_method_funcs if hasattr(self, method)))

@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 import typing as t
+from io import BytesIO
 from urllib.parse import parse_qsl
 
-from werkzeug.datastructures import Authorization, EnvironHeaders, Headers, ImmutableMultiDict, MultiDict
+from werkzeug.datastructures import (
+    Authorization,
+    EnvironHeaders,
+    Headers,
+    ImmutableMultiDict,
+    MultiDict,
+    iter_multi_items,
+)
 from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 from werkzeug.routing import Rule
 from werkzeug.sansio.http import parse_cookie
 from werkzeug.sansio.utils import get_current_url
-from werkzeug.utils import cached_property
 from werkzeug.wrappers import Request as RequestBase
 from werkzeug.wrappers import Response as ResponseBase
+from werkzeug.wsgi import ClosingIterator
 
 from . import json
+from .bodies import BodyStream, LimitedBody, OnThread, ReceivedBody
 from .ctx import context_var
 from .debug import attach_enctype_error
-from .forms import FormParser, LimitedBody, parse_pairs
+from .forms import FormParser, parse_pairs
+from .lazy import Lazy, cached_property
 from .registry import tells_of
-from .typing import Application
+from .scopes import SCOPE, fill_environ, head_of, malformed
+from .streams import AsyncBody
+from .typing import Application, Receive, Scope
 
 if t.TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -31,13 +43,15 @@ _COMMON_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "O
 # Headers whose values Werkzeug makes URIs of when the response is sent.
 _URL_HEADERS = frozenset({"location", "content-location"})
 
+_FORMS = frozenset({"multipart/form-data", "application/x-www-form-urlencoded"})
+
 
 T = t.TypeVar("T")
 
 
 def _lazy(make: t.Callable[[t.Any], T]) -> T:
     """Return a descriptor that makes an attribute which Werkzeug's request declares as a plain one."""
-    return t.cast(T, cached_property(make))
+    return t.cast(T, Lazy(make))
 
 
 def _decoded(text: str) -> str:
@@ -60,6 +74,8 @@ def split_blueprint_path(name: str) -> list[str]:
 class Request(RequestBase):
     """The request of one context, read-only and made lazily from the WSGI environment.
 
+    Under ASGI :meth:`of_scope` makes it, and the environment is made when something asks for it.
+
     :param environ: the WSGI environment (PEP 3333).
     :param populate_request: whether to store the request as ``environ["werkzeug.request"]``.
     :param shallow: whether reading the body is refused, for middleware.
@@ -79,16 +95,24 @@ class Request(RequestBase):
     shallow = False
     # Whether ``close`` has anything to do at the end of the request.
     _must_close: bool = False
+    # What ASGI has called the application with.
+    _scope: Scope | None = None
+    _body: ReceivedBody | None = None
+    # Whether a subclass has a constructor, which then gets its environment also under ASGI.
+    _needs_environ: t.ClassVar[bool] = False
     _application: Application | None = None
     _json_module: t.Any = None
     _max_content_length: int | None = None
     _max_form_memory_size: int | None = None
     _max_form_parts: int | None = None
+    # The form that was parsed ahead: its limits, fields and files.
+    _parsed: tuple[t.Any, ...] | None = None
 
     def __init_subclass__(cls, **kwargs: t.Any) -> None:
         super().__init_subclass__(**kwargs)
         if cls.close is not RequestBase.close:
             cls._must_close = True
+        cls._needs_environ = cls.__init__ is not Request.__init__
 
     def __init__(
         self, environ: WSGIEnvironment, populate_request: bool = True, shallow: bool = False
@@ -96,12 +120,57 @@ class Request(RequestBase):
         # PERF: plaintext: Werkzeug's constructor decodes the path twice, looks for the server and makes the
         # header object: 5 us. Here each is made when it is read; its attributes are the same.
         self.environ = environ
+        #: The environment. Under ASGI it has only what answering always takes, until something asks for ``environ``.
+        self.head = environ
         method: str = environ.get("REQUEST_METHOD", "GET")
         self.method = method if method in _COMMON_METHODS else method.upper()
         if shallow:
             self.shallow = True
         elif populate_request:
             environ["werkzeug.request"] = self
+
+    @classmethod
+    def of_scope(cls, scope: Scope, receive: Receive) -> t.Self:
+        """Make the request of an ASGI scope.
+
+        :param scope: the scope of an HTTP request or a WebSocket.
+        :param receive: the server's callable for the body.
+        """
+        try:
+            head, has_body = head_of(scope)
+        except Exception as error:
+            raise malformed(scope, error) from error
+        body = ReceivedBody(receive) if has_body else None
+        if cls._needs_environ:
+            fill_environ(head, scope, BytesIO() if body is None else body)
+            request = cls(head)
+        else:
+            request = object.__new__(cls)
+            request.head = head
+            head["werkzeug.request"] = request
+            method = head["REQUEST_METHOD"]
+            request.method = method if method in _COMMON_METHODS else method.upper()
+        request._scope = scope
+        if body is not None:
+            request._body = body
+        return request
+
+    @_lazy
+    def environ(self) -> WSGIEnvironment:
+        """The WSGI environment, made of the scope under ASGI."""
+        assert self._scope is not None
+        fill_environ(self.head, self._scope, BytesIO() if self._body is None else self._body)
+        return self.head
+
+    @property
+    def scope(self) -> Scope | None:
+        """The ASGI scope of this request, ``None`` under WSGI."""
+        return self.environ.get(SCOPE) if self._scope is None else self._scope
+
+    @property
+    def last_event_id(self) -> str:
+        """The id of the last event that a client of server-sent events has seen, empty for a first connection."""
+        return self.headers.get("Last-Event-ID", "")
 
     @_lazy
     def scheme(self) -> str:
@@ -223,8 +292,8 @@ class Request(RequestBase):
         return [] if name is None else split_blueprint_path(name)
 
     @cached_property
-    def stream(self) -> t.IO[bytes]:
-        """The body as a stream, limited to :attr:`max_content_length`."""
+    def stream(self) -> BodyStream:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
+        """The body as a stream, limited to :attr:`max_content_length`. Async code reads it with ``async for``."""
         limit = self.max_content_length
         try:
             stream = super().stream
@@ -235,8 +304,49 @@ class Request(RequestBase):
                 f"The body of this request is larger than the {limit} bytes that are accepted (MAX_CONTENT_LENGTH)."
             ) from None
         if limit is not None and "wsgi.input_terminated" in self.environ:
-            return t.cast("t.IO[bytes]", LimitedBody(self.environ["wsgi.input"], limit))
-        return stream
+            return LimitedBody(self.environ["wsgi.input"], limit)
+        return BodyStream(stream)
+
+    async def receive_body(self) -> None:
+        """Receive what has not come yet of the body, so that form, files, data and JSON can be read without waiting.
+
+        Under ASGI, for async views that begin before the body has been received (see
+        :func:`erlen.stream_request_body`), or that have raised :attr:`max_content_length`.
+
+        :raises RequestEntityTooLarge: for a body larger than that.
+        :raises ClientDisconnected: when the client went away.
+        """
+        body, limit = self._body, self.max_content_length
+        if body is None or body.is_complete:
+            return
+        if limit is not None and (self.content_length or 0) > limit:
+            raise RequestEntityTooLarge
+        await body.fill(limit, self._on_thread)
+        await self.parse_ahead()
+
+    async def parse_ahead(self) -> None:
+        """Parse a form that is on disk on a worker thread, as an event loop would stand still meanwhile."""
+        body = self._body
+        if body is None or not (body.is_on_disk and body.is_complete) or self.mimetype not in _FORMS:
+            return
+        try:
+            await self._on_thread(self._load_form_data)
+        except HTTPException:
+            # Whoever asks for the form is told; the limits may be others by then.
+            pass
+        else:
+            self._parsed = self._form_limits(), self.form, self.files
+        for name in ("form", "files", "stream"):
+            self.__dict__.pop(name, None)
+        body.rewind()
+
+    @property
+    def _on_thread(self) -> OnThread:
+        app: t.Any = self._application
+        return t.cast("OnThread", app.on_thread)
+
+    def _form_limits(self) -> tuple[int | None, ...]:
+        return self.max_content_length, self.max_form_memory_size, self.max_form_parts
 
     @cached_property
     def args(self) -> MultiDict[str, str]:
@@ -254,7 +364,7 @@ class Request(RequestBase):
     def cookies(self) -> ImmutableMultiDict[str, str]:
         """The cookies of the request (RFC 6265), a multi-dict."""
         # PERF: session read: Werkzeug's own looks through all headers for it, 8 us.
-        cookies: t.Any = parse_cookie(self.environ.get("HTTP_COOKIE", ""), self.dict_storage_class)
+        cookies: t.Any = parse_cookie(self.head.get("HTTP_COOKIE", ""), self.dict_storage_class)
         return t.cast("ImmutableMultiDict[str, str]", cookies)
 
     @cached_property
@@ -305,6 +415,16 @@ class Request(RequestBase):
         return parser
 
     def _load_form_data(self) -> None:
+        parsed, self._parsed = self._parsed, None
+        if parsed is not None and "form" not in self.__dict__:
+            limits, form, files = parsed
+            if limits == self._form_limits():
+                t.cast(ReceivedBody, self._body).skip()
+                self.__dict__.update(form=form, files=files)
+                return
+            # Somebody has changed the limits since.
+            for _, file in iter_multi_items(files):
+                file.close()
         super()._load_form_data()
         self._must_close = True
         app = self._application
@@ -362,10 +482,15 @@ class Response(ResponseBase):
     # Whether nothing a subclass overrides has a say in how a complete body is sent.
     _sends_plainly: t.ClassVar[bool] = True
 
+    #: Whether some subclass of this process is called in a way of its own, and is to be given a whole environment.
+    needs_environ: t.ClassVar[bool] = False
+
     def __init_subclass__(cls, **kwargs: t.Any) -> None:
         super().__init_subclass__(**kwargs)
+        if cls.__call__ is not Response.__call__:
+            Response.needs_environ = True
         cls._sends_plainly = all(
-            getattr(cls, name) is getattr(ResponseBase, name)
+            getattr(cls, name) is getattr(Response, name)
             for name in ("get_wsgi_headers", "get_app_iter", "get_wsgi_response", "iter_encoded", "close")
         )
 
@@ -391,6 +516,44 @@ class Response(ResponseBase):
         response.has_default_headers = True
         return response
 
+    def _wrap_async_body(self) -> None:
+        body: t.Any = self.response
+        if hasattr(body, "__aiter__") and type(body) is not AsyncBody:
+            self.response = AsyncBody(body)
+
+    def iter_encoded(self) -> t.Iterator[bytes]:
+        """Return an iterator over the body, encoded; plain code may iterate over an async one as well."""
+        self._wrap_async_body()
+        return super().iter_encoded()
+
+    def close(self) -> None:
+        """Close the body, and call what ``call_on_close`` has registered."""
+        self._wrap_async_body()
+        super().close()
+
+    async def aclose(self) -> None:
+        """Close an async body; :meth:`close` does the rest."""
+        self._wrap_async_body()
+        body: t.Any = self.response
+        if type(body) is AsyncBody:
+            await body.aclose()
+
+    def get_app_iter(self, environ: WSGIEnvironment) -> t.Iterable[bytes]:
+        """Return what a server iterates over: the body, or nothing where there is none to send.
+
+        :param environ: the WSGI environment of the request.
+        """
+        sent = super().get_app_iter(environ)
+        if not isinstance(sent, ClosingIterator):
+            return sent
+        kind = type(self.response)
+        if kind is AsyncBody:
+            return AsyncStream(sent, self)
+        if (kind is list or kind is tuple) and not self._on_close and self._sends_plainly:
+            # Nothing is to be closed, and ASGI sends it without a worker thread.
+            return list(sent)
+        return sent
+
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> t.Iterable[bytes]:
         """Send this response: status and headers through ``start_response``, the body as the result.
 
@@ -414,7 +577,37 @@ class Response(ResponseBase):
             if not headers.is_changed or _need_nothing(pairs):
                 start_response(self._status, pairs)
                 return body
+        if "wsgi.version" not in environ and (request := environ.get("werkzeug.request")) is not None:
+            # The head that ASGI makes of a scope: the request fills it.
+            environ = request.environ
         return super().__call__(environ, start_response)
+
+
+class AsyncStream:
+    """What a server iterates over for a response with an async body: under ASGI as it is, under WSGI plainly.
+
+    :param plain: what WSGI iterates over.
+    :param response: the response, which is closed at the end.
+    """
+
+    def __init__(self, plain: ClosingIterator, response: Response) -> None:
+        self._plain = plain
+        self._response = response
+        self._body = t.cast(AsyncBody, response.response)
+
+    def __iter__(self) -> t.Iterator[bytes]:
+        return self._plain
+
+    def __aiter__(self) -> t.AsyncIterator[bytes]:
+        return self._body
+
+    async def aclose(self) -> None:
+        """Close the async body; :meth:`close` does the rest."""
+        await self._body.aclose()
+
+    def close(self) -> None:
+        """Close the response, and with it the body."""
+        self._response.close()
 
 
 def _need_nothing(headers: list[tuple[str, str]]) -> bool:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import json
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.cookies import SimpleCookie
 from urllib.parse import unquote_to_bytes
 
 from itsdangerous import URLSafeTimedSerializer
+
+from erlen.testing.exchange import over_asgi
 
 if t.TYPE_CHECKING:
     from erlen import Erlen
@@ -47,6 +49,10 @@ class Answer:
     trace: tuple[str, ...] = ()
     cookies: dict[str, str] = field(default_factory=dict[str, str], compare=False)
 
+    def without_reason(self) -> Answer:
+        """Return the answer as ASGI can send it, with the number of the status alone."""
+        return replace(self, status=self.status[:3])
+
     def __str__(self) -> str:
         lines = [self.status, *(f"{name}: {value}" for name, value in self.headers), repr(self.body)]
         return "\n".join([*lines, f"raised: {self.raised}", *self.trace])
@@ -82,8 +88,9 @@ def make_environ(case: Case) -> dict[str, t.Any]:
     return {key: value for key, value in environ.items() if value is not None}
 
 
-def call(app: Erlen, case: Case) -> Answer:
+def call(app: Erlen, case: Case, protocol: str = "wsgi") -> Answer:
     """Send a case to an application, read the whole answer, close it, and say what was seen."""
+    called: t.Any = over_asgi(app) if protocol == "asgi" else app
     trace: list[str] = app.extensions["parity"]
     trace.clear()
     started: list[tuple[str, list[tuple[str, str]]]] = []
@@ -95,18 +102,19 @@ def call(app: Erlen, case: Case) -> Answer:
 
     raised = ""
     try:
-        result = app(make_environ(case), start_response)
+        result = called(make_environ(case), start_response)
         try:
             body.extend(result)
         finally:
             if hasattr(result, "close"):
-                t.cast(t.Any, result).close()
+                result.close()
     except Exception as error:
         raised = _kind_of(error)
     status, headers = started[-1] if started else ("", [])
     return Answer(
         status,
-        tuple(sorted((name, _comparable(name, value)) for name, value in headers)),
+        # ASGI has the names in lower case.
+        tuple(sorted((name.lower(), _comparable(name, value)) for name, value in headers)),
         b"".join(body),
         raised,
         tuple(trace),

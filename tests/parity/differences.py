@@ -13,6 +13,9 @@ _REDIRECT = (
     "A line break in a redirect's target is escaped as any other character is; in Flask the view fails."
 )
 
+_LENGTH = "What a Content-Length means that is none, or that is not the body's, is the ASGI server's to say."
+_STOP = "StopIteration cannot leave a worker thread or a coroutine: Python makes a RuntimeError of it."
+
 _BODIES_THAT_ARE_NO_JSON = (1, 2, 8, 13, 15)
 
 DIFFERENCES: dict[str, str] = {
@@ -27,4 +30,14 @@ DIFFERENCES: dict[str, str] = {
         for view in ("json", "json/force", "json/twice")
         for number in _BODIES_THAT_ARE_NO_JSON
     },
+}
+
+#: What differs from Flask over ASGI alone. That ASGI has no reason phrases is seen to in ``calling.py``.
+OVER_ASGI: dict[str, str] = {
+    **{f"errors-{mode}: GET /exception/stop-iteration": _STOP for mode in ("testing", "debug", "propagate")},
+    **{
+        f"requests: POST /request/data ({length!r})": _LENGTH
+        for length in ("-1", "x", "99", "+5", "1_0", "\u0665")
+    },
+    "requests: POST /request/data (chunked, not terminated)": _LENGTH,
 }

@@ -14,105 +14,43 @@ for Flask fit.
 from __future__ import annotations
 
 import sys
-import threading
 import typing as t
-from inspect import iscoroutinefunction
 from types import TracebackType
 
-from werkzeug.exceptions import (
-    BadRequestKeyError,
-    HTTPException,
-    InternalServerError,
-)
-from werkzeug.routing import MapAdapter, RequestRedirect, RoutingException
+from werkzeug.exceptions import HTTPException, InternalServerError
+from werkzeug.routing import RoutingException
 
-from .. import urls
-from ..ctx import AppContext, context_var, raise_all
-from ..debug import FormDataRoutingRedirect
-from ..logging import printable
-from ..sessions import SessionInterface
+from ..ctx import AppContext, context_var
 from ..signals import (
     appcontext_tearing_down,
+    atell,
     got_request_exception,
     request_finished,
     request_started,
     request_tearing_down,
+    tell,
 )
+from ..teardown import raise_all
 from ..typing import ResponseReturnValue
-from ..wrappers import Request, Response
-from . import responses
-from .bridge import to_sync
-from .errors import find_error_handler
+from ..wrappers import Response
+from .base import Base, explain_call, no_view
+from .hooks import checked
 from .safety import SAFE_METHODS
-from .steps import Plan, Steps
 
 _sentinel: t.Any = object()
 
-# Methods that are not called where nothing would happen in them, unless a subclass or an instance has replaced them.
-PLANNED = (
-    "create_url_adapter",
-    "do_teardown_appcontext",
-    "do_teardown_request",
-    "make_response",
-    "preprocess_request",
-    "process_response",
-)
 
-
-class Dispatch:
+class Dispatch(Base):
     """The part of an application that answers requests."""
-
-    # What other parts of the application provide.
-    config: t.Any
-    debug: t.Any
-    testing: t.Any
-    logger: t.Any
-    error_handler_spec: t.Any
-    json: t.Any
-    session_interface: SessionInterface
-    request_class: type[Request]
-    response_class: type[Response]
-
-    #: What the first request froze (see ``steps.py``), ``None`` before it and after a change.
-    plan: Plan | None = None
-
-    _got_first_request = False
-
-    def __init__(self) -> None:
-        # Held while a plan is made and while one is dropped, so that a change made meanwhile is not lost.
-        self._plan_lock = threading.RLock()
-
-    def freeze(self) -> Plan:
-        """Decide what requests would otherwise decide each time, and return it."""
-        with self._plan_lock:
-            overridden = {
-                name
-                for name in PLANNED
-                if name in vars(self) or getattr(type(self), name) is not getattr(Dispatch, name)
-            }
-            plan = Plan(self, overridden)
-            vars(self)["plan"] = plan
-            return plan
-
-    def _thaw(self) -> None:
-        with self._plan_lock:
-            vars(self)["plan"] = None
-
-    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
-        """Return the URL adapter for a request, or for building URLs without one.
-
-        :param request: the request, or ``None`` to bind to ``SERVER_NAME``.
-        """
-        return urls.create_url_adapter(t.cast(t.Any, self), request)
 
     def full_dispatch_request(self) -> Response:
         """Answer the active request: hooks, view, error handlers, hooks."""
         if not self._got_first_request:
-            vars(self)["_got_first_request"] = True
+            self.begin_serving()
         context = context_var.get()
         try:
             if request_started.receivers:
-                request_started.send(self, _async_wrapper=self.ensure_sync)
+                tell(request_started, self)
             steps = context.steps or self._steps(context)
             if context._request.method not in SAFE_METHODS:
                 self._check_origin(context)
@@ -123,10 +61,23 @@ class Dispatch:
             value = self.handle_user_exception(error)
         return self.finalize_request(value)
 
-    def _check_origin(self, context: AppContext) -> None:
-        protection = (self.plan or self.freeze()).protection
-        if protection is not None and not self._steps(context).cross_origin_exempt:
-            protection.check(context.request.environ)
+    async def afull_dispatch_request(self) -> Response:
+        """Do what :meth:`full_dispatch_request` does."""
+        if not self._got_first_request:
+            await self.abegin_serving()
+        context = context_var.get()
+        try:
+            if request_started.receivers:
+                await atell(request_started, self)
+            steps = context.steps or self._steps(context)
+            if context._request.method not in SAFE_METHODS:
+                self._check_origin(context)
+            value = await self.apreprocess_request() if steps.preprocesses else None
+            if value is None:
+                value = await self.adispatch_request()
+        except Exception as error:
+            value = await self.ahandle_user_exception(error)
+        return await self.afinalize_request(value)
 
     def preprocess_request(self) -> ResponseReturnValue | None:
         """Call what ``url_value_preprocessor`` and ``before_request`` registered.
@@ -145,6 +96,20 @@ class Dispatch:
                 return value
         return None
 
+    async def apreprocess_request(self) -> ResponseReturnValue | None:
+        """Do what :meth:`preprocess_request` does."""
+        context = context_var.get()
+        steps = self._steps(context)
+        if steps.apreprocessors:
+            request = context.request
+            for preprocess in steps.apreprocessors:
+                await preprocess(request.endpoint, request.view_args)
+        for hook in steps.abefore:
+            value: ResponseReturnValue | None = await hook()
+            if value is not None:
+                return value
+        return None
+
     def dispatch_request(self) -> ResponseReturnValue:
         """Call the view that the URL matched and return what it returned.
 
@@ -159,48 +124,39 @@ class Dispatch:
             return self.make_default_options_response()
         steps = context.steps
         if steps is None or steps.endpoint != rule.endpoint:
-            # A hook has set another rule, and its view may not be exempt.
-            steps = context.steps = (self.plan or self.freeze()).steps_for(rule.endpoint)
-            if request.method not in SAFE_METHODS:
-                self._check_origin(context)
+            steps = self._steps_of_another(context)
         if steps.view is None:
-            raise KeyError(
-                f"The rule {rule.rule!r} has the endpoint {rule.endpoint!r}, and no view function is registered for "
-                f"it. Register one with '@app.endpoint({rule.endpoint!r})'."
-            )
+            raise no_view(rule)
         values = request.view_args
         try:
             # PERF: plaintext: a call without unpacking is 0.1 us cheaper.
             value: ResponseReturnValue = steps.view(**values) if values else steps.view()
         except TypeError as error:
-            _explain_call(error, rule, values)
+            explain_call(error, rule, values)
             raise
         return value
 
-    def raise_routing_exception(self, request: Request) -> t.NoReturn:
-        """Raise what matching the request raised.
-
-        In debug mode a redirect that would lose the body of the request is explained instead.
-
-        :param request: a request with a ``routing_exception``.
-        """
-        error = request.routing_exception
-        assert error is not None
-        loses_body = (
-            isinstance(error, RequestRedirect)
-            and error.code not in {307, 308}
-            and request.method not in {"GET", "HEAD", "OPTIONS"}
-        )
-        if self.debug and loses_body:
-            raise FormDataRoutingRedirect(request)
-        raise error
-
-    def make_default_options_response(self) -> Response:
-        """Return the answer to OPTIONS: the methods of the URL in the ``Allow`` header."""
-        adapter = context_var.get().url_adapter
-        response = self.response_class()
-        response.allow.update(adapter.allowed_methods())
-        return response
+    async def adispatch_request(self) -> ResponseReturnValue:
+        """Do what :meth:`dispatch_request` does."""
+        context = context_var.get()
+        request = context._request
+        if request.routing_exception is not None:
+            self.raise_routing_exception(request)
+        rule = request.url_rule
+        if request.method == "OPTIONS" and getattr(rule, "provide_automatic_options", False):
+            return self.make_default_options_response()
+        steps = context.steps
+        if steps is None or steps.endpoint != rule.endpoint:
+            steps = self._steps_of_another(context)
+        if steps.aview is None:
+            raise no_view(rule)
+        values = request.view_args
+        try:
+            value: ResponseReturnValue = await steps.aview(**values) if values else await steps.aview()
+        except TypeError as error:
+            explain_call(error, rule, values)
+            raise
+        return value
 
     def finalize_request(
         self, rv: ResponseReturnValue | HTTPException, from_error_handler: bool = False
@@ -214,18 +170,18 @@ class Dispatch:
         plan = self.plan or self.freeze()
         response = self.make_response(rv)
         if not (plan.plain_responses and response.has_default_headers):
-            _add_default_headers(response, plan)
+            self._add_default_headers(response, plan)
         try:
             if (
                 (context.steps or self._steps(context)).processes
                 or context._after_request_functions is not None
                 or context._session is not None
-                or "HTTP_COOKIE" in context._request.environ
+                or "HTTP_COOKIE" in context._request.head
             ):
                 response = self.process_response(response)
-                _add_default_headers(response, plan)
+                self._add_default_headers(response, plan)
             if request_finished.receivers:
-                request_finished.send(self, _async_wrapper=self.ensure_sync, response=response)
+                tell(request_finished, self, response=response)
         except Exception:
             if not from_error_handler:
                 # Another response takes its place; a stream in this one must not wait for the garbage collector.
@@ -238,35 +194,36 @@ class Dispatch:
             policy.add_to(response, context)
         return response
 
-    def make_response(self, rv: t.Any) -> Response:
-        """Make a response of a view's return value.
-
-        :param rv: a ``str``, ``bytes``, ``dict``, ``list``, response, iterator or WSGI callable, or a tuple of one of
-            these with a status, headers, or both.
-        :raises TypeError: for anything else; the message says what is accepted.
-        """
+    async def afinalize_request(
+        self, rv: ResponseReturnValue | HTTPException, from_error_handler: bool = False
+    ) -> Response:
+        """Do what :meth:`finalize_request` does."""
+        context = context_var.get()
         plan = self.plan or self.freeze()
-        kind = type(rv)
-        # PERF: plaintext, json: what the response class would make of these, for a fifth of its time.
-        if kind is str:
-            if plan.plain_responses:
-                return plan.respond(rv.encode(), plan.content_type, plan.default_headers)
-        elif (kind is dict or kind is list) and plan.json_text is not None:
-            body = plan.json_text(rv).encode()
-            return plan.respond(body, plan.json_content_type, plan.default_headers)
-        return responses.make_response(self, rv)
-
-    def text_response(self, text: str, mimetype: str) -> Response:
-        """Make a response with status 200 of a whole text.
-
-        :param text: the body.
-        :param mimetype: its type without parameters.
-        """
-        plan = self.plan or self.freeze()
-        if not plan.plain_responses:
-            return self.response_class(text, mimetype=mimetype)
-        content_type = plan.content_type_of(mimetype)
-        return plan.respond(text.encode(), content_type, plan.default_headers)
+        response = self.make_response(rv)
+        if not (plan.plain_responses and response.has_default_headers):
+            self._add_default_headers(response, plan)
+        try:
+            if (
+                (context.steps or self._steps(context)).processes
+                or context._after_request_functions is not None
+                or context._session is not None
+                or "HTTP_COOKIE" in context._request.head
+            ):
+                response = await self.aprocess_response(response)
+                self._add_default_headers(response, plan)
+            if request_finished.receivers:
+                await atell(request_finished, self, response=response)
+        except Exception:
+            if not from_error_handler:
+                response.close()
+                raise
+            self.logger.exception("A hook raised while the response of an error handler was finished.")
+            if context.session_is_open:
+                response.vary.add("Cookie")
+        for policy in plan.policies:
+            policy.add_to(response, context)
+        return response
 
     def process_response(self, response: Response) -> Response:
         """Run the hooks after a request and save the session.
@@ -275,16 +232,32 @@ class Dispatch:
         """
         context = context_var.get()
         for function in context._after_request_functions or ():
-            response = _checked(function, self.ensure_sync(function)(response))
+            response = checked(function, self.ensure_sync(function)(response))
         for hook in self._steps(context).after:
-            response = _checked(hook, hook(response))
+            response = checked(hook, hook(response))
         plan = self.plan or self.freeze()
         if (
             context.session_is_open
             or plan.opens_every_session
-            or plan.session_cookie in context.request.environ.get("HTTP_COOKIE", "")
+            or plan.session_cookie in context.request.head.get("HTTP_COOKIE", "")
         ):
             self._save_session(context, response)
+        return response
+
+    async def aprocess_response(self, response: Response) -> Response:
+        """Do what :meth:`process_response` does."""
+        context = context_var.get()
+        for function in context._after_request_functions or ():
+            response = checked(function, await self.ensure_async(function)(response))
+        for hook in self._steps(context).aafter:
+            response = checked(hook, await hook(response))
+        plan = self.plan or self.freeze()
+        if (
+            context.session_is_open
+            or plan.opens_every_session
+            or plan.session_cookie in context.request.head.get("HTTP_COOKIE", "")
+        ):
+            await self._asave_session(context, response)
         return response
 
     def _save_session(self, context: AppContext, response: Response) -> None:
@@ -292,15 +265,20 @@ class Dispatch:
         session = context.open_session()
         interface = self.session_interface
         if not interface.is_null_session(session):
-            interface.save_session(t.cast(t.Any, self), session, response)
+            self.ensure_sync(interface.save_session)(self, session, response)
+
+    async def _asave_session(self, context: AppContext, response: Response) -> None:
+        session = await context.aopen_session()
+        interface = self.session_interface
+        if not interface.is_null_session(session):
+            await self.ensure_async(interface.save_session)(self, session, response)
 
     def handle_user_exception(self, e: Exception) -> HTTPException | ResponseReturnValue:
         """Answer an exception raised while a request was handled, with its error handler where there is one.
 
         :param e: the exception; it is raised again where no handler is registered for it.
         """
-        if isinstance(e, BadRequestKeyError) and (self.debug or self.config["TRAP_BAD_REQUEST_ERRORS"]):
-            e.show_exception = True
+        self._explain_bad_key(e)
         if isinstance(e, HTTPException) and not self.trap_http_exception(e):
             return self.handle_http_exception(e)
         handler = self._find_error_handler(e, context_var.get().request.blueprints)
@@ -311,6 +289,19 @@ class Dispatch:
                 # The exception holds this frame: without this only the garbage collector would free what the view had.
                 del e
         return t.cast(ResponseReturnValue, self.ensure_sync(handler)(e))
+
+    async def ahandle_user_exception(self, e: Exception) -> HTTPException | ResponseReturnValue:
+        """Do what :meth:`handle_user_exception` does."""
+        self._explain_bad_key(e)
+        if isinstance(e, HTTPException) and not self.trap_http_exception(e):
+            return await self.ahandle_http_exception(e)
+        handler = self._find_error_handler(e, context_var.get().request.blueprints)
+        if handler is None:
+            try:
+                raise e
+            finally:
+                del e
+        return t.cast(ResponseReturnValue, await self.ensure_async(handler)(e))
 
     def handle_http_exception(self, e: HTTPException) -> HTTPException | ResponseReturnValue:
         """Answer an HTTP exception with its handler, or with the exception itself, which is a response.
@@ -325,17 +316,14 @@ class Dispatch:
             return e
         return t.cast(ResponseReturnValue, self.ensure_sync(handler)(e))
 
-    def trap_http_exception(self, e: Exception) -> bool:
-        """Return whether an HTTP exception is treated as an error of the code, for debugging.
-
-        :param e: the exception; see ``TRAP_HTTP_EXCEPTIONS`` and ``TRAP_BAD_REQUEST_ERRORS``.
-        """
-        if self.config["TRAP_HTTP_EXCEPTIONS"]:
-            return True
-        trapped = self.config["TRAP_BAD_REQUEST_ERRORS"]
-        if trapped is None:
-            return bool(self.debug) and isinstance(e, BadRequestKeyError)
-        return bool(trapped) and isinstance(e, HTTPException) and e.code == 400
+    async def ahandle_http_exception(self, e: HTTPException) -> HTTPException | ResponseReturnValue:
+        """Do what :meth:`handle_http_exception` does."""
+        if e.code is None or isinstance(e, RoutingException):
+            return e
+        handler = self._find_error_handler(e, context_var.get().request.blueprints)
+        if handler is None:
+            return e
+        return t.cast(ResponseReturnValue, await self.ensure_async(handler)(e))
 
     def handle_exception(self, e: Exception) -> Response:
         """Answer an exception that nothing handled: log it, and send the 500 response.
@@ -346,7 +334,7 @@ class Dispatch:
             ``original_exception``.
         """
         if got_request_exception.receivers:
-            got_request_exception.send(self, _async_wrapper=self.ensure_sync, exception=e)
+            tell(got_request_exception, self, exception=e)
         propagate = self.config["PROPAGATE_EXCEPTIONS"]
         if (self.testing or self.debug) if propagate is None else propagate:
             raise e
@@ -357,25 +345,19 @@ class Dispatch:
             value = self.ensure_sync(handler)(value)
         return self.finalize_request(value, from_error_handler=True)
 
-    def log_exception(
-        self,
-        exc_info: tuple[type, BaseException, TracebackType] | tuple[None, None, None],
-    ) -> None:
-        """Log an exception with the method and the path of the request.
-
-        :param exc_info: as :func:`sys.exc_info` returns it.
-        """
-        request = context_var.get().request
-        self.logger.error(
-            "Exception on %s [%s]", printable(request.path), printable(request.method), exc_info=exc_info
-        )
-
-    def should_ignore_error(self, error: BaseException | None) -> bool:
-        """Return whether teardown functions are not told of an exception; a subclass may override this.
-
-        :param error: the exception.
-        """
-        return False
+    async def ahandle_exception(self, e: Exception) -> Response:
+        """Do what :meth:`handle_exception` does."""
+        if got_request_exception.receivers:
+            await atell(got_request_exception, self, exception=e)
+        propagate = self.config["PROPAGATE_EXCEPTIONS"]
+        if (self.testing or self.debug) if propagate is None else propagate:
+            raise e
+        self.log_exception((type(e), e, t.cast(TracebackType, e.__traceback__)))
+        value: t.Any = InternalServerError(original_exception=e)
+        handler = self._find_error_handler(value, context_var.get().request.blueprints)
+        if handler is not None:
+            value = await self.ensure_async(handler)(value)
+        return await self.afinalize_request(value, from_error_handler=True)
 
     def do_teardown_request(self, exc: BaseException | None = _sentinel) -> None:
         """Call what ``teardown_request`` registered, every function also when one raises.
@@ -388,6 +370,13 @@ class Dispatch:
         functions = self._steps(context_var.get()).teardown
         self._tear_down(functions, request_tearing_down, exc)
 
+    async def ado_teardown_request(self, exc: BaseException | None = _sentinel) -> None:
+        """Do what :meth:`do_teardown_request` does."""
+        if exc is _sentinel:
+            exc = sys.exc_info()[1]
+        functions = self._steps(context_var.get()).ateardown
+        await self._atear_down(functions, request_tearing_down, exc)
+
     def do_teardown_appcontext(self, exc: BaseException | None = _sentinel) -> None:
         """Call what ``teardown_appcontext`` registered, every function also when one raises.
 
@@ -397,6 +386,14 @@ class Dispatch:
         if exc is _sentinel:
             exc = sys.exc_info()[1]
         self._tear_down((self.plan or self.freeze()).teardown_appcontext, appcontext_tearing_down, exc)
+
+    async def ado_teardown_appcontext(self, exc: BaseException | None = _sentinel) -> None:
+        """Do what :meth:`do_teardown_appcontext` does."""
+        if exc is _sentinel:
+            exc = sys.exc_info()[1]
+        await self._atear_down(
+            (self.plan or self.freeze()).ateardown_appcontext, appcontext_tearing_down, exc
+        )
 
     def _tear_down(
         self, functions: list[t.Callable[..., t.Any]], signal: t.Any, exc: BaseException | None
@@ -411,66 +408,25 @@ class Dispatch:
                 errors.append(error)
         if signal.receivers:
             try:
-                signal.send(self, _async_wrapper=self.ensure_sync, exc=exc)
+                tell(signal, self, exc=exc)
             except BaseException as error:
                 errors.append(error)
         raise_all(errors, "tearing down the context")
 
-    def ensure_sync(self, func: t.Callable[..., t.Any]) -> t.Callable[..., t.Any]:
-        """Return a plain function for an async one, and a plain one as it is.
-
-        :param func: the function.
-        """
-        if iscoroutinefunction(func) or iscoroutinefunction(getattr(func, "__call__", None)):  # noqa: B004 - the method itself is looked at
-            return self.async_to_sync(func)
-        return func
-
-    def async_to_sync(
-        self, func: t.Callable[..., t.Coroutine[t.Any, t.Any, t.Any]]
-    ) -> t.Callable[..., t.Any]:
-        """Return a plain function that runs an async one to its end; see ``bridge.py``.
-
-        :param func: an async function.
-        """
-        return to_sync(func)
-
-    def _find_error_handler(self, e: Exception, blueprints: list[str]) -> t.Callable[[t.Any], t.Any] | None:
-        return find_error_handler(self.error_handler_spec, e, blueprints)
-
-    def _steps(self, context: AppContext) -> Steps:
-        steps: Steps | None = context.steps
-        if steps is None:
-            # Matching itself raised, or the context was not pushed.
-            endpoint = context.request.endpoint if context.has_request else None
-            steps = context.steps = (self.plan or self.freeze()).steps_for(endpoint)
-        return steps
-
-
-def _explain_call(error: TypeError, rule: t.Any, values: t.Any) -> None:
-    """Add to an error of calling a view, but not to one from inside it, what the rule passes."""
-    traceback = error.__traceback__
-    if traceback is not None and traceback.tb_next is None:
-        error.add_note(
-            f"The rule {rule.rule!r} of the endpoint {rule.endpoint!r} calls its view with "
-            f"{', '.join(values) or 'no arguments'}: the names in the rule and the parameters of the view have to agree."
-        )
-
-
-def _checked(hook: t.Any, response: Response | None) -> Response:
-    if response is None:
-        name = getattr(hook, "__qualname__", repr(hook))
-        raise TypeError(
-            f"The after-request function {name!r} in module {getattr(hook, '__module__', None)!r} returned None, so "
-            f"there is no response to send. End it with 'return response'."
-        )
-    return response
-
-
-def _add_default_headers(response: t.Any, plan: Plan) -> None:
-    if getattr(response, "has_default_headers", False):
-        return
-    headers = response.headers
-    for name, value in plan.default_headers:
-        if name not in headers:
-            headers[name] = value
-    response.has_default_headers = True
+    async def _atear_down(
+        self, functions: list[t.Callable[..., t.Any]], signal: t.Any, exc: BaseException | None
+    ) -> None:
+        if not functions and not signal.receivers:
+            return
+        errors: list[BaseException] = []
+        for function in functions:
+            try:
+                await function(exc)
+            except BaseException as error:
+                errors.append(error)
+        if signal.receivers:
+            try:
+                await atell(signal, self, exc=exc)
+            except BaseException as error:
+                errors.append(error)
+        raise_all(errors, "tearing down the context")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing as t
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException
@@ -13,7 +13,8 @@ from ..ctx import context_var
 from ..wrappers import Response
 
 ACCEPTED = (
-    "A view returns a str, bytes, a dict or list (sent as JSON), a Response, an iterator of str or bytes, or a WSGI "
+    "A view returns a str, bytes, a dict or list (sent as JSON), a Response, an iterator of str or bytes (plain or "
+    "async), or a WSGI "
     "callable; or a tuple of one of these with a status, with headers, or with both: (body, status), "
     "(body, headers), (body, status, headers)."
 )
@@ -37,7 +38,7 @@ def make_response(app: t.Any, value: t.Any) -> Response:
         # Its traceback holds the frames of the view, and those whatever was uploaded.
         error.__traceback__ = None
     elif not isinstance(value, app.response_class):
-        if isinstance(value, str | bytes | bytearray | Iterator):
+        if isinstance(value, str | bytes | bytearray | Iterator | AsyncIterator):
             # The class sees status and headers, as its own default for the content type depends on them.
             return t.cast(Response, app.response_class(value, status=status, headers=headers))
         value = _converted(app, value)

@@ -5,19 +5,22 @@ from __future__ import annotations
 import typing as t
 import weakref
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.utils import get_content_type
 
-from ..ctx import AppContext
+from ..ctx import AppContext, context_var
 from ..json.provider import DefaultJSONProvider
 from ..routing import Node, Routes, Undecided, compile_routes
 from ..sessions import SecureCookieSessionInterface
 from ..wrappers import Request, Response, split_blueprint_path
+from .bridge import is_async, is_nonblocking, spelled_async
+from .hooks import all_of, awaited, each_of, first_of, one_after_another
 from .safety import CrossOriginProtection, check_form, clean_header, default_headers, policies
 
 Hook: t.TypeAlias = t.Callable[..., t.Any]
+AsyncHook: t.TypeAlias = t.Callable[..., t.Coroutine[t.Any, t.Any, t.Any]]
 
 # The keys of the configuration that a plan reads.
 _CONFIG_KEYS = (
@@ -33,6 +36,34 @@ _CONFIG_KEYS = (
     "TRUSTED_ORIGINS",
 )
 
+# What the pipeline has in two spellings.
+PHASES = (
+    "do_teardown_appcontext",
+    "do_teardown_request",
+    "dispatch_request",
+    "finalize_request",
+    "full_dispatch_request",
+    "handle_exception",
+    "handle_http_exception",
+    "handle_user_exception",
+    "preprocess_request",
+    "process_response",
+)
+
+# What makes plain functions of async ones: whoever replaces it wants it to be used.
+WRAPPERS = ("async_to_sync", "ensure_sync")
+
+#: Methods of an application of which a plan knows whether a subclass or an instance has replaced them.
+OVERRIDABLE = (
+    *PHASES,
+    *(f"a{name}" for name in PHASES),
+    *WRAPPERS,
+    "create_url_adapter",
+    "make_response",
+    "request_context",
+    "wsgi_app",
+)
+
 #: How many host names found valid are remembered.
 KNOWN_HOSTS = 256
 
@@ -42,7 +73,10 @@ KNOWN_TYPES = 64
 
 @dataclass(slots=True)
 class Steps:
-    """What one endpoint runs, in order; every callable is plain, async ones are wrapped already.
+    """What one endpoint runs, in order, in both spellings.
+
+    In the plain one every callable is plain, async ones are wrapped already. In the async one every callable is async:
+    plain hooks that stand together are one step, which runs on a worker thread.
 
     :param endpoint: the endpoint, ``None`` for requests that match no rule.
     :param view: its view function.
@@ -54,6 +88,8 @@ class Steps:
     :param processes: whether ``process_response`` runs for every response.
     :param preprocesses: whether ``preprocess_request`` has anything to do.
     :param tears_down: whether ``do_teardown_request`` has anything to do.
+    :param is_async: whether ASGI answers in the async spelling; if not, in one hop to a worker thread.
+    :param streams_body: whether the view begins before the body was received.
     """
 
     endpoint: str | None
@@ -66,6 +102,13 @@ class Steps:
     processes: bool
     preprocesses: bool
     tears_down: bool
+    is_async: bool
+    streams_body: bool
+    aview: AsyncHook | None = None
+    apreprocessors: list[AsyncHook] = field(default_factory=list[AsyncHook])
+    abefore: list[AsyncHook] = field(default_factory=list[AsyncHook])
+    aafter: list[AsyncHook] = field(default_factory=list[AsyncHook])
+    ateardown: list[AsyncHook] = field(default_factory=list[AsyncHook])
 
 
 class Plan:
@@ -101,30 +144,48 @@ class Plan:
         )
         self._overridden = frozenset(overridden)
         self.protection = CrossOriginProtection(config) if config["CROSS_ORIGIN_PROTECTION"] else None
-        self.default_headers = default_headers(config)
-        self.policies = policies(config)
-        self.plain_responses = _responds_plainly(app.response_class) and "make_response" not in overridden
-        #: Makes a response of a whole body, where ``plain_responses``.
-        self.respond: t.Callable[..., Response] = getattr(app.response_class, "of_bytes", Response.of_bytes)
-        self._content_types: dict[str, tuple[str, str]] = {}
-        #: The header for the response class's own type.
-        self.content_type = self.content_type_of(app.response_class.default_mimetype or "text/plain")
+        self._freeze_responses(app, config)
         interface = app.session_interface
         self.opens_every_session = not _keeps_sessions_plainly(interface)
         #: Whether ``process_response`` has something to do for every response.
         self.processes_all = self.opens_every_session or "process_response" in overridden
-        #: Makes the body of a dict or a list of a view, ``None`` where the provider has its own way.
-        self.json_text: t.Callable[[t.Any], str] | None = None
-        provider = app.json
-        if self.plain_responses and _function_of(provider.response) is DefaultJSONProvider.response:
-            self.json_text = provider.text_writer()
-            self.json_content_type = self.content_type_of(provider.mimetype)
         self.session_cookie = f"{interface.get_cookie_name(app)}="
         self.teardown_appcontext: list[Hook] = [
             app.ensure_sync(function) for function in reversed(app.teardown_appcontext_funcs)
         ]
         #: Whether ``do_teardown_appcontext`` has anything to do.
         self.tears_down = bool(self.teardown_appcontext) or "do_teardown_appcontext" in overridden
+        #: What ``teardown_appcontext`` registered, in the async spelling.
+        self.ateardown_appcontext: list[AsyncHook] = awaited(
+            app, app.teardown_appcontext_funcs[::-1], each_of
+        )
+        #: Whether ASGI has to go through ``wsgi_app``, as somebody has put middleware around it.
+        self.goes_through_wsgi = "wsgi_app" in overridden
+        # A phase that was replaced in its plain spelling alone has to run, so everything runs in that one.
+        self._is_plain = any(
+            name in overridden and f"a{name}" not in overridden for name in (*PHASES, *WRAPPERS)
+        )
+        #: Whether contexts need a whole environment under ASGI too: somebody makes them in a way of his own, or some
+        #: response is called in a way of its own.
+        self.takes_environ = "request_context" in overridden or Response.needs_environ
+
+    def _freeze_responses(self, app: t.Any, config: t.Any) -> None:
+        self.default_headers = default_headers(config)
+        self.policies = policies(config)
+        self.plain_responses = (
+            _responds_plainly(app.response_class) and "make_response" not in self._overridden
+        )
+        #: Makes a response of a whole body, where ``plain_responses``.
+        self.respond: t.Callable[..., Response] = getattr(app.response_class, "of_bytes", Response.of_bytes)
+        self._content_types: dict[str, tuple[str, str]] = {}
+        #: The header for the response class's own type.
+        self.content_type = self.content_type_of(app.response_class.default_mimetype or "text/plain")
+        #: Makes the body of a dict or a list of a view, ``None`` where the provider has its own way.
+        self.json_text: t.Callable[[t.Any], str] | None = None
+        provider = app.json
+        if self.plain_responses and _function_of(provider.response) is DefaultJSONProvider.response:
+            self.json_text = provider.text_writer()
+            self.json_content_type = self.content_type_of(provider.mimetype)
 
     def is_outdated(self) -> bool:
         """Return whether the configuration has other values now than those this plan was made of."""
@@ -139,7 +200,7 @@ class Plan:
         :param context: a context with a request, just pushed.
         """
         request: Request = context._request
-        environ = request.environ
+        environ = request.head
         path = environ.get("PATH_INFO", "")
         is_ascii = path.isascii()
         try:
@@ -205,25 +266,53 @@ class Plan:
         outward = inward[::-1]
 
         def hooks(registry: t.Mapping[t.Any, list[Hook]], owners: list[str | None], step: int) -> list[Hook]:
-            return [app.ensure_sync(hook) for owner in owners for hook in registry.get(owner, [])[::step]]
+            return [hook for owner in owners for hook in registry.get(owner, [])[::step]]
+
+        def plain(hooks: list[Hook]) -> list[Hook]:
+            return [app.ensure_sync(hook) for hook in hooks]
 
         view = app.view_functions.get(endpoint)
         preprocessors = hooks(app.url_value_preprocessors, outward, 1)
         before = hooks(app.before_request_funcs, outward, 1)
         teardown = hooks(app.teardown_request_funcs, inward, -1)
         after = hooks(app.after_request_funcs, inward, -1)
-        return Steps(
+        steps = Steps(
             endpoint=endpoint,
             view=None if view is None else app.ensure_sync(view),
-            preprocessors=preprocessors,
-            before=before,
-            after=after,
-            teardown=teardown,
+            preprocessors=plain(preprocessors),
+            before=plain(before),
+            after=plain(after),
+            teardown=plain(teardown),
             cross_origin_exempt=_is_exempt(view),
             processes=bool(after) or self.processes_all,
             preprocesses=bool(preprocessors or before) or "preprocess_request" in self._overridden,
             tears_down=bool(teardown) or "do_teardown_request" in self._overridden,
+            is_async=self._is_async([*preprocessors, *before, *after, *teardown], view),
+            streams_body=getattr(view, "streams_request_body", False),
         )
+        # Also where ASGI does not begin with them: a hook may set another rule.
+        steps.aview = None if view is None else spelled_async(view) or app.ensure_async(view)
+        steps.apreprocessors = awaited(app, preprocessors, all_of)
+        steps.abefore = awaited(app, before, first_of)
+        steps.aafter = awaited(app, after, one_after_another)
+        steps.ateardown = awaited(app, teardown, each_of)
+        if self.opens_every_session:
+            # Opening it may wait, and the view could only do it on the loop.
+            steps.preprocesses = True
+            steps.apreprocessors.insert(0, _open_session)
+        return steps
+
+    def _is_async(self, hooks: list[Hook], view: Hook | None) -> bool:
+        if self._is_plain:
+            return False
+        functions = [*hooks, *self._app.teardown_appcontext_funcs, *([] if view is None else [view])]
+        return any(is_async(one) or spelled_async(one) for one in functions) or all(
+            map(is_nonblocking, functions)
+        )
+
+
+async def _open_session(endpoint: str | None, values: t.Any) -> None:
+    await context_var.get().aopen_session()
 
 
 def _function_of(method: t.Any) -> t.Any:

@@ -1,11 +1,17 @@
-"""WSGI 1.0 (PEP 3333): a request comes in as an environment and leaves through ``start_response``."""
+"""WSGI 1.0 (PEP 3333): a request comes in as an environment and leaves through ``start_response``.
+
+ASGI answers in the same form (see ``asgi.py``), so the one request with its context, dispatch, start of the response and
+teardown stands here in both spellings. The response is started inside the context and its body sent after it: what a
+stream needs of the context it keeps with ``stream_with_context``.
+"""
 
 from __future__ import annotations
 
 import typing as t
 from traceback import clear_frames
 
-from ..ctx import PRESERVE_CONTEXT
+from ..scopes import PRESERVE_CONTEXT
+from ..streams import aclose_body, close_body
 
 if t.TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -16,18 +22,25 @@ class WSGI:
 
     request_context: t.Callable[[WSGIEnvironment], t.Any]
     full_dispatch_request: t.Callable[[], t.Any]
+    afull_dispatch_request: t.Callable[[], t.Awaitable[t.Any]]
     handle_exception: t.Callable[[Exception], t.Any]
+    ahandle_exception: t.Callable[[Exception], t.Awaitable[t.Any]]
     should_ignore_error: t.Callable[[BaseException], bool]
 
-    def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> t.Iterable[bytes]:
-        """Answer one request: push its context, dispatch, send the response, pop the context.
+    def wsgi_app(
+        self, environ: WSGIEnvironment, start_response: StartResponse, context: t.Any = None
+    ) -> t.Iterable[bytes]:
+        """Answer one request: push its context, dispatch, start the response, pop the context.
 
         Assign a wrapped one to add middleware: ``app.wsgi_app = Middleware(app.wsgi_app)``.
 
-        :param environ: the environment of the request.
+        :param environ: the environment of the request; with a context, those entries of it that are needed.
         :param start_response: the server's callable for status and headers.
+        :param context: the context of the request, where it was made already; ASGI passes it.
+        :return: the body.
         """
-        context = self.request_context(environ)
+        if context is None:
+            context = self.request_context(environ)
         body: t.Any = None
         try:
             context.push()
@@ -42,7 +55,30 @@ class WSGI:
             context.pop(None)
         except BaseException:
             # The server never gets the body, so it cannot close it.
-            _close(body)
+            close_body(body)
+            raise
+        sent: t.Iterable[bytes] = body
+        return sent
+
+    async def awsgi_app(
+        self, environ: WSGIEnvironment, start_response: StartResponse, context: t.Any = None
+    ) -> t.Iterable[bytes]:
+        """Do what :meth:`wsgi_app` does, for requests that come over ASGI."""
+        if context is None:
+            context = self.request_context(environ)
+        body: t.Any = None
+        try:
+            await context.apush()
+            body = await self.afull_dispatch_request()
+            body = body(environ, start_response)
+        except BaseException as failure:
+            return await self._aanswer_failure(failure, body, context, environ, start_response)
+        if PRESERVE_CONTEXT in environ:
+            environ[PRESERVE_CONTEXT](context)
+        try:
+            await context.apop(None)
+        except BaseException:
+            await aclose_body(body)
             raise
         sent: t.Iterable[bytes] = body
         return sent
@@ -62,13 +98,36 @@ class WSGI:
             body = self.handle_exception(failure)
             body = body(environ, start_response)
         except BaseException:
-            _close(body)
+            close_body(body)
             raise
         finally:
             try:
                 self._leave(context, environ, failure, body)
             finally:
                 # Its traceback may hold this frame, so only the garbage collector would free both.
+                del failure
+        return t.cast("t.Iterable[bytes]", body)
+
+    async def _aanswer_failure(
+        self,
+        failure: BaseException,
+        body: t.Any,
+        context: t.Any,
+        environ: WSGIEnvironment,
+        start_response: StartResponse,
+    ) -> t.Iterable[bytes]:
+        try:
+            if body is not None or not isinstance(failure, Exception):
+                raise failure
+            body = await self.ahandle_exception(failure)
+            body = body(environ, start_response)
+        except BaseException:
+            await aclose_body(body)
+            raise
+        finally:
+            try:
+                await self._aleave(context, environ, failure, body)
+            finally:
                 del failure
         return t.cast("t.Iterable[bytes]", body)
 
@@ -87,15 +146,23 @@ class WSGI:
             try:
                 context.pop(told)
             except BaseException:
-                _close(body)
+                close_body(body)
                 raise
 
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> t.Iterable[bytes]:
-        """Answer one request as a WSGI server calls it, middleware around :attr:`wsgi_app` included."""
-        return self.wsgi_app(environ, start_response)
-
-
-def _close(body: t.Any) -> None:
-    close = getattr(body, "close", None)
-    if close is not None:
-        close()
+    async def _aleave(
+        self, context: t.Any, environ: WSGIEnvironment, failure: BaseException, body: t.Any
+    ) -> None:
+        told: BaseException | None = failure
+        try:
+            if PRESERVE_CONTEXT in environ:
+                environ[PRESERVE_CONTEXT](context)
+            if body is not None and context._held:
+                clear_frames(failure.__traceback__)
+            if self.should_ignore_error(failure):
+                told = None
+        finally:
+            try:
+                await context.apop(told)
+            except BaseException:
+                await aclose_body(body)
+                raise

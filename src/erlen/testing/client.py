@@ -13,14 +13,18 @@ import werkzeug.test
 from click.testing import CliRunner, Result
 from werkzeug.test import Client, TestResponse
 from werkzeug.wrappers import Request as BaseRequest
+from werkzeug.wsgi import get_current_url
 
-from .cli.locate import ScriptInfo
-from .ctx import PRESERVE_CONTEXT, AppContext
-from .sessions import SessionMixin
-from .typing import Application
+from ..cli.locate import ScriptInfo
+from ..ctx import AppContext
+from ..scopes import PRESERVE_CONTEXT
+from ..sessions import SessionMixin
+from ..typing import Application
+from .exchange import over_asgi
 
 if t.TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
+    from werkzeug.datastructures import Headers
 
 
 class EnvironBuilder(werkzeug.test.EnvironBuilder):
@@ -96,8 +100,13 @@ class ErlenClient(Client):
 
     application: Application  # type: ignore[assignment]
 
-    def __init__(self, *args: t.Any, **kwargs: t.Any) -> None:
+    #: The protocol of a client that is not given one.
+    default_protocol: t.ClassVar[str] = "wsgi"
+
+    def __init__(self, *args: t.Any, protocol: str | None = None, **kwargs: t.Any) -> None:
         super().__init__(*args, **kwargs)
+        #: How requests are sent: ``"wsgi"`` or ``"asgi"``.
+        self.protocol = protocol or self.default_protocol
         self.preserve_context = False
         #: What every request's environment begins with.
         self.environ_base: dict[str, t.Any] = {
@@ -130,6 +139,23 @@ class ErlenClient(Client):
                 self._preserved.enter_context(self._answered.pop(0))
         response.json_module = self.application.json
         return response
+
+    def run_wsgi_app(
+        self, environ: WSGIEnvironment, buffered: bool = False
+    ) -> tuple[t.Iterable[bytes], str, Headers]:
+        """Send a request, over the protocol of this client, and keep the cookies of the response.
+
+        :param environ: the request.
+        :param buffered: whether to read the whole body before returning.
+        """
+        if self.protocol == "wsgi":
+            return super().run_wsgi_app(environ, buffered)
+        self._add_cookies_to_wsgi(environ)
+        answer = werkzeug.test.run_wsgi_app(over_asgi(self.application), environ, buffered)
+        url = urlsplit(get_current_url(environ))
+        host = url.hostname or "localhost"
+        self._update_cookies_from_response(host, url.path, answer[2].getlist("Set-Cookie"))
+        return answer
 
     def _make_request(self, args: tuple[t.Any, ...], kwargs: dict[str, t.Any]) -> BaseRequest:
         given = args[0] if args else None

@@ -1,0 +1,277 @@
+"""The body of a request as a stream: read by plain code as a file, by async code with ``async for``.
+
+Under ASGI the body is received before the view begins, into memory and beyond :data:`IN_MEMORY` bytes into a temporary
+file, so that ``request.form`` and its relatives need no ``await`` and a slow client holds no thread (D6). What is not
+received then (a body that is too large, or one whose view asked to stream it) is received as it is read.
+"""
+
+from __future__ import annotations
+
+import io
+import tempfile
+import typing as t
+
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
+
+from .pipeline.bridge import run_coroutine
+from .pipeline.loops import in_a_loop
+
+if t.TYPE_CHECKING:
+    from .typing import Receive
+
+F = t.TypeVar("F", bound=t.Callable[..., t.Any])
+
+#: How many bytes of a body are kept in memory.
+IN_MEMORY = 1024 * 1024
+
+#: How many bytes are read, and written to the temporary file, at once.
+PIECE = 256 * 1024
+
+#: Runs a plain function on a worker thread.
+OnThread: t.TypeAlias = "t.Callable[..., t.Awaitable[t.Any]]"
+
+
+def stream_request_body(view: F) -> F:
+    """Begin a view before the body of its request has been received, so that the view reads it piece by piece.
+
+    Place it below the route decorator. ``MAX_CONTENT_LENGTH`` holds while the body is read; the view may set
+    ``request.max_content_length`` first. Under WSGI this is how each view begins.
+
+    .. code-block:: python
+
+        @app.put("/files/<name>")
+        @stream_request_body
+        async def upload(name):
+            async for piece in request.stream:
+                ...
+
+    :param view: the view function.
+
+    .. versionadded:: 0.1
+    """
+    view.streams_request_body = True  # type: ignore[attr-defined]
+    return view
+
+
+class BodyStream(io.RawIOBase):
+    """The body of a request.
+
+    Plain code calls :meth:`read`, or iterates over lines. Async code iterates over pieces of up to 256 KiB:
+    ``async for piece in request.stream``.
+
+    :param stream: the server's stream, which ends where the body ends.
+    """
+
+    def __init__(self, stream: t.Any) -> None:
+        self._stream = stream
+
+    def readable(self) -> bool:
+        """Return that this can be read."""
+        return True
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Return up to ``size`` bytes, all that is left by default."""
+        return t.cast(bytes, self._stream.read(-1 if size is None else size))
+
+    def readinto(self, buffer: t.Any) -> int:
+        """Read into a buffer, and return the number of bytes."""
+        piece = self.read(len(buffer))
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+    def readline(self, size: int | None = -1) -> bytes:
+        """Return the bytes up to the next line feed, and with it."""
+        return t.cast(bytes, self._stream.readline(-1 if size is None else size))
+
+    async def _pieces(self) -> t.AsyncIterator[bytes]:
+        receive = getattr(self._stream, "areceive", None)
+        while piece := (self.read(PIECE) if receive is None else await receive(PIECE)):
+            yield piece
+
+    def __aiter__(self) -> t.AsyncIterator[bytes]:
+        return self._pieces()
+
+
+class LimitedBody(BodyStream):
+    """A body whose length nobody told, and which must not be larger than the limit.
+
+    Werkzeug's stream ends at the limit when it is read as a whole, as if the body ended there; this one answers
+    with 413.
+
+    :param stream: the server's stream, which ends where the body ends.
+    :param limit: the largest body in bytes.
+    """
+
+    def __init__(self, stream: t.Any, limit: int) -> None:
+        super().__init__(stream)
+        self._left = limit
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Return up to ``size`` bytes, all that is left by default.
+
+        :raises RequestEntityTooLarge: when there is more than the limit.
+        :raises ClientDisconnected: when the client went away.
+        """
+        if size is None or size < 0:
+            return self.readall()
+        try:
+            piece: bytes = self._stream.read(min(size, self._left + 1))
+        except (OSError, ValueError) as error:
+            raise ClientDisconnected from error
+        self._count(piece)
+        return piece
+
+    def _count(self, piece: bytes) -> None:
+        self._left -= len(piece)
+        if self._left < 0:
+            self._left = 0
+            raise RequestEntityTooLarge
+
+    def readline(self, size: int | None = -1) -> bytes:
+        """Return the bytes up to the next line feed, and with it."""
+        return io.RawIOBase.readline(self, size)
+
+    async def _pieces(self) -> t.AsyncIterator[bytes]:
+        async for piece in super()._pieces():
+            if hasattr(self._stream, "areceive"):
+                # It did not come through ``read``, which counts.
+                self._count(piece)
+            yield piece
+
+
+class ReceivedBody(io.RawIOBase):
+    """What ASGI has sent of a body, as the ``wsgi.input`` of its environment.
+
+    :param receive: the server's callable.
+    """
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        # What was received ahead, read from its beginning; and the rest of a piece that was received to be read.
+        self._file: t.IO[bytes] = io.BytesIO()
+        self._ahead = 0
+        self._rest = b""
+        #: Whether the last piece has come.
+        self.is_complete = False
+        #: Whether the client went away before it.
+        self.is_cut_off = False
+        #: Whether what was received ahead is in a file.
+        self.is_on_disk = False
+        #: Called when the last piece has come.
+        self.completed: t.Callable[[], object] | None = None
+
+    async def fill(self, limit: int | None, on_thread: OnThread) -> None:
+        """Receive the body ahead, to be read from its beginning.
+
+        :param limit: the bytes after which the rest is left to be received when it is read; ``None`` for no limit.
+        :param on_thread: runs the writing to a file.
+        :raises ClientDisconnected: when the client went away.
+        """
+        position = self._file.tell()
+        piece = self._rest or await self._next()
+        self._rest = b""
+        if self.is_complete and not self._ahead:
+            # Most bodies come whole.
+            self._file, self._ahead = io.BytesIO(piece), len(piece)
+            return
+        self._file.seek(self._ahead)
+        pending = [piece]
+        self._ahead += len(piece)
+        while not self.is_complete and (limit is None or self._ahead <= limit):
+            piece = await self._next()
+            pending.append(piece)
+            self._ahead += len(piece)
+            if self._ahead > IN_MEMORY and sum(map(len, pending)) >= PIECE:
+                # Also the first write, which moves what is in memory to disk, blocks no loop (CVE-2025-54121).
+                await on_thread(self._write_to_disk, b"".join(pending))
+                pending.clear()
+        if self.is_on_disk:
+            await on_thread(self._write_to_disk, b"".join(pending))
+        else:
+            self._file.write(b"".join(pending))
+        self._file.seek(position)
+
+    def _write_to_disk(self, data: bytes) -> None:
+        if not self.is_on_disk:
+            memory, self._file = self._file, t.cast("t.IO[bytes]", tempfile.TemporaryFile())  # noqa: SIM115 - closed with the request
+            self._file.write(t.cast(io.BytesIO, memory).getvalue())
+            self.is_on_disk = True
+        self._file.write(data)
+
+    async def _next(self) -> bytes:
+        """Return the next piece, an empty one at the end."""
+        while not self.is_complete:
+            if self.is_cut_off:
+                raise ClientDisconnected
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                self.is_cut_off = True
+                continue
+            piece: bytes = message.get("body", b"")
+            if not message.get("more_body", False):
+                self.is_complete = True
+                if self.completed is not None:
+                    self.completed()
+            if piece:
+                return piece
+        return b""
+
+    def readable(self) -> bool:
+        """Return that this can be read."""
+        return not self.closed
+
+    def rewind(self) -> None:
+        """Go to the beginning; only for a body that is complete."""
+        self._file.seek(0)
+
+    def skip(self) -> None:
+        """Go to the end; only for a body that is complete."""
+        self._file.seek(0, io.SEEK_END)
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Return up to ``size`` bytes, all that is left by default; wait for them where they have not come yet.
+
+        :raises RuntimeError: on an event loop, where nothing can wait.
+        """
+        if self.is_complete and not self._rest:
+            return self._file.read(-1 if size is None else size)
+        if size is None or size < 0:
+            return self.readall()
+        return self._file.read(size) or self._taken(
+            size, self._rest or (size and self._wait_for_next()) or b""
+        )
+
+    def readinto(self, buffer: t.Any) -> int:
+        """Read into a buffer, and return the number of bytes."""
+        piece = self.read(len(buffer))
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+    def readline(self, size: int | None = -1) -> bytes:
+        """Return the bytes up to the next line feed, and with it."""
+        if self.is_complete and not self._rest:
+            return self._file.readline(-1 if size is None else size)
+        return io.RawIOBase.readline(self, size)
+
+    def _taken(self, size: int, piece: bytes) -> bytes:
+        self._rest = piece[size:]
+        return piece[:size]
+
+    def _wait_for_next(self) -> bytes:
+        if in_a_loop():
+            raise RuntimeError(
+                "The body of this request has not been received yet, and a plain read cannot wait for it on the event "
+                "loop. The likely cause: the view is marked with 'stream_request_body', or the body is larger than "
+                "MAX_CONTENT_LENGTH was when the view began. Read it with 'async for piece in request.stream', or "
+                "call 'await request.receive_body()' first; then request.form, files, data and json work as always."
+            )
+        return run_coroutine(self._next())
+
+    async def areceive(self, size: int) -> bytes:
+        """Return up to ``size`` bytes as soon as there are some, nothing at the end."""
+        return self._file.read(size) or self._taken(size, self._rest or await self._next())
+
+    def close(self) -> None:
+        """Close the temporary file, if there is one."""
+        self._file.close()
+        super().close()

@@ -1,0 +1,260 @@
+"""What the phases of a request stand on: the plan, and what each phase does in one way on either protocol."""
+
+from __future__ import annotations
+
+import threading
+import typing as t
+from types import TracebackType
+
+from werkzeug.exceptions import BadRequestKeyError, HTTPException
+from werkzeug.routing import MapAdapter, RequestRedirect
+
+from .. import urls
+from ..ctx import AppContext, context_var
+from ..debug import FormDataRoutingRedirect
+from ..logging import printable
+from ..sessions import SessionInterface
+from ..wrappers import Request, Response
+from . import responses
+from .bridge import call_on_thread, is_async, to_async, to_sync
+from .errors import find_error_handler
+from .safety import SAFE_METHODS
+from .steps import OVERRIDABLE, Plan, Steps
+
+T = t.TypeVar("T")
+
+
+class Base:
+    """The part of an application that its phases use."""
+
+    # What other parts of the application provide.
+    config: t.Any
+    debug: t.Any
+    testing: t.Any
+    logger: t.Any
+    error_handler_spec: t.Any
+    json: t.Any
+    session_interface: SessionInterface
+    request_class: type[Request]
+    response_class: type[Response]
+    threads: t.Any
+
+    #: Erlen's own methods, to see what a subclass has replaced. The application class fills it.
+    stock: t.ClassVar[dict[str, t.Any]] = {}
+
+    #: What the first request froze (see ``steps.py``), ``None`` before it and after a change.
+    plan: Plan | None = None
+
+    _got_first_request = False
+
+    def __init__(self) -> None:
+        # Held while a plan is made and while one is dropped, so that a change made meanwhile is not lost.
+        self._plan_lock = threading.RLock()
+
+    def freeze(self) -> Plan:
+        """Decide what requests would otherwise decide each time, and return it."""
+        with self._plan_lock:
+            cls = type(self)
+            overridden = {
+                name
+                for name in OVERRIDABLE
+                if name in vars(self) or getattr(cls, name) is not self.stock[name]
+            }
+            plan = Plan(self, overridden)
+            vars(self)["plan"] = plan
+            return plan
+
+    def _thaw(self) -> None:
+        with self._plan_lock:
+            vars(self)["plan"] = None
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """Return the URL adapter for a request, or for building URLs without one.
+
+        :param request: the request, or ``None`` to bind to ``SERVER_NAME``.
+        """
+        return urls.create_url_adapter(t.cast(t.Any, self), request)
+
+    def begin_serving(self) -> None:
+        """Do what comes before the first request of the process."""
+        vars(self)["_got_first_request"] = True
+
+    async def abegin_serving(self) -> None:
+        """Do what :meth:`begin_serving` does."""
+        vars(self)["_got_first_request"] = True
+
+    def _check_origin(self, context: AppContext) -> None:
+        protection = (self.plan or self.freeze()).protection
+        if protection is not None and not self._steps(context).cross_origin_exempt:
+            protection.check(context.request.environ)
+
+    def raise_routing_exception(self, request: Request) -> t.NoReturn:
+        """Raise what matching the request raised.
+
+        In debug mode a redirect that would lose the body of the request is explained instead.
+
+        :param request: a request with a ``routing_exception``.
+        """
+        error = request.routing_exception
+        assert error is not None
+        loses_body = (
+            isinstance(error, RequestRedirect)
+            and error.code not in {307, 308}
+            and request.method not in {"GET", "HEAD", "OPTIONS"}
+        )
+        if self.debug and loses_body:
+            raise FormDataRoutingRedirect(request)
+        raise error
+
+    def make_default_options_response(self) -> Response:
+        """Return the answer to OPTIONS: the methods of the URL in the ``Allow`` header."""
+        adapter = context_var.get().url_adapter
+        response = self.response_class()
+        response.allow.update(adapter.allowed_methods())
+        return response
+
+    def _steps(self, context: AppContext) -> Steps:
+        steps: Steps | None = context.steps
+        if steps is None:
+            # Matching itself raised, or the context was not pushed.
+            endpoint = context.request.endpoint if context.has_request else None
+            steps = context.steps = (self.plan or self.freeze()).steps_for(endpoint)
+        return steps
+
+    def _steps_of_another(self, context: AppContext) -> Steps:
+        """Return the steps of a rule that a hook has set."""
+        request = context.request
+        steps = context.steps = (self.plan or self.freeze()).steps_for(request.url_rule.endpoint)
+        if request.method not in SAFE_METHODS:
+            # Its view may not be exempt.
+            self._check_origin(context)
+        return steps
+
+    def make_response(self, rv: t.Any) -> Response:
+        """Make a response of a view's return value.
+
+        :param rv: a ``str``, ``bytes``, ``dict``, ``list``, response, iterator or WSGI callable, or a tuple of one of
+            these with a status, headers, or both.
+        :raises TypeError: for anything else; the message says what is accepted.
+        """
+        plan = self.plan or self.freeze()
+        kind = type(rv)
+        # PERF: plaintext, json: what the response class would make of these, for a fifth of its time.
+        if kind is str:
+            if plan.plain_responses:
+                return plan.respond(rv.encode(), plan.content_type, plan.default_headers)
+        elif (kind is dict or kind is list) and plan.json_text is not None:
+            body = plan.json_text(rv).encode()
+            return plan.respond(body, plan.json_content_type, plan.default_headers)
+        return responses.make_response(self, rv)
+
+    def text_response(self, text: str, mimetype: str) -> Response:
+        """Make a response with status 200 of a whole text.
+
+        :param text: the body.
+        :param mimetype: its type without parameters.
+        """
+        plan = self.plan or self.freeze()
+        if not plan.plain_responses:
+            return self.response_class(text, mimetype=mimetype)
+        content_type = plan.content_type_of(mimetype)
+        return plan.respond(text.encode(), content_type, plan.default_headers)
+
+    def trap_http_exception(self, e: Exception) -> bool:
+        """Return whether an HTTP exception is treated as an error of the code, for debugging.
+
+        :param e: the exception; see ``TRAP_HTTP_EXCEPTIONS`` and ``TRAP_BAD_REQUEST_ERRORS``.
+        """
+        if self.config["TRAP_HTTP_EXCEPTIONS"]:
+            return True
+        trapped = self.config["TRAP_BAD_REQUEST_ERRORS"]
+        if trapped is None:
+            return bool(self.debug) and isinstance(e, BadRequestKeyError)
+        return bool(trapped) and isinstance(e, HTTPException) and e.code == 400
+
+    def log_exception(
+        self,
+        exc_info: tuple[type, BaseException, TracebackType] | tuple[None, None, None],
+    ) -> None:
+        """Log an exception with the method and the path of the request.
+
+        :param exc_info: as :func:`sys.exc_info` returns it.
+        """
+        request = context_var.get().request
+        self.logger.error(
+            "Exception on %s [%s]", printable(request.path), printable(request.method), exc_info=exc_info
+        )
+
+    def should_ignore_error(self, error: BaseException | None) -> bool:
+        """Return whether teardown functions are not told of an exception; a subclass may override this.
+
+        :param error: the exception.
+        """
+        return False
+
+    def ensure_sync(self, func: t.Callable[..., t.Any]) -> t.Callable[..., t.Any]:
+        """Return a plain function for an async one, and a plain one as it is.
+
+        :param func: the function.
+        """
+        if is_async(func):
+            return self.async_to_sync(func)
+        return func
+
+    def async_to_sync(
+        self, func: t.Callable[..., t.Coroutine[t.Any, t.Any, t.Any]]
+    ) -> t.Callable[..., t.Any]:
+        """Return a plain function that runs an async one to its end; see ``bridge.py``.
+
+        :param func: an async function.
+        """
+        return to_sync(func)
+
+    def ensure_async(self, func: t.Callable[..., t.Any]) -> t.Callable[..., t.Coroutine[t.Any, t.Any, t.Any]]:
+        """Return an async function for a plain one, which then runs on a worker thread, and an async one as it is.
+
+        :param func: the function; one marked with :func:`erlen.nonblocking` runs where it is awaited.
+        """
+        return func if is_async(func) else to_async(func, self.threads.executor)
+
+    async def on_thread(self, function: t.Callable[..., T], *args: t.Any) -> T:
+        """Call a plain function on a worker thread, with the context variables of here.
+
+        :param function: the function.
+        :param args: its arguments.
+        """
+        return await call_on_thread(self.threads.executor(), function, *args)
+
+    def _find_error_handler(self, e: Exception, blueprints: list[str]) -> t.Callable[[t.Any], t.Any] | None:
+        return find_error_handler(self.error_handler_spec, e, blueprints)
+
+    def _explain_bad_key(self, e: Exception) -> None:
+        if isinstance(e, BadRequestKeyError) and (self.debug or self.config["TRAP_BAD_REQUEST_ERRORS"]):
+            e.show_exception = True
+
+    def _add_default_headers(self, response: t.Any, plan: Plan) -> None:
+        if getattr(response, "has_default_headers", False):
+            return
+        headers = response.headers
+        for name, value in plan.default_headers:
+            if name not in headers:
+                headers[name] = value
+        response.has_default_headers = True
+
+
+def explain_call(error: TypeError, rule: t.Any, values: t.Any) -> None:
+    """Add to an error of calling a view, but not to one from inside it, what the rule passes."""
+    traceback = error.__traceback__
+    if traceback is not None and traceback.tb_next is None:
+        error.add_note(
+            f"The rule {rule.rule!r} of the endpoint {rule.endpoint!r} calls its view with "
+            f"{', '.join(values) or 'no arguments'}: the names in the rule and the parameters of the view have to agree."
+        )
+
+
+def no_view(rule: t.Any) -> KeyError:
+    """Return the error for a rule without a view function."""
+    return KeyError(
+        f"The rule {rule.rule!r} has the endpoint {rule.endpoint!r}, and no view function is registered for "
+        f"it. Register one with '@app.endpoint({rule.endpoint!r})'."
+    )

@@ -1,0 +1,361 @@
+"""Event loops of Erlen's own, for async code where no server runs one (D4).
+
+Under WSGI each thread keeps a loop: making one for each call, as ``asyncio.run`` does, costs ten times the call. The
+thread runs it while it waits for a coroutine. A task that outlives the coroutine is not left standing: a keeper thread
+runs the loop until the task is done, and what the first thread wants of the loop meanwhile is handed to the keeper.
+
+Beside them one loop of the process runs in the background, for what belongs to no request: the life span of an
+application under WSGI, and coroutines that were spawned there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import concurrent.futures
+import contextlib
+import os
+import threading
+import typing as t
+import weakref
+from contextvars import Context
+
+T = t.TypeVar("T")
+
+#: How many seconds the end of the process waits for tasks that were cancelled.
+EXIT_LIMIT = 5.0
+
+
+def in_a_loop() -> bool:
+    """Return whether a loop is running in this thread."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+class KeptLoop:
+    """A loop that one thread at a time runs: its owner while it waits for a coroutine, else a keeper."""
+
+    def __init__(self) -> None:
+        # In variables of its own: a loop keeps those it was made in, and with them the request of the moment.
+        self.loop: asyncio.AbstractEventLoop = Context().run(asyncio.new_event_loop)
+        # Whether a coroutine has made tasks. A list, as the loop must not refer to this object: it would never be freed.
+        self._made_tasks: list[bool] = []
+        self.loop.set_task_factory(t.cast(t.Any, _task_factory(self._made_tasks)))
+        # Protects the two below: a keeper that is about to end must not be given another coroutine.
+        self._lock = threading.Lock()
+        self._keeper: threading.Thread | None = None
+        self._handed_over = 0
+        # The keeper's own task, which ends when it is the last.
+        self._last: asyncio.Task[None] | None = None
+        _kept.add(self)
+
+    def run(self, coroutine: t.Coroutine[t.Any, t.Any, T], context: Context) -> T:
+        """Run a coroutine to its end from plain code and return its result.
+
+        :param coroutine: one that has not been started.
+        :param context: the variables it runs in.
+        """
+        with self._lock:
+            if self._keeper is not None:
+                self._handed_over += 1
+                future = self._hand_over(coroutine, context)
+            else:
+                future = None
+        if future is not None:
+            return _wait_for(future)
+        return self._run_here(coroutine, context)
+
+    def _run_here(self, coroutine: t.Coroutine[t.Any, t.Any, T], context: Context) -> T:
+        loop = self.loop
+        # Not by way of the factory, which counts what the coroutine itself makes.
+        task = asyncio.Task(coroutine, loop=loop, context=context)
+        try:
+            return loop.run_until_complete(task)
+        finally:
+            if not task.done():
+                # A KeyboardInterrupt stopped the loop: let the coroutine clean up before its loop is reused.
+                task.cancel()
+                loop.run_until_complete(asyncio.gather(task, return_exceptions=True))
+            elif not task.cancelled():
+                # Looked at, so that the loop does not log as forgotten what is raised here.
+                task.exception()
+            if self._made_tasks:
+                self._keep()
+
+    def _hand_over(
+        self, coroutine: t.Coroutine[t.Any, t.Any, T], context: Context
+    ) -> concurrent.futures.Future[T]:
+        future = concurrent.futures.Future[T]()
+
+        def done(task: asyncio.Task[T]) -> None:
+            with self._lock:
+                self._handed_over -= 1
+            copy_outcome(task, future)
+
+        start_task(self.loop, coroutine, context, future, done)
+        return future
+
+    def _keep(self) -> None:
+        """Start a keeper if tasks are left."""
+        with self._lock:
+            if not asyncio.all_tasks(self.loop):
+                self._made_tasks.clear()
+                return
+            self._keeper = threading.Thread(target=self._run_tasks, name="erlen-keeper", daemon=True)
+            self._keeper.start()
+
+    def _run_tasks(self) -> None:
+        loop = self.loop
+        while True:
+            self._last = asyncio.Task(_until_alone(), loop=loop, context=Context())
+            with contextlib.suppress(RuntimeError):
+                # Somebody stopped the loop from within: what is left is looked at again.
+                loop.run_until_complete(self._last)
+            with self._lock:
+                if not self._handed_over and not asyncio.all_tasks(loop):
+                    self._made_tasks.clear()
+                    self._keeper = None
+                    return
+
+    def close(self) -> None:
+        """Cancel what is pending, wait for that a few seconds at most, and close the loop."""
+        loop = self.loop
+        with self._lock:
+            keeper = self._keeper
+        if keeper is not None and keeper is not threading.current_thread():
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(self._cancel_tasks)
+            keeper.join(EXIT_LIMIT)
+        if loop.is_closed() or loop.is_running():
+            return
+        if not in_a_loop():
+            Context().run(_finish, loop)
+        loop.close()
+
+    def _cancel_tasks(self) -> None:
+        for task in asyncio.all_tasks(self.loop) - {self._last}:
+            task.cancel()
+
+    def abandon(self) -> None:
+        """Leave a loop of the parent process alone: after a fork both share its selector.
+
+        To close it here, which is what its end would do, takes the parent's own registrations out of that selector. Marked
+        as closed, it only gives back this process's descriptors.
+        """
+        t.cast(t.Any, self.loop)._closed = True
+        self._keeper = None
+
+    def __del__(self) -> None:
+        self.close()
+
+
+def _task_factory(made: list[bool]) -> t.Callable[..., t.Any]:
+    def make_task(loop: asyncio.AbstractEventLoop, coroutine: t.Any, **options: t.Any) -> asyncio.Task[t.Any]:
+        if not made:
+            made.append(True)
+        return asyncio.Task(coroutine, loop=loop, **options)
+
+    return make_task
+
+
+async def _until_alone() -> None:
+    own = asyncio.current_task()
+    while others := asyncio.all_tasks() - {own}:
+        await asyncio.wait(others)
+
+
+def _finish(loop: asyncio.AbstractEventLoop) -> None:
+    """Cancel what is pending on a loop, and close its async generators, as ``asyncio.run`` does at its end."""
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+    loop.run_until_complete(loop.shutdown_asyncgens())
+
+
+def start_task(
+    loop: asyncio.AbstractEventLoop,
+    coroutine: t.Coroutine[t.Any, t.Any, T],
+    context: Context,
+    future: concurrent.futures.Future[T],
+    done: t.Callable[[asyncio.Task[T]], object],
+) -> None:
+    """Start a coroutine on a loop that another thread runs.
+
+    :param context: the variables it runs in.
+    :param future: stands for its result; cancelling it cancels the task.
+    :param done: is called with the task at its end, on the loop.
+    :raises RuntimeError: when the loop is closed; the coroutine is closed as well.
+    """
+
+    def start() -> None:
+        if future.cancelled():
+            coroutine.close()
+            return
+        task = asyncio.Task(coroutine, loop=loop, context=context)
+        task.add_done_callback(done)
+        future.add_done_callback(lambda one: _pass_on_cancel(one, loop, task))
+
+    try:
+        loop.call_soon_threadsafe(start)
+    except RuntimeError:
+        coroutine.close()
+        raise
+
+
+def _pass_on_cancel(
+    future: concurrent.futures.Future[T], loop: asyncio.AbstractEventLoop, task: asyncio.Task[T]
+) -> None:
+    if future.cancelled() and not task.done():
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(task.cancel)
+
+
+def copy_outcome(task: asyncio.Future[T], future: concurrent.futures.Future[T]) -> None:
+    """Give a future the outcome of a task that is done.
+
+    :param task: the task.
+    :param future: the future another thread waits for; one that was cancelled is left alone.
+    """
+    if task.cancelled():
+        if not future.done():
+            future.set_exception(asyncio.CancelledError())
+        return
+    error = task.exception()
+    if future.done():
+        return
+    if error is not None:
+        future.set_exception(error)
+    else:
+        future.set_result(task.result())
+
+
+def _wait_for(future: concurrent.futures.Future[T]) -> T:
+    try:
+        return future.result()
+    except BaseException:
+        # A KeyboardInterrupt here: the coroutine must not go on as if somebody waited for it.
+        future.cancel()
+        raise
+    finally:
+        # The exception holds this frame, and the frame the future, which holds the exception.
+        del future
+
+
+class _Loops(threading.local):
+    """The idle event loops of one thread; they are closed when the thread ends and their tasks are done."""
+
+    def __init__(self) -> None:
+        self.idle: list[KeptLoop] = []
+
+
+_loops = _Loops()
+# Loops that are alive, to close those of the main thread at exit. Only added to and, by the collector, taken from.
+_kept: weakref.WeakSet[KeptLoop] = weakref.WeakSet()
+
+
+def check_out() -> KeptLoop:
+    """Return a loop of this thread that nobody uses; :func:`check_in` gives it back.
+
+    Checked out rather than shared: where greenlets share a thread, a second call finds the list empty.
+    """
+    idle = _loops.idle
+    return idle.pop() if idle else KeptLoop()
+
+
+def check_in(kept: KeptLoop) -> None:
+    """Keep a loop for the next coroutine of this thread.
+
+    :param kept: a loop that this thread, or another one, has checked out.
+    """
+    _loops.idle.append(kept)
+
+
+class _Background:
+    """The loop that runs in a thread of its own, from its first use to the end of the process."""
+
+    def __init__(self) -> None:
+        # Protects the start: two threads may want the loop at the same time.
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.thread: threading.Thread | None = None
+
+    def loop(self) -> asyncio.AbstractEventLoop:
+        with self._lock:
+            if self._loop is None:
+                self._loop = Context().run(asyncio.new_event_loop)
+                self.thread = threading.Thread(target=self._run, args=(self._loop,), daemon=True)
+                self.thread.name = "erlen-background"
+                self.thread.start()
+            return self._loop
+
+    @property
+    def running(self) -> asyncio.AbstractEventLoop | None:
+        """The loop, if it has been started."""
+        return self._loop
+
+    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+        while self._loop is loop:
+            # A task that ends with one of these takes the loop down with it, and the others shall go on.
+            with contextlib.suppress(KeyboardInterrupt, SystemExit):
+                loop.run_forever()
+        _finish(loop)
+        loop.close()
+
+    def close(self) -> None:
+        with self._lock:
+            loop, thread, self._loop, self.thread = self._loop, self.thread, None, None
+        if loop is not None and thread is not None:
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join(EXIT_LIMIT)
+
+    def abandon(self) -> None:
+        self._lock = threading.Lock()
+        if self._loop is not None:
+            t.cast(t.Any, self._loop)._closed = True
+        self._loop = self.thread = None
+
+
+_background = _Background()
+
+
+def is_background_thread() -> bool:
+    """Return whether this is the thread of the background loop."""
+    return threading.current_thread() is _background.thread
+
+
+def run_in_background(
+    coroutine: t.Coroutine[t.Any, t.Any, T], context: Context
+) -> concurrent.futures.Future[T]:
+    """Start a coroutine on the background loop of the process.
+
+    :param coroutine: one that has not been started.
+    :param context: the variables it runs in.
+    :return: a future for its result; cancelling it cancels the coroutine.
+    """
+    future = concurrent.futures.Future[T]()
+    start_task(_background.loop(), coroutine, context, future, lambda task: copy_outcome(task, future))
+    return future
+
+
+def _abandon_all() -> None:
+    for kept in list(_kept):
+        kept.abandon()
+    _kept.clear()
+    _loops.idle = []
+    _background.abandon()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_abandon_all)
+
+
+@atexit.register
+def _close_all() -> None:
+    for kept in list(_kept):
+        kept.close()
+    _background.close()

@@ -1,0 +1,163 @@
+"""ASGI 3: a request comes in as a scope and messages, and leaves as messages.
+
+:meth:`ASGI.asgi` makes the context and matches the URL on the event loop, receives the body, and then answers in one of
+two ways, as the endpoint's steps say: in the async spelling of the pipeline on the loop, or in the plain spelling in one
+hop to a worker thread. Both give a status, headers and a body as WSGI has them, which ``sending.py`` sends.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from contextvars import copy_context
+
+from werkzeug.exceptions import ClientDisconnected
+
+from ..bodies import ReceivedBody
+from ..ctx import AppContext, RequestContext, context_var
+from ..pipeline.bridge import copy_back, go_on, run_on_thread
+from ..pipeline.steps import Plan
+from ..scopes import MalformedScope
+from ..streams import close_body
+from ..typing import Receive, Scope, Send
+from ..wrappers import Request
+from .sending import Start, Watch, begin, send_stream, whole
+from .wsgi import WSGI
+
+
+class ASGI(WSGI):
+    """The part of an application that ASGI servers call."""
+
+    plan: Plan | None
+    freeze: t.Callable[[], Plan]
+    threads: t.Any
+    request_class: type[Request]
+
+    async def asgi(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer what ASGI hands on: a request, a WebSocket, or the life span of the process.
+
+        Assign a wrapped one to add middleware: ``app.asgi = Middleware(app.asgi)``.
+
+        :param scope: what the connection is.
+        :param receive: the server's callable for events of the client.
+        :param send: the server's callable for events to the client.
+        :raises MalformedScope: for a scope that is none.
+        """
+        if scope.get("type") != "http":
+            await self._serve_other(scope, receive, send)
+            return
+        plan = self.plan or self.freeze()
+        request = self.request_class.of_scope(scope, receive)
+        app: t.Any = self
+        request._application = app
+        context: t.Any = RequestContext(app, request.head, request)
+        if plan.takes_environ:
+            context = self._context_of(request)
+        try:
+            token = context_var.set(context)
+            try:
+                if not plan.goes_through_wsgi:
+                    plan.match(context)
+            except Exception:
+                # Raised again when the context is pushed, where it is answered.
+                pass
+            finally:
+                context_var.reset(token)
+            if request._body is not None and not await _has_come(request._body, context):
+                return
+            steps = context.steps
+            if steps is None or not steps.is_async:
+                await self._answer_on_thread(plan, context, receive, send)
+                return
+            start, sent = Start(), None
+            answer: t.Any = self.awsgi_app(request.head, start, context)
+            # PERF: async plaintext: a view that never waits is done after one step, and nobody has to watch meanwhile
+            # whether its client goes away: a task for that costs 8 us.
+            try:
+                waits_for = answer.send(None)
+            except StopIteration as finished:
+                sent = finished.value
+                if type(sent) is list:
+                    await send(start.message())
+                    await send(whole(sent))
+                    return
+                answer = waits_for = None
+            await self._send_later(request, start, answer, waits_for, sent, receive, send)
+        finally:
+            if request._body is not None:
+                request._body.close()
+
+    def _context_of(self, request: Request) -> AppContext:
+        """Make the context of a request in the way of a subclass, and with the whole environment."""
+        context: AppContext = self.request_context(request.environ)
+        if context.request is not request:
+            context.request._scope, context.request._body = request._scope, request._body
+        return context
+
+    async def _send_later(
+        self,
+        request: t.Any,
+        start: Start,
+        answer: t.Any,
+        waits_for: t.Any,
+        sent: t.Any,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        """Finish an answer that waits, or that is a stream, and send it."""
+        async with Watch(receive, request._body) as watch:
+            watch.begin()
+            if answer is not None:
+                sent = await go_on(answer, waits_for)
+            if type(sent) is list:
+                await send(start.message())
+                await send(whole(sent))
+            else:
+                await send_stream(send, start, sent, self.threads.executor(), copy_context())
+
+    async def _answer_on_thread(self, plan: Plan, context: AppContext, receive: Receive, send: Send) -> None:
+        pool, variables, start = self.threads.executor(), copy_context(), Start()
+        request = context._request
+        async with Watch(receive, request._body) as watch:
+            if plan.goes_through_wsgi:
+                # Middleware sees, and may change, the whole environment, so the context is made behind it.
+                args: tuple[t.Any, ...] = (request.environ, start)
+            else:
+                args = (request.head, start, context)
+            sent = await run_on_thread(
+                pool, variables, begin, self.wsgi_app, *args, discard=close_body, waits=watch.begin
+            )
+            if type(sent) is list:
+                await send(start.message())
+                await send(whole(sent))
+                return
+            watch.begin()
+            if hasattr(sent, "__aiter__"):
+                copy_back(variables)
+            await send_stream(send, start, sent, pool, variables)
+
+    async def _serve_other(self, scope: Scope, receive: Receive, send: Send) -> None:
+        raise MalformedScope(
+            f"The server called the application with a scope of the type {scope.get('type')!r}. Erlen answers 'http', "
+            f"'websocket' and 'lifespan'."
+        )
+
+
+async def _has_come(body: ReceivedBody, context: AppContext) -> bool:
+    """Receive a body, as far as it is received ahead, and return whether the client is still there."""
+    steps, request = context.steps, context.request
+    if steps is not None and steps.streams_body:
+        return True
+    limit = request.max_content_length
+    if limit is not None and (request.content_length or 0) > limit:
+        # Nobody has to receive what is refused: asking for it raises the 413.
+        return True
+    token = context_var.set(context)
+    try:
+        await body.fill(limit, context.app.on_thread)
+        if steps is not None and steps.is_async:
+            await request.parse_ahead()
+    except ClientDisconnected:
+        return False
+    finally:
+        context_var.reset(token)
+    return True

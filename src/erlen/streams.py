@@ -1,0 +1,266 @@
+"""Iterators that outlive the view that returned them: with their context, and async ones for plain code.
+
+Whatever runs them, one step after the other: a WSGI server on its thread, ASGI on the loop or on worker threads. A
+step may come on another thread than the one before, and so may the end.
+"""
+
+from __future__ import annotations
+
+import collections.abc as cabc
+import typing as t
+from functools import update_wrapper
+
+from .ctx import AppContext, context_var
+from .pipeline.bridge import LoopOfOneStream
+
+T = t.TypeVar("T")
+
+_end: t.Any = object()
+
+
+class _ContextStream(t.Generic[T]):
+    """An iterator whose every step runs inside a context, and whose end tears that context down.
+
+    The context is bound for the length of one step alone, so nothing is left bound in the worker when a client goes
+    away between two items, and the end may come on another thread (Flask's issue 6123).
+    """
+
+    def __init__(self, context: AppContext, iterator: t.Iterator[T]) -> None:
+        self._context: AppContext | None = context
+        self._iterator = iterator
+        context.hold()
+
+    def __iter__(self) -> t.Iterator[T]:
+        return self
+
+    def __next__(self) -> T:
+        context = self._context
+        if context is None:
+            raise StopIteration
+        token = context_var.set(context)
+        try:
+            return next(self._iterator)
+        except BaseException as error:
+            self._end(None if isinstance(error, StopIteration) else error)
+            raise
+        finally:
+            context_var.reset(token)
+
+    def close(self) -> None:
+        """Close the iterator inside its context, then tear the context down."""
+        if (context := self._context) is None:
+            return
+        token = context_var.set(context)
+        error: BaseException | None = None
+        try:
+            close = getattr(self._iterator, "close", None)
+            if close is not None:
+                close()
+        except BaseException as raised:
+            error = raised
+            raise
+        finally:
+            context_var.reset(token)
+            self._end(error)
+
+    def _end(self, error: BaseException | None) -> None:
+        context, self._context = self._context, None
+        if context is not None:
+            context.release(error)
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class _AsyncContextStream(t.Generic[T]):
+    """The same for an async iterator."""
+
+    def __init__(self, context: AppContext, iterator: t.AsyncIterator[T]) -> None:
+        self._context: AppContext | None = context
+        self._iterator = iterator
+        context.hold()
+
+    def __aiter__(self) -> t.AsyncIterator[T]:
+        return self
+
+    async def __anext__(self) -> T:
+        context = self._context
+        if context is None:
+            raise StopAsyncIteration
+        token = context_var.set(context)
+        try:
+            return await anext(self._iterator)
+        except BaseException as error:
+            await self._end(None if isinstance(error, StopAsyncIteration) else error)
+            raise
+        finally:
+            context_var.reset(token)
+
+    async def aclose(self) -> None:
+        """Close the iterator inside its context, then tear the context down."""
+        if (context := self._context) is None:
+            return
+        token = context_var.set(context)
+        error: BaseException | None = None
+        try:
+            await aclose(self._iterator)
+        except BaseException as raised:
+            error = raised
+            raise
+        finally:
+            context_var.reset(token)
+            await self._end(error)
+
+    async def _end(self, error: BaseException | None) -> None:
+        context, self._context = self._context, None
+        if context is not None:
+            await context.arelease(error)
+
+    def drop(self) -> None:
+        """Tear the context down without closing the iterator: one that has not begun, or that its loop will close."""
+        context, self._context = self._context, None
+        if context is not None:
+            context.release()
+
+    def __del__(self) -> None:
+        self.drop()
+
+
+async def aclose(iterator: t.Any) -> None:
+    """Close an async iterator that can be closed.
+
+    :param iterator: an async generator, or another iterator, which need not have ``aclose``.
+    """
+    close = getattr(iterator, "aclose", None)
+    if close is not None:
+        await close()
+
+
+@t.overload
+def stream_with_context(generator_or_function: t.Iterator[T]) -> t.Iterator[T]: ...
+
+
+@t.overload
+def stream_with_context(generator_or_function: t.AsyncIterator[T]) -> t.AsyncIterator[T]: ...
+
+
+@t.overload
+def stream_with_context(
+    generator_or_function: t.Callable[..., t.Iterator[T]],
+) -> t.Callable[..., t.Iterator[T]]: ...
+
+
+@t.overload
+def stream_with_context(
+    generator_or_function: t.Callable[..., t.AsyncIterator[T]],
+) -> t.Callable[..., t.AsyncIterator[T]]: ...
+
+
+def stream_with_context(generator_or_function: t.Any) -> t.Any:
+    """Keep the context for a generator that runs after the view has returned it.
+
+    The teardown functions run when the generator ends, is closed because the client went away, or is
+    dropped. Works on a generator, plain or async, and as a decorator of a function that returns one.
+
+    :param generator_or_function: an iterable, or a function that returns one.
+    """
+    given: t.Any = generator_or_function
+    is_async = isinstance(given, cabc.AsyncIterable)
+    if is_async or isinstance(given, cabc.Iterable):
+        context = context_var.get(None)
+        if context is None:
+            raise RuntimeError(
+                "'stream_with_context' was called without an active context, so there is none to keep. Call it "
+                "inside the view: 'return stream_with_context(generate())'."
+            )
+        if is_async:
+            return _AsyncContextStream[t.Any](context, aiter(given))
+        return _ContextStream[t.Any](context, iter(t.cast("t.Iterable[t.Any]", given)))
+
+    def stream(*args: t.Any, **kwargs: t.Any) -> t.Any:
+        return stream_with_context(given(*args, **kwargs))
+
+    return update_wrapper(stream, given)
+
+
+class AsyncBody:
+    """The body of a response that an async iterable makes.
+
+    ASGI iterates it as it is. Plain code, a WSGI server for example, iterates it through an event loop that is kept for
+    the length of the stream.
+
+    :param iterable: gives ``bytes`` or ``str``.
+    """
+
+    def __init__(self, iterable: t.AsyncIterable[t.Any]) -> None:
+        self._iterator: t.Any = aiter(iterable)
+        self._loop: LoopOfOneStream | None = None
+        self._has_begun = False
+        self._is_closed = False
+
+    def __aiter__(self) -> t.Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        self._has_begun = True
+        return _bytes_of(await anext(self._iterator))
+
+    async def aclose(self) -> None:
+        """Close the iterator."""
+        if not self._is_closed:
+            self._is_closed = True
+            await aclose(self._iterator)
+
+    def __iter__(self) -> t.Self:
+        return self
+
+    def __next__(self) -> bytes:
+        if self._is_closed:
+            raise StopIteration
+        if self._loop is None:
+            self._has_begun = True
+            self._loop = LoopOfOneStream()
+        item = self._loop.run(_next_or_end(self._iterator))
+        if item is _end:
+            raise StopIteration
+        return _bytes_of(item)
+
+    def close(self) -> None:
+        """Close the iterator from plain code."""
+        if self._is_closed:
+            return
+        if not self._has_begun:
+            # Nothing in it waits to be closed, only what keeps a context.
+            self._is_closed = True
+            if isinstance(self._iterator, _AsyncContextStream):
+                self._iterator.drop()
+            return
+        loop, self._loop = self._loop or LoopOfOneStream(), None
+        try:
+            loop.run(self.aclose())
+        finally:
+            loop.end()
+
+
+async def _next_or_end(iterator: t.AsyncIterator[t.Any]) -> t.Any:
+    # StopAsyncIteration is no exception for a future.
+    return await anext(iterator, _end)
+
+
+def _bytes_of(item: t.Any) -> bytes:
+    return item.encode() if isinstance(item, str) else item
+
+
+def close_body(body: t.Any) -> None:
+    """Close a body, or a response whose body has not begun, if it can be closed."""
+    close = getattr(body, "close", None)
+    if close is not None:
+        close()
+
+
+async def aclose_body(body: t.Any) -> None:
+    """Do what :func:`close_body` does; what is async in the body is awaited."""
+    close = getattr(body, "aclose", None)
+    if close is not None:
+        await close()
+    close_body(body)
