@@ -30,8 +30,9 @@
 #   pipeline.steps
 #   pipeline.base
 #   pipeline.dispatch
-#   protocols.wsgi protocols.sending
+#   protocols.wsgi protocols.sending protocols.lifespan
 #   protocols.asgi
+#   lifecycle
 #   scaffold
 #   blueprints
 #   registration

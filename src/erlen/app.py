@@ -17,12 +17,13 @@ from werkzeug.routing import BuildError
 from werkzeug.wrappers import Response as BaseResponse
 
 from . import templating, urls
-from .cli import get_debug_flag, get_load_dotenv, load_dotenv, show_server_banner
+from .cli import get_debug_flag, get_load_dotenv, load_dotenv, show_server_banner, stop_serving
 from .config import Config, ConfigAttribute
 from .ctx import AppContext, RequestContext, _AppCtxGlobals, context_var, current_request_context
 from .helpers import get_flashed_messages
 from .json.provider import DefaultJSONProvider, JSONProvider
 from .lazy import Lazy
+from .lifecycle import LifeCycle
 from .logging import create_logger
 from .paths import default_instance_path
 from .pipeline.bridge import Threads, mark_as_coroutine_function
@@ -57,7 +58,7 @@ def _absolute(instance_path: str | None) -> str | None:
     return instance_path
 
 
-class Erlen(Registration, Dispatch, ASGI):
+class Erlen(LifeCycle, Registration, Dispatch, ASGI):
     """A web application: its views, hooks, configuration and templates, and what WSGI and ASGI servers call.
 
     .. code-block:: python
@@ -130,6 +131,7 @@ class Erlen(Registration, Dispatch, ASGI):
         profile: str | None = None,
     ) -> None:
         Dispatch.__init__(self)
+        LifeCycle.__init__(self)
         Registration.__init__(
             self,
             import_name,
@@ -408,8 +410,11 @@ class Erlen(Registration, Dispatch, ASGI):
         options.setdefault("threaded", True)
         show_server_banner(self.debug, self.name)
         try:
+            if serving.is_running_from_reloader() or not options["use_reloader"]:
+                self.start_serving()
             serving.run_simple(host or name or "127.0.0.1", port, self, **options)
         finally:
+            stop_serving(self)
             # A session of an interactive interpreter may go on and register more.
             vars(self)["_got_first_request"] = False
 

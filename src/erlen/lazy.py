@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import typing as t
 
+__all__ = ["Lazy", "cached_property"]
+
 T = t.TypeVar("T")
 
 
@@ -45,7 +47,7 @@ class Lazy(t.Generic[T]):
 
 
 if t.TYPE_CHECKING:
-    from werkzeug.utils import cached_property as cached_property
+    from werkzeug.utils import cached_property
 else:
     # PERF: query and header: Werkzeug's runs Python code for each look at what is there already.
     cached_property = Lazy

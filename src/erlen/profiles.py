@@ -41,6 +41,8 @@ _FLASK: dict[str, t.Any] = {
     "TEMPLATES_AUTO_RELOAD": None,  # None: in debug mode
     "PREFERRED_URL_SCHEME": "http",  # for URLs made where no request tells it
     "PROVIDE_AUTOMATIC_OPTIONS": True,  # OPTIONS is answered for each route
+    "BACKGROUND_THREADS": 8,  # spawned plain functions that run at the same time
+    "SHUTDOWN_TIMEOUT": 10,  # seconds that spawned work has when the application stops
     "THREAD_POOL_SIZE": 40,  # plain views that run at the same time under ASGI
     "REFUSE_MALFORMED_REQUESTS": False,  # Host, Content-Length, path and query are taken as they come
     "CROSS_ORIGIN_PROTECTION": False,  # unsafe requests from other sites pass

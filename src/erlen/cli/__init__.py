@@ -31,3 +31,4 @@ from .program import main as main
 from .program import version_option as version_option
 from .serving import run_command as run_command
 from .serving import show_server_banner as show_server_banner
+from .serving import stop_serving as stop_serving

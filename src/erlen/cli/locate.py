@@ -15,6 +15,7 @@ from types import ModuleType
 
 import click
 
+from ..debug import own_traceback
 from ..helpers import get_debug_flag
 from ..typing import Application
 
@@ -231,33 +232,6 @@ def _is_missing(module_name: str, error: ImportError) -> bool:
         and error.name is not None
         and f"{module_name}.".startswith(f"{error.name}.")
     )
-
-
-def own_traceback(error: BaseException) -> BaseException:
-    """Cut the frames of the import system and of the command line off the front of a traceback.
-
-    What is left begins in the user's code. A traceback that never gets there stays whole.
-
-    :param error: the exception; it is changed in place and returned.
-    """
-    trace = error.__traceback__
-    while trace is not None and trace.tb_frame.f_globals.get("__name__", "").split(".")[0] in _MACHINERY:
-        trace = trace.tb_next
-    # A syntax error has no frame of the user's: its message holds the place.
-    if trace is not None or isinstance(error, SyntaxError):
-        error.__traceback__ = trace
-    return error
-
-
-_MACHINERY = {
-    "__main__",
-    "runpy",
-    "importlib",
-    "_frozen_importlib",
-    "_frozen_importlib_external",
-    "click",
-    "erlen",
-}
 
 
 class ScriptInfo:

@@ -12,12 +12,13 @@ import click
 from click.core import ParameterSource
 
 from ..ctx import context_var
+from ..debug import own_traceback
 from ..helpers import get_load_dotenv
 from ..typing import Application
 from .commands import routes_command, shell_command
 from .environment import load_dotenv as read_env_files
 from .groups import AppGroup
-from .locate import NoAppException, ScriptInfo, own_traceback
+from .locate import NoAppException, ScriptInfo
 from .serving import run_command
 
 

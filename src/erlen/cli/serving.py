@@ -10,8 +10,9 @@ import click
 # Called through its module: debuggers and profilers replace 'serving.run_simple' there (D11).
 from werkzeug import serving
 
+from ..debug import own_traceback
 from ..helpers import get_debug_flag
-from .locate import NoAppException, ScriptInfo, own_traceback, pass_script_info
+from .locate import NoAppException, ScriptInfo, pass_script_info
 from .parameters import CertParamType, SeparatedPathType, validate_key
 
 if t.TYPE_CHECKING:
@@ -87,26 +88,45 @@ def run_command(
     It is not made for production: it is neither secure, nor stable, nor fast enough for that. '--debug' turns
     on the reloader and the debugger.
     """
-    application = _load_or_defer(info)
     debug = get_debug_flag()
+    reloads = debug if reload is None else reload
+    application = _load_or_defer(info, serves=serving.is_running_from_reloader() or not reloads)
     show_server_banner(debug, info.app_import_path)
-    serving.run_simple(
-        host,
-        port,
-        application,
-        use_reloader=debug if reload is None else reload,
-        use_debugger=debug if debugger is None else debugger,
-        threaded=with_threads,
-        ssl_context=cert,
-        extra_files=extra_files,
-        exclude_patterns=exclude_patterns,
-    )
-
-
-def _load_or_defer(info: ScriptInfo) -> WSGIApplication:
-    """Load the application. After a reload, a broken one answers with its error until the next reload."""
     try:
-        return t.cast("WSGIApplication", info.load_app())
+        serving.run_simple(
+            host,
+            port,
+            application,
+            use_reloader=reloads,
+            use_debugger=debug if debugger is None else debugger,
+            threaded=with_threads,
+            ssl_context=cert,
+            extra_files=extra_files,
+            exclude_patterns=exclude_patterns,
+        )
+    finally:
+        stop_serving(application)
+
+
+def stop_serving(application: t.Any) -> None:
+    """End the life span of an application, if it has one that has begun.
+
+    :param application: what was served.
+    """
+    if getattr(application, "is_serving", False):
+        application.stop_serving()
+
+
+def _load_or_defer(info: ScriptInfo, *, serves: bool) -> WSGIApplication:
+    """Load the application, and begin its life span in the process that serves.
+
+    After a reload, a broken one answers with its error until the next reload.
+    """
+    try:
+        application = info.load_app()
+        if serves and hasattr(application, "start_serving"):
+            application.start_serving()
+        return t.cast("WSGIApplication", application)
     except Exception as error:
         if not serving.is_running_from_reloader():
             raise

@@ -9,6 +9,7 @@ from .explain import (
     explain_missing_template,
     explain_template_loading_attempts,
 )
+from .trace import own_traceback
 
 __all__ = [
     "FilesKeyError",
@@ -16,4 +17,5 @@ __all__ = [
     "attach_enctype_error",
     "explain_missing_template",
     "explain_template_loading_attempts",
+    "own_traceback",
 ]

@@ -38,7 +38,7 @@ class Base:
     request_class: type[Request]
     response_class: type[Response]
     threads: t.Any
-
+    is_serving: bool
     #: Erlen's own methods, to see what a subclass has replaced. The application class fills it.
     stock: t.ClassVar[dict[str, t.Any]] = {}
 
@@ -76,12 +76,12 @@ class Base:
         return urls.create_url_adapter(t.cast(t.Any, self), request)
 
     def begin_serving(self) -> None:
-        """Do what comes before the first request of the process."""
-        vars(self)["_got_first_request"] = True
+        """Prepare for the first request; ``lifecycle.py`` says how."""
+        raise NotImplementedError
 
     async def abegin_serving(self) -> None:
         """Do what :meth:`begin_serving` does."""
-        vars(self)["_got_first_request"] = True
+        raise NotImplementedError
 
     def _check_origin(self, context: AppContext) -> None:
         protection = (self.plan or self.freeze()).protection

@@ -17,6 +17,7 @@ import concurrent.futures
 import contextlib
 import inspect
 import os
+import queue
 import sys
 import threading
 import types
@@ -25,7 +26,15 @@ import weakref
 from contextvars import Context, copy_context
 from functools import wraps
 
-from .loops import check_in, check_out, copy_outcome, in_a_loop
+from .loops import (
+    check_in,
+    check_out,
+    copy_outcome,
+    in_a_loop,
+    is_kept,
+    run_in_background,
+    start_task,
+)
 
 T = t.TypeVar("T")
 F = t.TypeVar("F", bound=t.Callable[..., t.Any])
@@ -197,6 +206,32 @@ def to_sync(func: t.Callable[..., t.Coroutine[t.Any, t.Any, T]]) -> t.Callable[.
     return call
 
 
+def waits_for_hop() -> bool:
+    """Return whether plain code runs here for a loop that goes on meanwhile, on one of its worker threads."""
+    return _worker.hop is not None and not in_a_loop()
+
+
+def spawn_coroutine(
+    coroutine: t.Coroutine[t.Any, t.Any, T], context: Context
+) -> concurrent.futures.Future[T]:
+    """Start a coroutine that nobody waits for: on the server's loop, else on the background loop.
+
+    :param coroutine: one that has not been started.
+    :param context: the variables it runs in.
+    :return: a future for its result; cancelling it cancels the coroutine.
+    """
+    loop = None
+    if in_a_loop():
+        loop = asyncio.get_running_loop()
+    elif _worker.hop is not None:
+        loop = _worker.hop.loop
+    if loop is None or is_kept(loop):
+        return run_in_background(coroutine, context)
+    future = concurrent.futures.Future[T]()
+    start_task(loop, coroutine, context, future, lambda task: copy_outcome(task, future))
+    return future
+
+
 class LoopOfOneStream:
     """One loop for all steps of an async iterator that plain code reads.
 
@@ -310,6 +345,64 @@ class Threads:
             self._process = os.getpid()
             self._executor = concurrent.futures.ThreadPoolExecutor(self._size, "erlen-worker")
         return self._executor
+
+
+class BackgroundThreads:
+    """Threads for work that nobody waits for; they do not keep the process from ending.
+
+    The standard library's pool waits for its threads at exit, however long that takes.
+
+    :param size: how many there may be.
+    """
+
+    #: How many seconds a thread waits for more work before it ends.
+    patience = 10.0
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._jobs: queue.SimpleQueue[t.Callable[[], object]] = queue.SimpleQueue()
+        # Protects the counts: a thread that ends must not be counted on.
+        self._lock = threading.Lock()
+        self._threads = 0
+        self._unfinished = 0
+
+    def submit(self, function: t.Callable[[], T]) -> concurrent.futures.Future[T]:
+        """Call a function on a thread."""
+        future = concurrent.futures.Future[T]()
+
+        def job() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                result = function()
+            except BaseException as error:
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+
+        with self._lock:
+            self._jobs.put(job)
+            self._unfinished += 1
+            if self._threads < min(self._unfinished, self._size):
+                self._threads += 1
+                threading.Thread(target=self._work, name="erlen-spawned", daemon=True).start()
+        return future
+
+    def _work(self) -> None:
+        while True:
+            try:
+                job = self._jobs.get(timeout=self.patience)
+            except queue.Empty:
+                with self._lock:
+                    if self._unfinished < self._threads:
+                        self._threads -= 1
+                        return
+                continue
+            job()
+            # What it holds must not live until the next one comes.
+            del job
+            with self._lock:
+                self._unfinished -= 1
 
 
 async def run_on_thread(

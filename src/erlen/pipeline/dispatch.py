@@ -45,7 +45,7 @@ class Dispatch(Base):
 
     def full_dispatch_request(self) -> Response:
         """Answer the active request: hooks, view, error handlers, hooks."""
-        if not self._got_first_request:
+        if not self.is_serving:
             self.begin_serving()
         context = context_var.get()
         try:
@@ -63,7 +63,7 @@ class Dispatch(Base):
 
     async def afull_dispatch_request(self) -> Response:
         """Do what :meth:`full_dispatch_request` does."""
-        if not self._got_first_request:
+        if not self.is_serving:
             await self.abegin_serving()
         context = context_var.get()
         try:

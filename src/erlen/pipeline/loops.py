@@ -275,6 +275,11 @@ def check_in(kept: KeptLoop) -> None:
     _loops.idle.append(kept)
 
 
+def is_kept(loop: asyncio.AbstractEventLoop) -> bool:
+    """Return whether a loop is one that a thread keeps, and runs only when it has something to do there."""
+    return any(kept.loop is loop for kept in list(_kept))
+
+
 class _Background:
     """The loop that runs in a thread of its own, from its first use to the end of the process."""
 

@@ -303,7 +303,7 @@ class Plan:
         return steps
 
     def _is_async(self, hooks: list[Hook], view: Hook | None) -> bool:
-        if self._is_plain:
+        if self._is_plain or self.goes_through_wsgi:
             return False
         functions = [*hooks, *self._app.teardown_appcontext_funcs, *([] if view is None else [view])]
         return any(is_async(one) or spelled_async(one) for one in functions) or all(

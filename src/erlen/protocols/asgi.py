@@ -20,6 +20,7 @@ from ..scopes import MalformedScope
 from ..streams import close_body
 from ..typing import Receive, Scope, Send
 from ..wrappers import Request
+from .lifespan import serve_lifespan
 from .sending import Start, Watch, begin, send_stream, whole
 from .wsgi import WSGI
 
@@ -55,8 +56,7 @@ class ASGI(WSGI):
         try:
             token = context_var.set(context)
             try:
-                if not plan.goes_through_wsgi:
-                    plan.match(context)
+                plan.match(context)
             except Exception:
                 # Raised again when the context is pushed, where it is answered.
                 pass
@@ -136,6 +136,9 @@ class ASGI(WSGI):
             await send_stream(send, start, sent, pool, variables)
 
     async def _serve_other(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope.get("type") == "lifespan":
+            await serve_lifespan(self, receive, send)
+            return
         raise MalformedScope(
             f"The server called the application with a scope of the type {scope.get('type')!r}. Erlen answers 'http', "
             f"'websocket' and 'lifespan'."

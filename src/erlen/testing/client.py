@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typing as t
 from contextlib import ExitStack, contextmanager
+from contextvars import Context
 from copy import copy
 from functools import cache
 from types import TracebackType
@@ -17,6 +18,7 @@ from werkzeug.wsgi import get_current_url
 
 from ..cli.locate import ScriptInfo
 from ..ctx import AppContext
+from ..pipeline.loops import run_in_background
 from ..scopes import PRESERVE_CONTEXT
 from ..sessions import SessionMixin
 from ..typing import Application
@@ -89,7 +91,7 @@ class ErlenClient(Client):
 
     In a ``with`` block the context of the last request stays active after the answer, so that a test can look at
     ``request``, ``session`` and ``g``; the next request or the end of the block ends it. Teardown functions run
-    at the end of the request, and once more there.
+    at the end of the request, and once more there. The life span of the application begins and ends with the block.
 
     .. code-block:: python
 
@@ -236,7 +238,14 @@ class ErlenClient(Client):
                 " inner block: 'app.test_client()'."
             )
         self.preserve_context = True
+        self._has_begun = self._begin()
         return self
+
+    def _begin(self) -> bool:
+        """Begin the life span of the application, where its requests will run; return whether it had not begun."""
+        if self.protocol == "wsgi":
+            return self.application.start_serving()
+        return run_in_background(self.application.astart_serving(), Context()).result()
 
     def __exit__(
         self,
@@ -245,7 +254,11 @@ class ErlenClient(Client):
         tb: TracebackType | None,
     ) -> None:
         self.preserve_context = False
-        self._preserved.close()
+        try:
+            self._preserved.close()
+        finally:
+            if self._has_begun:
+                self.application.stop_serving()
 
 
 FlaskClient = ErlenClient

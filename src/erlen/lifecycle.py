@@ -1,0 +1,414 @@
+"""What an application does around serving, and beside its requests.
+
+Its life span begins once in each process: with an ASGI server's start, else with the first request; and ends with the
+server, else with the process. Under ASGI it runs on the server's loop, elsewhere on the background loop (``loops.py``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import concurrent.futures
+import contextlib
+import inspect
+import os
+import threading
+import typing as t
+import weakref
+from contextvars import Context, copy_context
+from functools import partial
+
+from .config import Config
+from .ctx import AppContext, after_this_request, context_var
+from .logging import printable
+from .pipeline.bridge import (
+    BackgroundThreads,
+    call_on_thread,
+    is_async,
+    run_coroutine,
+    spawn_coroutine,
+    waits_for_hop,
+)
+from .pipeline.loops import run_in_background
+from .teardown import raise_all
+
+F = t.TypeVar("F", bound=t.Callable[..., t.Any])
+T = t.TypeVar("T")
+
+#: Calls a plain function: on the loop's own thread or on another.
+CallPlain: t.TypeAlias = "t.Callable[..., t.Awaitable[t.Any]]"
+
+#: How many seconds tasks have to clean up when they are cancelled at the end.
+CLEANUP = 1.0
+
+_End: t.TypeAlias = "t.Callable[[], t.Awaitable[object]]"
+
+
+class LifeCycle:
+    """The part of an application that starts and stops, and that works in the background."""
+
+    config: Config
+    logger: t.Any
+    threads: t.Any
+    app_context: t.Callable[[], AppContext]
+    _check_setup_finished: t.Callable[[str], None]
+
+    #: Whether the first request of this process has been prepared for. PERF: plaintext: looked at by each request.
+    is_serving = False
+
+    def __init__(self) -> None:
+        self.lifespan_funcs: list[t.Callable[..., t.Any]] = []
+        self.before_serving_funcs: list[t.Callable[[], t.Any]] = []
+        self.after_serving_funcs: list[t.Callable[[], t.Any]] = []
+        # Protects what follows: requests on several threads may all be the first, and spawn from anywhere.
+        self._life_lock = threading.Lock()
+        self._start: concurrent.futures.Future[None] | None = None
+        self._ends: list[_End] = []
+        self._background: dict[concurrent.futures.Future[t.Any], str] = {}
+        self._background_threads: BackgroundThreads | None = None
+
+    # Registration
+
+    def lifespan(self, f: F) -> F:
+        """Decorate a generator, plain or async, that runs around serving: up to its ``yield`` before, the rest after.
+
+        .. code-block:: python
+
+            @app.lifespan
+            async def database():
+                app.extensions["pool"] = await connect(app.config["DATABASE"])
+                yield
+                await app.extensions["pool"].close()
+
+        What it raises before the ``yield`` keeps the application from starting. Several run in the order of their
+        registration, and end in the reverse order.
+
+        :param f: a generator function, or a function that returns a context manager, plain or async. It is called
+            with the application if it takes an argument.
+
+        .. versionadded:: 0.1
+        """
+        self._check_setup_finished("lifespan")
+        self.lifespan_funcs.append(f)
+        return f
+
+    def before_serving(self, f: F) -> F:
+        """Run a function, plain or async, before the first request, after the life spans have begun.
+
+        .. versionadded:: 0.1
+        """
+        self._check_setup_finished("before_serving")
+        self.before_serving_funcs.append(f)
+        return f
+
+    def after_serving(self, f: F) -> F:
+        """Run a function, plain or async, after the last request, before the life spans end.
+
+        .. versionadded:: 0.1
+        """
+        self._check_setup_finished("after_serving")
+        self.after_serving_funcs.append(f)
+        return f
+
+    # Starting
+
+    def begin_serving(self) -> None:
+        """Start what has not been started, before the first request that this process answers."""
+        self.start_serving()
+
+    async def abegin_serving(self) -> None:
+        """Do what :meth:`begin_serving` does."""
+        await self.astart_serving()
+
+    def start_serving(self) -> bool:
+        """Begin the life span, unless it has begun, and return whether this call did it.
+
+        Servers and the test client's ``with`` block do that; call it in a script that works without a server.
+
+        :raises Exception: what a life span or a function of :meth:`before_serving` raised.
+        """
+        if waits_for_hop():
+            return run_coroutine(self.astart_serving())
+        start, is_own = self._begin_start()
+        if not is_own:
+            start.result()
+            return False
+        if self.lifespan_funcs or self.before_serving_funcs:
+            running = run_in_background(self._enter_all(start, _call_here), Context())
+            running.result()
+        else:
+            self._started(start)
+        at_exit(self)
+        return True
+
+    async def astart_serving(self) -> bool:
+        """Do what :meth:`start_serving` does, on the running loop."""
+        start, is_own = self._begin_start()
+        if is_own:
+            await self._enter_all(start, self._call_on_thread)
+        else:
+            await asyncio.wrap_future(start)
+        return is_own
+
+    def _begin_start(self) -> tuple[concurrent.futures.Future[None], bool]:
+        with self._life_lock:
+            start = self._start
+            if start is None:
+                start = self._start = concurrent.futures.Future()
+                return start, True
+            return start, False
+
+    def _started(self, start: concurrent.futures.Future[None]) -> None:
+        vars(self)["_got_first_request"] = vars(self)["is_serving"] = True
+        start.set_result(None)
+
+    async def _enter_all(self, start: concurrent.futures.Future[None], call_plain: CallPlain) -> None:
+        self._ends = []
+        try:
+            for function in self.lifespan_funcs:
+                async with self.app_context():
+                    self._ends.append(await _enter(self, function, call_plain))
+            for function in self.before_serving_funcs:
+                async with self.app_context():
+                    await _call(function, call_plain)
+        except BaseException as error:
+            errors = await self._end_all()
+            for other in errors:
+                error.add_note(f"While the life spans that had begun were ended, {other!r} was raised.")
+            with self._life_lock:
+                self._start = None
+            start.set_exception(error)
+            raise
+        for function in self.after_serving_funcs[::-1]:
+            self._ends.append(partial(_call, function, call_plain))
+        self._started(start)
+
+    async def _call_on_thread(self, function: t.Callable[..., T], *args: t.Any) -> T:
+        return await call_on_thread(self.threads.executor(), function, *args)
+
+    # Stopping
+
+    def stop_serving(self) -> None:
+        """End the life span where :meth:`start_serving` has begun it, outside of a server's loop.
+
+        :raises Exception: what ended with an exception, as a group where several did; all is ended nevertheless.
+        """
+        run_in_background(self.astop_serving(), Context()).result()
+
+    async def astop_serving(self) -> None:
+        """End the life span on the loop on which it has begun: wait for background work, then end what was begun."""
+        with self._life_lock:
+            has_begun, self._start = self._start is not None, None
+        vars(self)["is_serving"] = False
+        await self._wait_for_background()
+        if has_begun:
+            raise_all(await self._end_all(), "ending the life span")
+
+    async def _end_all(self) -> list[BaseException]:
+        errors: list[BaseException] = []
+        while self._ends:
+            try:
+                async with self.app_context():
+                    await self._ends.pop()()
+            except BaseException as error:
+                errors.append(error)
+        return errors
+
+    def _forget_start(self) -> None:
+        """Begin anew: this process was forked from one that has begun."""
+        self._life_lock = threading.Lock()
+        self._start = self._background_threads = None
+        self._ends, self._background = [], {}
+        vars(self)["is_serving"] = False
+
+    # Background work
+
+    def spawn(self, function: t.Any, /, *args: t.Any, **kwargs: t.Any) -> concurrent.futures.Future[t.Any]:
+        """Run a function beside the request, with a copy of its context; nobody waits for it.
+
+        A coroutine runs on the server's loop, a plain function on a thread (``BACKGROUND_THREADS`` of them). An
+        exception is logged with the request that spawned. When the application stops, what is still running has
+        ``SHUTDOWN_TIMEOUT`` seconds to end.
+
+        .. code-block:: python
+
+            @app.post("/orders")
+            def order():
+                app.spawn(send_confirmation, request.form["mail"])
+                return "Thank you"
+
+        :param function: a plain or an async function, or a coroutine.
+        :param args: its arguments, as is ``kwargs``. Hand over values: of the request a copy of the context has the
+            headers, but the body may be closed by then.
+        :return: a future, for tests and for whoever wants the result after all.
+
+        .. versionadded:: 0.1
+        """
+        return self._spawning(function, args, kwargs)()
+
+    def spawn_after_response(self, function: t.Any, /, *args: t.Any, **kwargs: t.Any) -> None:
+        """Run a function as :meth:`spawn` does, when the response of this request has been sent.
+
+        :param function: a plain or an async function.
+        :param args: its arguments, as is ``kwargs``.
+        :raises RuntimeError: outside of a request.
+
+        .. versionadded:: 0.1
+        """
+        start = self._spawning(function, args, kwargs)
+
+        @after_this_request
+        def begin_at_the_end(response: t.Any) -> t.Any:
+            response.call_on_close(start)
+            return response
+
+    def _spawning(
+        self, function: t.Any, args: tuple[t.Any, ...], kwargs: dict[str, t.Any]
+    ) -> t.Callable[[], concurrent.futures.Future[t.Any]]:
+        active = context_var.get(None)
+        context = active.copy() if active is not None and active.app is self else self.app_context()
+        name = getattr(function, "__qualname__", repr(function))
+        described = f"{name}{_origin(context)}"
+        variables = copy_context()
+
+        async def arun() -> t.Any:
+            try:
+                async with context:
+                    return await (function if inspect.iscoroutine(function) else function(*args, **kwargs))
+            except Exception as error:
+                self._log_background(described, error)
+                raise
+
+        def run() -> t.Any:
+            try:
+                with context:
+                    return function(*args, **kwargs)
+            except Exception as error:
+                self._log_background(described, error)
+                raise
+
+        def start() -> concurrent.futures.Future[t.Any]:
+            if inspect.iscoroutine(function) or is_async(function):
+                future = spawn_coroutine(arun(), variables)
+            else:
+                future = self._threads_of_background().submit(lambda: variables.run(run))
+            with self._life_lock:
+                self._background[future] = described
+            future.add_done_callback(self._forget)
+            at_exit(self)
+            return future
+
+        return start
+
+    def _threads_of_background(self) -> BackgroundThreads:
+        with self._life_lock:
+            if self._background_threads is None:
+                self._background_threads = BackgroundThreads(self.config["BACKGROUND_THREADS"])
+            return self._background_threads
+
+    def _forget(self, future: concurrent.futures.Future[t.Any]) -> None:
+        with self._life_lock:
+            self._background.pop(future, None)
+
+    def _log_background(self, described: str, error: Exception) -> None:
+        self.logger.error("Exception in the background task %s", described, exc_info=error)
+
+    async def _wait_for_background(self) -> None:
+        with self._life_lock:
+            running = dict(self._background)
+        if not running:
+            return
+        limit = self.config["SHUTDOWN_TIMEOUT"]
+        futures = {asyncio.wrap_future(future): future for future in running}
+        _, late = await asyncio.wait(futures, timeout=limit)
+        for one in late:
+            futures[one].cancel()
+        if late:
+            names = ", ".join(sorted(running[futures[one]] for one in late))
+            self.logger.warning(
+                "%d background tasks had not ended %s s after the application was told to stop (SHUTDOWN_TIMEOUT) and "
+                "were given up: %s", len(late), limit, names,
+            )  # fmt: skip
+            await asyncio.wait(late, timeout=CLEANUP)
+        for one in futures:
+            if one.done() and not one.cancelled():
+                # It was logged when it was raised.
+                one.exception()
+
+
+async def _call(function: t.Callable[..., t.Any], call_plain: CallPlain, *args: t.Any) -> t.Any:
+    return await (function(*args) if is_async(function) else call_plain(function, *args))
+
+
+async def _call_here(function: t.Callable[..., T], *args: t.Any) -> T:
+    return function(*args)
+
+
+async def _enter(app: t.Any, function: t.Callable[..., t.Any], call_plain: CallPlain) -> _End:
+    """Begin a life span and return what ends it."""
+    make: t.Callable[..., t.Any] = function
+    if inspect.isasyncgenfunction(function):
+        make = contextlib.asynccontextmanager(function)
+    elif inspect.isgeneratorfunction(function):
+        make = contextlib.contextmanager(function)
+    manager: t.Any = make(app) if _takes_an_argument(function) else make()
+    if hasattr(manager, "__aenter__"):
+        await manager.__aenter__()
+        return lambda: manager.__aexit__(None, None, None)
+    if hasattr(manager, "__enter__"):
+        await call_plain(manager.__enter__)
+        return lambda: call_plain(manager.__exit__, None, None, None)
+    name = getattr(function, "__qualname__", repr(function))
+    if inspect.iscoroutine(manager):
+        manager.close()
+    raise TypeError(
+        f"The lifespan function {name!r} returned {manager!r}, which is no context manager. Write a generator: what is to "
+        f"be done before serving, then 'yield', then what is to be done after it. For one of both alone there are "
+        f"'before_serving' and 'after_serving'."
+    )
+
+
+def _takes_an_argument(function: t.Callable[..., t.Any]) -> bool:
+    return any(
+        parameter.default is parameter.empty
+        and parameter.kind in {parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD}
+        for parameter in inspect.signature(function).parameters.values()
+    )
+
+
+def _origin(context: AppContext) -> str:
+    if not context.has_request:
+        return ""
+    request = context.request
+    return f", spawned by {printable(request.path)} [{printable(request.method)}]"
+
+
+# Applications that have begun, or that have spawned something, where no server tells them of the end.
+_begun: weakref.WeakSet[LifeCycle] = weakref.WeakSet()
+
+
+def at_exit(app: LifeCycle) -> None:
+    """Stop an application when the process ends, if nobody has done it by then.
+
+    :param app: the application.
+    """
+    _begun.add(app)
+
+
+@atexit.register
+def _stop_all() -> None:
+    for app in list(_begun):
+        if app._start is not None or app._background:
+            try:
+                app.stop_serving()
+            except Exception:
+                app.logger.exception("The life span of %r did not end well", app)
+
+
+def _forget_all() -> None:
+    for app in list(_begun):
+        app._forget_start()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)
