@@ -19,6 +19,8 @@ ADDED = {
     "BACKGROUND_THREADS",
     "SHUTDOWN_TIMEOUT",
     "THREAD_POOL_SIZE",
+    "WEBSOCKET_CLOSE_TIMEOUT",
+    "WEBSOCKET_MAX_MESSAGE_SIZE",
 }
 
 #: All in which the safe profile differs.

@@ -18,6 +18,7 @@
 #   json
 #   logging debug
 #   forms
+#   websockets
 #   wrappers
 #   sessions
 #   urls
@@ -31,6 +32,7 @@
 #   pipeline.base
 #   pipeline.dispatch
 #   protocols.wsgi protocols.sending protocols.lifespan
+#   protocols.websocket
 #   protocols.asgi
 #   lifecycle
 #   scaffold
@@ -56,6 +58,7 @@ from .globals import current_app as current_app
 from .globals import g as g
 from .globals import request as request
 from .globals import session as session
+from .globals import websocket as websocket
 from .helpers import abort as abort
 from .helpers import flash as flash
 from .helpers import get_flashed_messages as get_flashed_messages
@@ -82,6 +85,7 @@ from .templating import render_template as render_template
 from .templating import render_template_string as render_template_string
 from .templating import stream_template as stream_template
 from .templating import stream_template_string as stream_template_string
+from .websockets import WebSocketDisconnected as WebSocketDisconnected
 from .wrappers import Request as Request
 from .wrappers import Response as Response
 

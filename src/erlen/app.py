@@ -34,7 +34,7 @@ from .profiles import DEFAULTS, defaults_of
 from .protocols.asgi import ASGI
 from .registration import Registration
 from .sessions import SecureCookieSessionInterface, SessionInterface
-from .testing import EnvironBuilder, ErlenClient, ErlenCliRunner
+from .testing import AsyncErlenClient, EnvironBuilder, ErlenClient, ErlenCliRunner
 from .wrappers import Request, Response
 
 if t.TYPE_CHECKING:
@@ -100,6 +100,8 @@ class Erlen(LifeCycle, Registration, Dispatch, ASGI):
     app_ctx_globals_class: type[t.Any] = _AppCtxGlobals
     #: The class of test clients, ``None`` for :class:`erlen.testing.ErlenClient`.
     test_client_class: type[ErlenClient] | None = None
+    #: The class of async test clients, ``None`` for :class:`erlen.testing.AsyncErlenClient`.
+    async_test_client_class: type[AsyncErlenClient] | None = None
     #: The class of CLI runners, ``None`` for :class:`erlen.testing.ErlenCliRunner`.
     test_cli_runner_class: type[ErlenCliRunner] | None = None
 
@@ -425,6 +427,17 @@ class Erlen(LifeCycle, Registration, Dispatch, ASGI):
         :param kwargs: for :attr:`test_client_class`.
         """
         cls = self.test_client_class or ErlenClient
+        return cls(self, self.response_class, use_cookies=use_cookies, **kwargs)
+
+    def async_test_client(self, use_cookies: bool = True, **kwargs: t.Any) -> AsyncErlenClient:
+        """Return a client for async tests: the calls of :meth:`test_client`, awaited, over ASGI.
+
+        :param use_cookies: whether it keeps cookies.
+        :param kwargs: for :attr:`async_test_client_class`.
+
+        .. versionadded:: 0.1
+        """
+        cls = self.async_test_client_class or AsyncErlenClient
         return cls(self, self.response_class, use_cookies=use_cookies, **kwargs)
 
     def test_cli_runner(self, **kwargs: t.Any) -> ErlenCliRunner:

@@ -61,6 +61,18 @@ generator that a view returns, wrap it in 'stream_with_context'.
 """
 
 
+NO_WEBSOCKET = """\
+Working outside of a WebSocket.
+
+Something asked for 'websocket', and no WebSocket is being handled here. Its handler has one:
+
+    @app.websocket("/echo")
+    async def echo():
+        async for message in websocket:
+            await websocket.send(message)
+"""
+
+
 class _AppCtxGlobals:
     """The namespace behind ``g``: any attribute, for as long as the context lives."""
 
@@ -125,6 +137,8 @@ class AppContext:
     _more_tokens: t.Sequence[Token[AppContext]] = ()
     # What ended the request while a stream held the context.
     _failure: BaseException | None = None
+    # Of a WebSocket's handler.
+    _websocket: t.Any = None
     flashes: list[tuple[str, str]] | None = None
     #: Whether ``match_request`` is not overridden, so that the compiled routes may be asked directly.
     matches_plainly: t.ClassVar[bool] = True
@@ -153,6 +167,13 @@ class AppContext:
         if self._request is None:
             raise RuntimeError(NO_REQUEST_CONTEXT)
         return self._request
+
+    @property
+    def websocket(self) -> t.Any:
+        """The WebSocket. Raises :exc:`RuntimeError` in a context that is not of one."""
+        if self._websocket is None:
+            raise RuntimeError(NO_WEBSOCKET)
+        return self._websocket
 
     @property
     def g(self) -> t.Any:

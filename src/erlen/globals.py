@@ -13,6 +13,7 @@ from .app import Erlen
 from .ctx import (
     NO_APP_CONTEXT,
     NO_REQUEST_CONTEXT,
+    NO_WEBSOCKET,
     AppContext,
     RequestContext,
     _AppCtxGlobals,
@@ -20,6 +21,7 @@ from .ctx import (
     current_request_context,
 )
 from .sessions import SessionMixin
+from .websockets import WebSocket
 from .wrappers import Request
 
 T = t.TypeVar("T")
@@ -41,4 +43,5 @@ request_ctx = t.cast(RequestContext, ContextProxy(current_request_context))
 current_app = t.cast(Erlen, ContextProxy(context_var, "app", unbound_message=NO_APP_CONTEXT))
 g = t.cast(_AppCtxGlobals, ContextProxy(context_var, "g", unbound_message=NO_APP_CONTEXT))
 request = t.cast(Request, ContextProxy(context_var, "request", unbound_message=NO_REQUEST_CONTEXT))
+websocket = t.cast(WebSocket, ContextProxy(context_var, "websocket", unbound_message=NO_WEBSOCKET))
 session = t.cast(SessionMixin, ContextProxy(context_var, "session", unbound_message=NO_REQUEST_CONTEXT))

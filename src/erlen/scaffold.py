@@ -24,12 +24,14 @@ from .helpers import send_from_directory
 from .lazy import Lazy
 from .paths import get_root_path
 from .registry import HookRegistry, TellingDict, TellingList
+from .websockets import WebSocketHandler
 
 F = t.TypeVar("F", bound=t.Callable[..., t.Any])
 AfterRequest = t.TypeVar("AfterRequest", bound=et.AfterRequestCallable[t.Any])
 BeforeRequest = t.TypeVar("BeforeRequest", bound=et.BeforeRequestCallable)
 ContextProcessor = t.TypeVar("ContextProcessor", bound=et.TemplateContextProcessorCallable)
 ErrorHandler = t.TypeVar("ErrorHandler", bound=et.ErrorHandlerCallable)
+Handler = t.TypeVar("Handler", bound=t.Callable[..., t.Awaitable[t.Any]])
 Route = t.TypeVar("Route", bound=et.RouteCallable)
 Teardown = t.TypeVar("Teardown", bound=et.TeardownCallable)
 URLDefaults = t.TypeVar("URLDefaults", bound=et.URLDefaultCallable)
@@ -326,6 +328,38 @@ class Scaffold:
     def patch(self, rule: str, **options: t.Any) -> t.Callable[[Route], Route]:
         """Decorate a view that answers PATCH."""
         return self.route(rule, **_for_method("PATCH", rule, options))
+
+    @setupmethod
+    def websocket(self, rule: str, **options: t.Any) -> t.Callable[[Handler], Handler]:
+        """Decorate an async function that handles the WebSockets of a URL rule.
+
+        .. code-block:: python
+
+            @app.websocket("/echo/<int:room>")
+            async def echo(room):
+                async for message in websocket:
+                    await websocket.send(f"{room}: {message}")
+
+        :param rule: the rule.
+        :param options: as for :meth:`add_url_rule`, without ``methods``.
+        :raises TypeError: for a plain function.
+
+        .. versionadded:: 0.1
+        """
+        if "methods" in options:
+            raise TypeError(
+                f"'websocket' got methods={options['methods']!r}, but a WebSocket always begins with GET."
+            )
+        endpoint = options.pop("endpoint", None)
+
+        def decorate(f: Handler) -> Handler:
+            handler = WebSocketHandler(f)
+            self.add_url_rule(
+                rule, endpoint, handler, provide_automatic_options=False, websocket=True, **options
+            )
+            return f
+
+        return decorate
 
     @setupmethod
     def endpoint(self, endpoint: str) -> t.Callable[[F], F]:

@@ -32,8 +32,7 @@ from .loops import (
     copy_outcome,
     in_a_loop,
     is_kept,
-    run_in_background,
-    start_task,
+    run_on_loop,
 )
 
 T = t.TypeVar("T")
@@ -225,11 +224,7 @@ def spawn_coroutine(
         loop = asyncio.get_running_loop()
     elif _worker.hop is not None:
         loop = _worker.hop.loop
-    if loop is None or is_kept(loop):
-        return run_in_background(coroutine, context)
-    future = concurrent.futures.Future[T]()
-    start_task(loop, coroutine, context, future, lambda task: copy_outcome(task, future))
-    return future
+    return run_on_loop(coroutine, context, None if loop is None or is_kept(loop) else loop)
 
 
 class LoopOfOneStream:

@@ -347,6 +347,22 @@ def run_in_background(
     return future
 
 
+def run_on_loop(
+    coroutine: t.Coroutine[t.Any, t.Any, T], context: Context, loop: asyncio.AbstractEventLoop | None
+) -> concurrent.futures.Future[T]:
+    """Start a coroutine on a loop that another thread runs.
+
+    :param coroutine: one that has not been started.
+    :param context: the variables it runs in.
+    :param loop: the loop, ``None`` for the background loop of the process.
+    """
+    if loop is None:
+        return run_in_background(coroutine, context)
+    future = concurrent.futures.Future[T]()
+    start_task(loop, coroutine, context, future, lambda task: copy_outcome(task, future))
+    return future
+
+
 def _abandon_all() -> None:
     for kept in list(_kept):
         kept.abandon()

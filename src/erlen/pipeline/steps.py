@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import typing as t
 import weakref
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass, field
 
 from werkzeug.exceptions import HTTPException, NotFound
+from werkzeug.routing.exceptions import WebsocketMismatch
 from werkzeug.utils import get_content_type
 
 from ..ctx import AppContext, context_var
 from ..json.provider import DefaultJSONProvider
 from ..routing import Node, Routes, Undecided, compile_routes
 from ..sessions import SecureCookieSessionInterface
+from ..websockets import UpgradeRequired, WebSocketHandler
 from ..wrappers import Request, Response, split_blueprint_path
 from .bridge import is_async, is_nonblocking, spelled_async
 from .hooks import all_of, awaited, each_of, first_of, one_after_another
@@ -162,12 +165,14 @@ class Plan:
         #: Whether ASGI has to go through ``wsgi_app``, as somebody has put middleware around it.
         self.goes_through_wsgi = "wsgi_app" in overridden
         # A phase that was replaced in its plain spelling alone has to run, so everything runs in that one.
-        self._is_plain = any(
-            name in overridden and f"a{name}" not in overridden for name in (*PHASES, *WRAPPERS)
-        )
-        #: Whether contexts need a whole environment under ASGI too: somebody makes them in a way of his own, or some
-        #: response is called in a way of its own.
-        self.takes_environ = "request_context" in overridden or Response.needs_environ
+        self._is_plain = any(map(self.is_replaced, (*PHASES, *WRAPPERS)))
+        #: Whether somebody makes contexts in a way of his own, of an environment.
+        self.needs_environ = "request_context" in overridden
+        #: Whether contexts need a whole environment under ASGI too: for that, or as some response is called in a way
+        #: of its own.
+        self.takes_environ = self.needs_environ or Response.needs_environ
+        # Rules that an upgraded request matches, and others do not.
+        self._has_websockets = any(rule.websocket for rule in app.url_map.iter_rules())
 
     def _freeze_responses(self, app: t.Any, config: t.Any) -> None:
         self.default_headers = default_headers(config)
@@ -211,7 +216,11 @@ class Plan:
                 or not (is_ascii and path.isprintable())
             ):
                 self._check_form(environ, path)
-            if self._matches_plainly and context.matches_plainly:
+            if (
+                self._matches_plainly
+                and context.matches_plainly
+                and not (self._has_websockets and "HTTP_UPGRADE" in environ)
+            ):
                 if not is_ascii:
                     path = path.encode("latin1").decode(errors="replace")
                 found = self.routes.match(path, request.method)
@@ -228,6 +237,44 @@ class Plan:
         except HTTPException as error:
             request.routing_exception = error
         context.steps = self.steps_for(request.endpoint)
+        if self._has_websockets:
+            self._ask_for_upgrade(context)
+
+    def match_websocket(self, context: AppContext) -> None:
+        """Find the rule for the handshake of a WebSocket and the steps of its endpoint.
+
+        :param context: a context with a request that came over ASGI as a WebSocket.
+        """
+        environ = context.request.environ
+        try:
+            if self._checks_form:
+                self._check_form(environ, environ["PATH_INFO"])
+            context.match_request()
+        except HTTPException as error:
+            context.request.routing_exception = error
+        context.steps = self.steps_for(context.request.endpoint)
+
+    def _ask_for_upgrade(self, context: AppContext) -> None:
+        """Answer an ordinary request for a WebSocket's address with 426."""
+        request = context.request
+        over_wsgi = request.scope is None
+        error = request.routing_exception
+        if isinstance(error, WebsocketMismatch):
+            adapter = context.url_adapter
+            with suppress(HTTPException):
+                rule, _ = adapter.match(return_rule=True, websocket=not adapter.websocket)
+                if isinstance(self._app.view_functions.get(rule.endpoint), WebSocketHandler):
+                    request.routing_exception = UpgradeRequired(over_wsgi)
+        elif error is None and isinstance(self._app.view_functions.get(request.endpoint), WebSocketHandler):
+            # Upgraded over WSGI, where nothing can be done with it.
+            request.routing_exception = UpgradeRequired(over_wsgi)
+
+    def is_replaced(self, name: str) -> bool:
+        """Return whether a phase was replaced in its plain spelling, and not in its async one.
+
+        :param name: the name of the plain one.
+        """
+        return name in self._overridden and f"a{name}" not in self._overridden
 
     def _check_form(self, environ: t.Mapping[str, t.Any], path: str) -> None:
         check_form(environ, path)

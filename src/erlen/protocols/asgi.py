@@ -22,6 +22,7 @@ from ..typing import Receive, Scope, Send
 from ..wrappers import Request
 from .lifespan import serve_lifespan
 from .sending import Start, Watch, begin, send_stream, whole
+from .websocket import serve_websocket
 from .wsgi import WSGI
 
 
@@ -138,6 +139,9 @@ class ASGI(WSGI):
     async def _serve_other(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope.get("type") == "lifespan":
             await serve_lifespan(self, receive, send)
+            return
+        if scope.get("type") == "websocket":
+            await serve_websocket(self, scope, receive, send)
             return
         raise MalformedScope(
             f"The server called the application with a scope of the type {scope.get('type')!r}. Erlen answers 'http', "

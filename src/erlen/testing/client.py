@@ -23,6 +23,7 @@ from ..scopes import PRESERVE_CONTEXT
 from ..sessions import SessionMixin
 from ..typing import Application
 from .exchange import over_asgi
+from .sockets import AsyncWebSocketSession, WebSocketSession, websocket_scope
 
 if t.TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -110,6 +111,8 @@ class ErlenClient(Client):
         #: How requests are sent: ``"wsgi"`` or ``"asgi"``.
         self.protocol = protocol or self.default_protocol
         self.preserve_context = False
+        # Where requests over ASGI run, ``None`` for the background loop.
+        self._loop: t.Any = None
         #: What every request's environment begins with.
         self.environ_base: dict[str, t.Any] = {
             "REMOTE_ADDR": "127.0.0.1",
@@ -136,11 +139,14 @@ class ErlenClient(Client):
         try:
             response = super().open(request, buffered=buffered, follow_redirects=follow_redirects)
         finally:
-            # Where the application called another, that one was done first: this one's context comes on top.
-            while self._answered:
-                self._preserved.enter_context(self._answered.pop(0))
+            self._keep_contexts()
         response.json_module = self.application.json
         return response
+
+    def _keep_contexts(self) -> None:
+        # Where the application called another, that one was done first: this one's context comes on top.
+        while self._answered:
+            self._preserved.enter_context(self._answered.pop(0))
 
     def run_wsgi_app(
         self, environ: WSGIEnvironment, buffered: bool = False
@@ -153,7 +159,7 @@ class ErlenClient(Client):
         if self.protocol == "wsgi":
             return super().run_wsgi_app(environ, buffered)
         self._add_cookies_to_wsgi(environ)
-        answer = werkzeug.test.run_wsgi_app(over_asgi(self.application), environ, buffered)
+        answer = werkzeug.test.run_wsgi_app(over_asgi(self.application, self._loop), environ, buffered)
         url = urlsplit(get_current_url(environ))
         host = url.hostname or "localhost"
         self._update_cookies_from_response(host, url.path, answer[2].getlist("Set-Cookie"))
@@ -187,6 +193,46 @@ class ErlenClient(Client):
         if self.preserve_context:
             merged[PRESERVE_CONTEXT] = self._answered.append
         return merged
+
+    def websocket(
+        self,
+        path: str,
+        *args: t.Any,
+        subprotocols: t.Sequence[str] = (),
+        timeout: float = 10,
+        **kwargs: t.Any,
+    ) -> WebSocketSession:
+        """Open a WebSocket, over ASGI also where requests are sent over WSGI.
+
+        .. code-block:: python
+
+            with client.websocket("/echo") as socket:
+                socket.send("Hello")
+                assert socket.receive() == "Hello"
+
+        :param path: as for :class:`EnvironBuilder`, so are ``args`` and ``kwargs``: ``headers``, ``query_string`` ...
+        :param subprotocols: what the client offers.
+        :param timeout: seconds that receiving waits, in which other clients would wait for ever.
+
+        .. versionadded:: 0.1
+        """
+        return WebSocketSession(self._new_socket(path, args, kwargs, subprotocols, timeout))
+
+    def _new_socket(
+        self, path: str, args: t.Any, kwargs: t.Any, subprotocols: t.Sequence[str], timeout: float
+    ) -> AsyncWebSocketSession:
+        environ = self._make_request((path, *args), kwargs).environ
+        self._add_cookies_to_wsgi(environ)
+        url = urlsplit(get_current_url(environ))
+        host = url.hostname or "localhost"
+
+        def keep_cookies(headers: t.Any) -> None:
+            self._update_cookies_from_response(host, url.path, headers.getlist("Set-Cookie"))
+
+        scope = websocket_scope(environ, subprotocols)
+        return AsyncWebSocketSession(
+            self.application, scope, self.response_wrapper, environ, keep_cookies, timeout
+        )
 
     @contextmanager
     def session_transaction(self, *args: t.Any, **kwargs: t.Any) -> t.Generator[SessionMixin]:

@@ -15,7 +15,7 @@ from urllib.parse import quote_from_bytes
 
 from werkzeug.http import HTTP_STATUS_CODES
 
-from ..pipeline.loops import is_background_thread, run_in_background
+from ..pipeline.loops import is_background_thread, run_on_loop
 from ..scopes import PRESERVE_CONTEXT
 
 if t.TYPE_CHECKING:
@@ -88,10 +88,13 @@ class Exchange:
     :param app: the application.
     :param scope: the scope of an HTTP request.
     :param body: its body.
+    :param loop: the loop of another thread on which the application runs; by default the background loop.
     """
 
-    def __init__(self, app: t.Any, scope: Scope, body: t.IO[bytes]) -> None:
-        if is_background_thread():
+    def __init__(
+        self, app: t.Any, scope: Scope, body: t.IO[bytes], loop: asyncio.AbstractEventLoop | None = None
+    ) -> None:
+        if loop is None and is_background_thread():
             raise RuntimeError(
                 "A test client sent a request over ASGI from inside an async view, and would wait for itself: both run on "
                 "the same event loop. Use 'await app.async_test_client().get(...)' there."
@@ -109,7 +112,7 @@ class Exchange:
         # Done when a piece has come that is not the last, or when all is over.
         self._settled: Future[None] = Future()
         self._is_over = False
-        self._done = run_in_background(self._run(app), copy_context())
+        self._done = run_on_loop(self._run(app), copy_context(), loop)
 
     async def _run(self, app: t.Any) -> None:
         self._loop = asyncio.get_running_loop()
@@ -199,14 +202,15 @@ class Exchange:
             self._go_away()
 
 
-def over_asgi(app: t.Any) -> WSGIApplication:
+def over_asgi(app: t.Any, loop: asyncio.AbstractEventLoop | None = None) -> WSGIApplication:
     """Return a WSGI application that sends each request to an application over ASGI.
 
     :param app: the application.
+    :param loop: as for :class:`Exchange`.
     """
 
     def answer(environ: WSGIEnvironment, start_response: StartResponse) -> t.Iterable[bytes]:
-        exchange = Exchange(app, scope_of(environ), environ["wsgi.input"])
+        exchange = Exchange(app, scope_of(environ), environ["wsgi.input"], loop)
         status, headers = exchange.start()
         start_response(status, headers)
         return exchange

@@ -1,0 +1,254 @@
+"""A WebSocket from ASGI: its handshake is a request, with hooks, error handlers and a session; then its handler has it.
+
+``before_request`` hooks run for the handshake as for any request, so what protects a blueprint protects its WebSockets too.
+``after_request`` hooks run on the response of the handshake: on that of status 101 when the WebSocket is accepted,
+else on the rejection. Teardown runs at the end of the WebSocket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import typing as t
+from contextvars import Context, copy_context
+
+from werkzeug.exceptions import HTTPException
+
+from ..ctx import AppContext, RequestContext, context_var
+from ..pipeline.steps import Plan
+from ..signals import atell, got_request_exception, request_started
+from ..typing import Message, Receive, Scope, Send
+from ..websockets import WebSocket, WebSocketError
+from .sending import Start, begin, send_stream, whole
+
+# Headers of a response that say something of its body.
+_OF_BODY = frozenset({"content-type", "content-length"})
+
+
+async def serve_websocket(app: t.Any, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer the handshake of a WebSocket and let its handler have it.
+
+    :param app: the application.
+    :param scope: the ASGI scope.
+    :param receive: the server's callable for events of the client.
+    :param send: the server's callable for events to the client.
+    """
+    message = await receive()
+    if message["type"] != "websocket.connect":
+        if message["type"] == "websocket.disconnect":
+            return
+        raise ValueError(
+            f"The server began a WebSocket with {message['type']!r} instead of 'websocket.connect'."
+        )
+    plan: Plan = app.plan or app.freeze()
+    request = app.request_class.of_scope(scope, receive)
+    request._application = app
+    context = (
+        app.request_context(request.environ)
+        if plan.needs_environ
+        else RequestContext(app, request.head, request)
+    )
+    await _Connection(app, plan, context, scope, receive, send).serve()
+
+
+class _Connection:
+    """One WebSocket and its handler."""
+
+    def __init__(
+        self, app: t.Any, plan: Plan, context: AppContext, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        self._app = app
+        self._plan = plan
+        self._context = context
+        self._scope = scope
+        self._send = send
+        self._websocket = WebSocket(app, scope, receive, send, self._begin)
+        self._task = t.cast("asyncio.Task[t.Any]", asyncio.current_task())
+        self._is_cancelled = False
+        context._websocket = self._websocket
+
+    async def serve(self) -> None:
+        """Run everything, and leave nothing behind."""
+        listener = asyncio.get_running_loop().create_task(self._listen(), context=Context())
+        try:
+            await self._respond()
+        except asyncio.CancelledError:
+            # Ours, as the client has gone: the server need not hear of it.
+            if not self._is_cancelled or self._task.uncancel():
+                raise
+        finally:
+            self._websocket.end(1001, "")
+            listener.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await listener
+
+    async def _listen(self) -> None:
+        websocket = self._websocket
+        try:
+            await websocket.listen()
+        except Exception:
+            self._app.logger.exception("A WebSocket ended, as its server went wrong")
+            websocket.end(1011, "")
+        if websocket.is_closed_here:
+            # The handler knows.
+            return
+        if websocket.has_received:
+            # It hears of the end when it asks for the next message, and may be busy with the last one.
+            await asyncio.sleep(self._app.config["WEBSOCKET_CLOSE_TIMEOUT"])
+        self._is_cancelled = True
+        self._task.cancel("the client of the WebSocket went away")
+
+    def _phase(self, name: str) -> t.Callable[..., t.Awaitable[t.Any]]:
+        """Return a phase of the pipeline in the async spelling, also where it was replaced in its plain one."""
+        if self._plan.is_replaced(name):
+            return t.cast(
+                "t.Callable[..., t.Awaitable[t.Any]]", self._app.ensure_async(getattr(self._app, name))
+            )
+        return t.cast("t.Callable[..., t.Awaitable[t.Any]]", getattr(self._app, f"a{name}"))
+
+    async def _respond(self) -> None:
+        app, context, websocket = self._app, self._context, self._websocket
+        failure: BaseException | None = None
+        mismatch = self._match()
+        try:
+            await context.apush()
+            if not app.is_serving:
+                await app.abegin_serving()
+            try:
+                if mismatch is not None:
+                    raise mismatch
+                value = await self._dispatch()
+            except WebSocketError as error:
+                await self._close(error.code, error.reason)
+                return
+            except Exception as error:
+                if websocket.is_accepted:
+                    raise
+                value = await self._phase("handle_user_exception")(error)
+            await self._end(value)
+        except BaseException as error:
+            failure = error
+            if isinstance(error, Exception):
+                await self._fail(error)
+            else:
+                raise
+        finally:
+            try:
+                await self._keep_session()
+            finally:
+                await context.apop(failure)
+
+    def _match(self) -> Exception | None:
+        token = context_var.set(self._context)
+        try:
+            self._plan.match_websocket(self._context)
+        except Exception as error:
+            self._context.steps = self._plan.steps_for(None)
+            return error
+        finally:
+            context_var.reset(token)
+        return None
+
+    async def _dispatch(self) -> t.Any:
+        app, context = self._app, self._context
+        if request_started.receivers:
+            await atell(request_started, app)
+        protection = self._plan.protection
+        if protection is not None and not context.steps.cross_origin_exempt:
+            # Any page can open a WebSocket to any host, and the browser sends that host's cookies along.
+            protection.check(context.request.environ)
+        value = await self._phase("preprocess_request")()
+        return await self._phase("dispatch_request")() if value is None else value
+
+    async def _begin(self, headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Run what runs on a response on the one that accepts the WebSocket, and return its headers."""
+        response = self._app.response_class(status=101)
+        for name, value in headers:
+            response.headers.add(name, value)
+        response = await self._phase("process_response")(response)
+        session = self._context._session
+        if session is not None:
+            session.modified = False
+        return [pair for pair in response.headers.to_wsgi_list() if pair[0].lower() not in _OF_BODY]
+
+    async def _end(self, value: t.Any) -> None:
+        websocket = self._websocket
+        if websocket.is_accepted:
+            if value is not None:
+                raise TypeError(
+                    f"The handler of the WebSocket {self._context.request.endpoint!r} returned {value!r} after the WebSocket "
+                    f"was accepted, and there is no response any more. Send it with 'await websocket.send(...)'; what a "
+                    f"handler returns before that rejects the WebSocket."
+                )
+            await self._close(1000, "")
+        elif value is None:
+            if websocket.close_code is None:
+                await self._close(1000, "")
+        else:
+            await self._reject(await self._phase("finalize_request")(value))
+
+    async def _close(self, code: int, reason: str) -> None:
+        with contextlib.suppress(WebSocketError):
+            await self._websocket.close(code, reason)
+
+    async def _reject(self, response: t.Any) -> None:
+        """Answer the handshake with an ordinary response, where the server can send one."""
+        start = Start()
+        body = begin(response, self._context.request.environ, start)
+        if self._websocket.close_code is not None:
+            return
+        self._websocket.end(1006, "")
+        if "websocket.http.response" not in (self._scope.get("extensions") or ()):
+            # The server answers this with 403.
+            await self._send({"type": "websocket.close", "code": 1008, "reason": ""})
+            return
+
+        async def send(message: Message) -> None:
+            message["type"] = f"websocket.{message['type']}"
+            await self._send(message)
+
+        if type(body) is list:
+            await send(start.message())
+            await send(whole(body))
+        else:
+            await send_stream(send, start, body, self._app.threads.executor(), copy_context())
+
+    async def _fail(self, error: Exception) -> None:
+        """Answer what nothing handled: with the 500 response before the acceptance, with a code after it."""
+        app, websocket = self._app, self._websocket
+        if not websocket.is_accepted:
+            try:
+                response = await self._phase("handle_exception")(error)
+            except BaseException:
+                await self._close(1011, "")
+                raise
+            await self._reject(response)
+            return
+        if isinstance(error, HTTPException) and error.code is not None and error.code < 500:
+            await self._close(1008, error.name)
+            return
+        await self._close(1011, "Internal Server Error")
+        if got_request_exception.receivers:
+            await atell(got_request_exception, app, exception=error)
+        propagate = app.config["PROPAGATE_EXCEPTIONS"]
+        if (app.testing or app.debug) if propagate is None else propagate:
+            raise error
+        app.log_exception((type(error), error, error.__traceback__))
+
+    async def _keep_session(self) -> None:
+        """Save what changed in the session after its cookie was sent, where that can be."""
+        app, context = self._app, self._context
+        session = context._session
+        if not self._websocket.is_accepted or session is None or not session.modified:
+            return
+        if self._plan.opens_every_session:
+            # Sessions that are stored elsewhere need no cookie for that.
+            interface = app.session_interface
+            if not interface.is_null_session(session):
+                await app.ensure_async(interface.save_session)(app, session, app.response_class())
+            return
+        app.logger.warning(
+            "The session was changed after the WebSocket %s had been accepted. Its cookie was sent with the acceptance, so "
+            "the change is lost. Change it before 'await websocket.accept()', or store sessions on the server.",
+            context.request.path,
+        )
