@@ -20,7 +20,7 @@
 #   forms
 #   websockets
 #   wrappers
-#   sessions
+#   eventstream sessions
 #   urls
 #   helpers views
 #   templating
@@ -54,6 +54,9 @@ from .ctx import after_this_request as after_this_request
 from .ctx import copy_current_request_context as copy_current_request_context
 from .ctx import has_app_context as has_app_context
 from .ctx import has_request_context as has_request_context
+from .eventstream import EventStream as EventStream
+from .eventstream import JSONLines as JSONLines
+from .eventstream import ServerSentEvent as ServerSentEvent
 from .globals import current_app as current_app
 from .globals import g as g
 from .globals import request as request

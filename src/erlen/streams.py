@@ -6,16 +6,25 @@ step may come on another thread than the one before, and so may the end.
 
 from __future__ import annotations
 
+import asyncio
 import collections.abc as cabc
+import concurrent.futures
+import contextlib
 import typing as t
+from contextvars import copy_context
 from functools import update_wrapper
 
 from .ctx import AppContext, context_var
-from .pipeline.bridge import LoopOfOneStream
+from .pipeline.bridge import BackgroundThreads, LoopOfOneStream
 
 T = t.TypeVar("T")
 
 _end: t.Any = object()
+
+#: How many plain iterators may wait at the same time for what they give next (:class:`OnThreads`).
+PLAIN_STREAMS = 256
+
+_threads = BackgroundThreads(PLAIN_STREAMS)
 
 
 class _ContextStream(t.Generic[T]):
@@ -116,14 +125,14 @@ class _AsyncContextStream(t.Generic[T]):
         if context is not None:
             await context.arelease(error)
 
-    def drop(self) -> None:
+    def close(self) -> None:
         """Tear the context down without closing the iterator: one that has not begun, or that its loop will close."""
         context, self._context = self._context, None
         if context is not None:
             context.release()
 
     def __del__(self) -> None:
-        self.drop()
+        self.close()
 
 
 async def aclose(iterator: t.Any) -> None:
@@ -183,6 +192,53 @@ def stream_with_context(generator_or_function: t.Any) -> t.Any:
     return update_wrapper(stream, given)
 
 
+class OnThreads(t.Generic[T]):
+    """A plain iterator as an async one: each step runs on a thread, however long it waits.
+
+    The threads are those of all such iterators of the process, and none of the application's. Someone who stops waiting
+    for a step does not stop the step: the iterator is closed when it is done.
+
+    :param iterable: a plain iterable.
+    """
+
+    def __init__(self, iterable: t.Iterable[T]) -> None:
+        self._iterator = iter(iterable)
+        self._variables = copy_context()
+        self._step: concurrent.futures.Future[t.Any] | None = None
+
+    def __aiter__(self) -> t.Self:
+        return self
+
+    async def __anext__(self) -> T:
+        self._step = step = _threads.submit(lambda: self._variables.run(next, self._iterator, _end))
+        item = await asyncio.wrap_future(step)
+        if item is _end:
+            raise StopAsyncIteration
+        return t.cast(T, item)
+
+    async def aclose(self) -> None:
+        """Close the iterator: now, or when the step that still runs is done."""
+        close = getattr(self._iterator, "close", None)
+        if close is None:
+            return
+
+        def close_it(_: object = None) -> None:
+            with contextlib.suppress(ValueError):
+                # Closed by its last step already, or closing itself.
+                self._variables.copy().run(close)
+
+        if self._step is None or self._step.done():
+            await asyncio.wrap_future(_threads.submit(close_it))
+        else:
+            self._step.add_done_callback(close_it)
+
+    def close(self) -> None:
+        """Close an iterator that has not begun."""
+        close = getattr(self._iterator, "close", None)
+        if close is not None:
+            close()
+
+
 class AsyncBody:
     """The body of a response that an async iterable makes.
 
@@ -230,10 +286,11 @@ class AsyncBody:
         if self._is_closed:
             return
         if not self._has_begun:
-            # Nothing in it waits to be closed, only what keeps a context.
+            # Nothing in it waits to be closed, only what keeps a context or a plain iterator.
             self._is_closed = True
-            if isinstance(self._iterator, _AsyncContextStream):
-                self._iterator.drop()
+            close = getattr(self._iterator, "close", None)
+            if close is not None:
+                close()
             return
         loop, self._loop = self._loop or LoopOfOneStream(), None
         try:

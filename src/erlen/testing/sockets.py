@@ -175,9 +175,13 @@ class AsyncWebSocketSession:
             raise WebSocketDisconnected(self.close_code, self.close_reason)
         message = await self._next()
         if message["type"] == "websocket.close":
-            self._end(message.get("code", 1000), message.get("reason") or "")
-            await self._to_app.put({"type": "websocket.disconnect", "code": self.close_code})
-            raise WebSocketDisconnected(t.cast(int, self.close_code), self.close_reason)
+            code: int = message.get("code", 1000)
+            self._end(code, message.get("reason") or "")
+            await self._to_app.put({"type": "websocket.disconnect", "code": code})
+            if code == 1011:
+                # What the application raised, if it raises it further, says more.
+                await self._task
+            raise WebSocketDisconnected(code, self.close_reason)
         text: str | None = message.get("text")
         return t.cast(bytes, message["bytes"]) if text is None else text
 

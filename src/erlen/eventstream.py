@@ -1,0 +1,254 @@
+"""Responses that go on: server-sent events (WHATWG HTML, section 9.2) and lines of JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import collections.abc as cabc
+import contextlib
+import re
+import typing as t
+from contextvars import copy_context
+from dataclasses import dataclass
+
+from . import json
+from .ctx import context_var
+from .streams import OnThreads, aclose
+from .wrappers import Response
+
+#: Seconds of silence after which a comment shows that the stream is alive; proxies give up after 30 to 60.
+KEEP_ALIVE = 15.0
+
+_LINE_END = re.compile(r"\r\n|\r|\n")
+
+_end: t.Any = object()
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSentEvent:
+    """One event of an :class:`EventStream`.
+
+    :param data: text, sent as it is; anything else is sent as JSON.
+    :param event: the name under which the page listens, ``message`` by default.
+    :param id: what the browser sends as ``Last-Event-ID`` when it connects again (``request.last_event_id``).
+    :param retry: milliseconds after which the browser connects again.
+    :param comment: a line that the browser ignores.
+    :raises ValueError: for a name or an id that has a line break.
+    """
+
+    data: t.Any = None
+    event: str | None = None
+    id: str | None = None
+    retry: int | None = None
+    comment: str | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in (("event", self.event), ("id", self.id)):
+            if value is not None and (_LINE_END.search(value) or "\0" in value):
+                raise ValueError(
+                    f"The {name!r} of a server-sent event is {value!r}, and would end in the middle: it is one line. Put "
+                    f"text with line breaks in 'data'."
+                )
+
+    def encode(self, dumps: t.Callable[[t.Any], str] = json.dumps) -> bytes:
+        """Return the event as it is sent.
+
+        :param dumps: writes JSON.
+        """
+        lines: list[str] = []
+        if self.comment is not None:
+            lines += [f": {line}" for line in _LINE_END.split(self.comment)]
+        if self.event is not None:
+            lines.append(f"event: {self.event}")
+        if self.id is not None:
+            lines.append(f"id: {self.id}")
+        if self.retry is not None:
+            lines.append(f"retry: {int(self.retry)}")
+        if self.data is not None:
+            text = self.data if isinstance(self.data, str) else dumps(self.data)
+            lines += [f"data: {line}" for line in _LINE_END.split(text)]
+        return ("\n".join(lines) + "\n\n").encode()
+
+
+class EventStream(Response):
+    """A response of server-sent events, for ``EventSource`` in a page.
+
+    .. code-block:: python
+
+        @app.get("/counter")
+        async def counter():
+            async def events():
+                number = int(request.last_event_id or 0)
+                while True:
+                    number += 1
+                    yield ServerSentEvent({"count": number}, id=str(number))
+                    await asyncio.sleep(1)
+
+            return EventStream(stream_with_context(events()))
+
+    When the client goes away, an async generator is cancelled where it waits; a plain one, which runs on a thread of its
+    own, is closed when it gives its next event. Prefer async ones for many clients: of plain ones 256 can wait at the
+    same time.
+
+    :param events: an iterator, plain or async, of :class:`ServerSentEvent`, of ``str``, which is data, or of anything
+        else, which is data in JSON.
+    :param status: the status.
+    :param headers: more headers.
+    :param keep_alive: seconds of silence after which a comment is sent; ``None`` for none.
+    :param retry: milliseconds after which the browser shall connect again.
+
+    .. versionadded:: 0.1
+    """
+
+    default_mimetype = "text/event-stream"
+
+    def __init__(
+        self,
+        events: t.Iterable[t.Any] | t.AsyncIterable[t.Any] = (),
+        status: t.Any = None,
+        headers: t.Any = None,
+        *,
+        keep_alive: float | None = KEEP_ALIVE,
+        retry: int | None = None,
+    ) -> None:
+        source = events if isinstance(events, cabc.AsyncIterable) else OnThreads(events)
+        super().__init__(t.cast(t.Any, _Encoded(source, keep_alive, retry, _dumps())), status, headers)
+        self.headers.setdefault("Cache-Control", "no-cache")
+        # nginx would collect pieces until a buffer is full.
+        self.headers.setdefault("X-Accel-Buffering", "no")
+
+
+class _Encoded:
+    """Events as bytes, and comments where there are none for a while."""
+
+    def __init__(
+        self,
+        events: t.AsyncIterable[t.Any],
+        keep_alive: float | None,
+        retry: int | None,
+        dumps: t.Callable[[t.Any], str],
+    ) -> None:
+        self._events = aiter(events)
+        self._keep_alive = keep_alive
+        self._dumps = dumps
+        # The browser knows that it is connected as soon as something has come.
+        self._first: bytes | None = b":\n\n" if retry is None else ServerSentEvent(retry=retry).encode()
+        # All steps of a generator see the variables that it sets.
+        self._variables = copy_context()
+        self._step: asyncio.Task[t.Any] | None = None
+
+    def __aiter__(self) -> t.Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._first is not None:
+            first, self._first = self._first, None
+            return first
+        if self._step is None:
+            self._step = asyncio.get_running_loop().create_task(
+                _next_or_end(self._events), context=self._variables
+            )
+        try:
+            done, _ = await asyncio.wait({self._step}, timeout=self._keep_alive)
+        except asyncio.CancelledError:
+            await self._cancel()
+            raise
+        if not done:
+            return b": keep-alive\n\n"
+        step, self._step = self._step, None
+        item = step.result()
+        if item is _end:
+            raise StopAsyncIteration
+        event = item if isinstance(item, ServerSentEvent) else ServerSentEvent(item)
+        return event.encode(self._dumps)
+
+    async def _cancel(self) -> None:
+        step, self._step = self._step, None
+        if step is not None:
+            step.cancel()
+            # What it raises on its way out is nobody's answer any more.
+            with contextlib.suppress(Exception, asyncio.CancelledError):
+                await step
+
+    async def aclose(self) -> None:
+        """Cancel the step that waits, if one does, and close the generator."""
+        await self._cancel()
+        await aclose(self._events)
+
+    def close(self) -> None:
+        """Close events that have not begun."""
+        close = getattr(self._events, "close", None)
+        if close is not None:
+            close()
+
+
+async def _next_or_end(iterator: t.AsyncIterator[t.Any]) -> t.Any:
+    return await anext(iterator, _end)
+
+
+class JSONLines(Response):
+    """A response of JSON values, a line each, sent as they come (newline-delimited JSON).
+
+    :param values: an iterator, plain or async.
+    :param status: the status.
+    :param headers: more headers.
+
+    .. versionadded:: 0.1
+    """
+
+    default_mimetype = "application/x-ndjson"
+
+    def __init__(
+        self,
+        values: t.Iterable[t.Any] | t.AsyncIterable[t.Any] = (),
+        status: t.Any = None,
+        headers: t.Any = None,
+    ) -> None:
+        dumps = _dumps()
+        lines: t.Any
+        if isinstance(values, cabc.AsyncIterable):
+            lines = _AsyncLines(values, dumps)
+        else:
+            lines = _Lines(values, dumps)
+        super().__init__(lines, status, headers)
+
+
+class _Lines:
+    def __init__(self, values: t.Iterable[t.Any], dumps: t.Callable[[t.Any], str]) -> None:
+        self._values = iter(values)
+        self._dumps = dumps
+
+    def __iter__(self) -> t.Self:
+        return self
+
+    def __next__(self) -> str:
+        return _line(self._dumps(next(self._values)))
+
+    def close(self) -> None:
+        close = getattr(self._values, "close", None)
+        if close is not None:
+            close()
+
+
+class _AsyncLines:
+    def __init__(self, values: t.AsyncIterable[t.Any], dumps: t.Callable[[t.Any], str]) -> None:
+        self._values = aiter(values)
+        self._dumps = dumps
+
+    def __aiter__(self) -> t.Self:
+        return self
+
+    async def __anext__(self) -> str:
+        return _line(self._dumps(await anext(self._values)))
+
+    async def aclose(self) -> None:
+        await aclose(self._values)
+
+
+def _line(text: str) -> str:
+    # A line break in JSON is white space between two values: one within a text is escaped.
+    return text.replace("\n", " ") + "\n"
+
+
+def _dumps() -> t.Callable[[t.Any], str]:
+    context = context_var.get(None)
+    return json.dumps if context is None else context.app.json.dumps
