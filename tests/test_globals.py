@@ -10,8 +10,8 @@ from werkzeug.local import LocalProxy
 
 import erlen
 from erlen import Erlen, Request, current_app, g, request, session
-from erlen.ctx import NO_APP_CONTEXT, NO_REQUEST_CONTEXT
 from erlen.globals import app_ctx, request_ctx
+from erlen.messages import NO_APP_CONTEXT, NO_REQUEST_CONTEXT
 from erlen.sessions import SessionMixin
 
 APPLICATION_PROXIES: dict[str, t.Any] = {"current_app": current_app, "g": g, "app_ctx": app_ctx}

@@ -581,6 +581,7 @@ def test_application_that_sent_no_request_is_freed_at_once() -> None:
         gc.enable()
 
 
+@pytest.mark.protocol("wsgi")
 @pytest.mark.parametrize(
     "use",
     [
@@ -631,6 +632,7 @@ def test_application_is_freed_when_dropped(use: str) -> None:
     assert in_threads(is_freed) == [True]
 
 
+@pytest.mark.protocol("wsgi")
 def test_request_is_freed_at_once_when_it_was_answered() -> None:
     app = make_app(SECRET_KEY="key", PROPAGATE_EXCEPTIONS=False)
     references: list[weakref.ref[t.Any]] = []

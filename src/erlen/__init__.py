@@ -4,7 +4,7 @@
 # reads it and checks the imports. One line a layer, names as in ``src/erlen``.
 #
 # layers:
-#   deprecation lazy signals registry profiles teardown
+#   deprecation lazy messages signals registry profiles teardown
 #   pipeline.loops
 #   pipeline.bridge
 #   config

@@ -10,16 +10,8 @@ import typing as t
 from werkzeug.local import LocalProxy
 
 from .app import Erlen
-from .ctx import (
-    NO_APP_CONTEXT,
-    NO_REQUEST_CONTEXT,
-    NO_WEBSOCKET,
-    AppContext,
-    RequestContext,
-    _AppCtxGlobals,
-    context_var,
-    current_request_context,
-)
+from .ctx import AppContext, RequestContext, _AppCtxGlobals, context_var, current_request_context
+from .messages import NO_APP_CONTEXT, NO_REQUEST_CONTEXT, NO_WEBSOCKET
 from .sessions import SessionMixin
 from .websockets import WebSocket
 from .wrappers import Request

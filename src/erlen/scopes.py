@@ -70,21 +70,21 @@ def head_of(scope: Scope) -> tuple[dict[str, t.Any], bool]:
     path: str = scope["path"]
     if not path.isascii() or scope.get("root_path"):
         path = path_info(scope)
-    head: dict[str, t.Any] = {"REQUEST_METHOD": scope.get("method", "GET"), "PATH_INFO": path}
+    method = scope.get("method", "GET")
+    head: dict[str, t.Any] = {"REQUEST_METHOD": method, "PATH_INFO": path}
     if b"host" in headers:
         head["HTTP_HOST"] = headers[b"host"].decode("latin1")
-    if b"cookie" in headers:
-        head["HTTP_COOKIE"] = headers[b"cookie"].decode("latin1")
     if PRESERVE_CONTEXT in scope:
         head[PRESERVE_CONTEXT] = scope[PRESERVE_CONTEXT]
+    if b"cookie" in headers:
+        head["HTTP_COOKIE"] = headers[b"cookie"].decode("latin1")
     if b"content-length" in headers:
         head["CONTENT_LENGTH"] = length = headers[b"content-length"].decode("latin1")
         return head, length != "0"
     if b"transfer-encoding" in headers:
         return head, True
     # HTTP/2 and 3 need neither header.
-    has_body = head["REQUEST_METHOD"] not in _WITHOUT_BODY and scope.get("http_version", "1.1")[:1] != "1"
-    return head, has_body
+    return head, method not in _WITHOUT_BODY and scope.get("http_version", "1.1")[:1] != "1"
 
 
 def _joined(pairs: t.Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:

@@ -16,18 +16,14 @@ from jinja2 import Environment as BaseEnvironment
 from jinja2.runtime import Context, new_context
 from werkzeug.local import LocalProxy
 
-from .ctx import (
-    NO_APP_CONTEXT,
-    NO_REQUEST_CONTEXT,
-    context_var,
-    current_context,
-)
+from .ctx import context_var, current_context
 from .debug.explain import (
     LoadingAttempt,
     TemplateSource,
     explain_missing_template,
     explain_template_loading_attempts,
 )
+from .messages import NO_APP_CONTEXT, NO_REQUEST_CONTEXT
 from .registry import TellingDict
 from .signals import before_render_template, tell, template_rendered
 from .streams import stream_with_context

@@ -49,7 +49,7 @@ PAIRS = pairs()
 
 #: Every name that has an async spelling: those of the pairs, and what steps and plans hold in both.
 SPELLED = {below.name for _, below in PAIRS.values()} | {
-    "aview", "apreprocessors", "abefore", "aafter", "ateardown", "ateardown_appcontext",
+    "aview", "astraight", "apreprocessors", "abefore", "aafter", "ateardown", "ateardown_appcontext",
     "abegin_serving", "ensure_async", "atell", "aclose_body",
 }  # fmt: skip
 

@@ -14,6 +14,7 @@ from ..ctx import AppContext, context_var
 from ..debug import FormDataRoutingRedirect
 from ..logging import printable
 from ..sessions import SessionInterface
+from ..signals import request_finished
 from ..wrappers import Request, Response
 from . import responses
 from .bridge import call_on_thread, is_async, to_async, to_sync
@@ -130,6 +131,33 @@ class Base:
             self._check_origin(context)
         return steps
 
+    def response_at_once(self, value: t.Any, context: AppContext) -> Response | None:
+        """Return the response for a value after which nothing runs: no hook, no session, no signal.
+
+        PERF: plaintext, json: what finalize_request would make, for a third of its time.
+
+        :param value: what a view or an error handler has returned.
+        :param context: the context of the request.
+        :return: ``None`` where :meth:`finalize_request` has to make it.
+        """
+        plan, steps = self.plan, context.steps
+        if (
+            plan is None
+            or steps is None
+            or not steps.finishes_at_once
+            or context._after_request_functions is not None
+            or context._session is not None
+            or "HTTP_COOKIE" in context._request.head
+            or request_finished.receivers
+        ):
+            return None
+        kind = type(value)
+        if kind is str:
+            return plan.respond(value.encode(), plan.content_type, plan.default_headers)
+        if (kind is dict or kind is list) and plan.json_text is not None:
+            return plan.respond(plan.json_text(value).encode(), plan.json_content_type, plan.default_headers)
+        return None
+
     def make_response(self, rv: t.Any) -> Response:
         """Make a response of a view's return value.
 
@@ -242,10 +270,15 @@ class Base:
         response.has_default_headers = True
 
 
-def explain_call(error: TypeError, rule: t.Any, values: t.Any) -> None:
-    """Add to an error of calling a view, but not to one from inside it, what the rule passes."""
+def explain_call(error: Exception, request: t.Any) -> None:
+    """Add to an error of calling a view, but not to one from inside it, what the rule passes.
+
+    :param error: what was raised; called where the view was.
+    :param request: the request.
+    """
     traceback = error.__traceback__
-    if traceback is not None and traceback.tb_next is None:
+    rule, values = request.url_rule, request.view_args or ()
+    if type(error) is TypeError and traceback is not None and traceback.tb_next is None and rule is not None:
         error.add_note(
             f"The rule {rule.rule!r} of the endpoint {rule.endpoint!r} calls its view with "
             f"{', '.join(values) or 'no arguments'}: the names in the rule and the parameters of the view have to agree."

@@ -48,36 +48,57 @@ class Dispatch(Base):
         if not self.is_serving:
             self.begin_serving()
         context = context_var.get()
+        request = context._request
         try:
             if request_started.receivers:
                 tell(request_started, self)
             steps = context.steps or self._steps(context)
-            if context._request.method not in SAFE_METHODS:
+            if request.method not in SAFE_METHODS:
                 self._check_origin(context)
-            value = self.preprocess_request() if steps.preprocesses else None
-            if value is None:
-                value = self.dispatch_request()
+            # PERF: plaintext: where nothing stands before the view, it is called from here, 0.1 us.
+            if (
+                steps.straight is not None
+                and request.routing_exception is None
+                and request.method != "OPTIONS"
+            ):
+                values = request.view_args
+                value = steps.straight(**values) if values else steps.straight()
+            else:
+                value = self.preprocess_request() if steps.preprocesses else None
+                if value is None:
+                    value = self.dispatch_request()
         except Exception as error:
+            explain_call(error, request)
             value = self.handle_user_exception(error)
-        return self.finalize_request(value)
+        return self.response_at_once(value, context) or self.finalize_request(value)
 
     async def afull_dispatch_request(self) -> Response:
         """Do what :meth:`full_dispatch_request` does."""
         if not self.is_serving:
             await self.abegin_serving()
         context = context_var.get()
+        request = context._request
         try:
             if request_started.receivers:
                 await atell(request_started, self)
             steps = context.steps or self._steps(context)
-            if context._request.method not in SAFE_METHODS:
+            if request.method not in SAFE_METHODS:
                 self._check_origin(context)
-            value = await self.apreprocess_request() if steps.preprocesses else None
-            if value is None:
-                value = await self.adispatch_request()
+            if (
+                steps.astraight is not None
+                and request.routing_exception is None
+                and request.method != "OPTIONS"
+            ):
+                values = request.view_args
+                value = await steps.astraight(**values) if values else await steps.astraight()
+            else:
+                value = await self.apreprocess_request() if steps.preprocesses else None
+                if value is None:
+                    value = await self.adispatch_request()
         except Exception as error:
+            explain_call(error, request)
             value = await self.ahandle_user_exception(error)
-        return await self.afinalize_request(value)
+        return self.response_at_once(value, context) or await self.afinalize_request(value)
 
     def preprocess_request(self) -> ResponseReturnValue | None:
         """Call what ``url_value_preprocessor`` and ``before_request`` registered.
@@ -127,12 +148,10 @@ class Dispatch(Base):
             steps = self._steps_of_another(context)
         if steps.view is None:
             raise no_view(rule)
-        values = request.view_args
         try:
-            # PERF: plaintext: a call without unpacking is 0.1 us cheaper.
-            value: ResponseReturnValue = steps.view(**values) if values else steps.view()
+            value: ResponseReturnValue = steps.view(**(request.view_args or {}))
         except TypeError as error:
-            explain_call(error, rule, values)
+            explain_call(error, request)
             raise
         return value
 
@@ -150,11 +169,10 @@ class Dispatch(Base):
             steps = self._steps_of_another(context)
         if steps.aview is None:
             raise no_view(rule)
-        values = request.view_args
         try:
-            value: ResponseReturnValue = await steps.aview(**values) if values else await steps.aview()
+            value: ResponseReturnValue = await steps.aview(**(request.view_args or {}))
         except TypeError as error:
-            explain_call(error, rule, values)
+            explain_call(error, request)
             raise
         return value
 

@@ -91,7 +91,10 @@ class Steps:
     :param processes: whether ``process_response`` runs for every response.
     :param preprocesses: whether ``preprocess_request`` has anything to do.
     :param tears_down: whether ``do_teardown_request`` has anything to do.
+    :param ends: whether the end of a request has anything to do.
     :param is_async: whether ASGI answers in the async spelling; if not, in one hop to a worker thread.
+    :param finishes_at_once: whether a response may be made without ``finalize_request``.
+    :param straight: the view, where nothing stands between the match and it.
     :param streams_body: whether the view begins before the body was received.
     """
 
@@ -105,8 +108,12 @@ class Steps:
     processes: bool
     preprocesses: bool
     tears_down: bool
+    ends: bool
+    finishes_at_once: bool
     is_async: bool
     streams_body: bool
+    straight: Hook | None = None
+    astraight: AsyncHook | None = None
     aview: AsyncHook | None = None
     apreprocessors: list[AsyncHook] = field(default_factory=list[AsyncHook])
     abefore: list[AsyncHook] = field(default_factory=list[AsyncHook])
@@ -114,24 +121,30 @@ class Steps:
     ateardown: list[AsyncHook] = field(default_factory=list[AsyncHook])
 
 
+# No rule for any method.
+_NOWHERE: dict[str, tuple[t.Any, Steps]] = {}
+
+
 class Plan:
     """Everything requests need of an application, frozen.
 
-    Threads share it: its attributes are set once, here. Only ``_steps``, ``context_processors``, ``_known_hosts`` and
-    ``_content_types`` grow later; what they hold is the same whichever thread puts it there, and each change is a
+    Threads share it: its attributes are set once, here. Only ``_steps``, ``_direct``, ``context_processors``,
+    ``_known_hosts`` and ``_content_types`` grow later; what they hold is the same whichever thread puts it there, and each change is a
     single dict or set operation.
 
     :param app: the application.
     :param overridden: names of pipeline methods that a subclass or an instance has replaced.
     """
 
-    def __init__(self, app: t.Any, overridden: t.Collection[str] = ()) -> None:
+    def __init__(self, app: t.Any, overridden: t.AbstractSet[str] = frozenset()) -> None:
         config = app.config
         # Weak: the application holds its plan, and is to be freed at once when it is dropped.
         self._app: t.Any = weakref.proxy(app)
         # Copies: a list that is changed in place is another one when the configuration changes next.
         self._config = deepcopy([config[key] for key in _CONFIG_KEYS])
         self._steps: dict[str | None, Steps] = {}
+        # Addresses without variables: rule and steps of each method.
+        self._direct: dict[str, dict[str, tuple[t.Any, Steps]]] = {}
         #: What ``update_template_context`` runs for each endpoint; it fills this when a template is first rendered.
         self.context_processors: dict[str | None, list[Hook]] = {}
         self._known_hosts: set[str | None] = {None}
@@ -148,6 +161,12 @@ class Plan:
         self._overridden = frozenset(overridden)
         self.protection = CrossOriginProtection(config) if config["CROSS_ORIGIN_PROTECTION"] else None
         self._freeze_responses(app, config)
+        #: Whether a response can be made without ``finalize_request``.
+        self.finishes_plainly = (
+            self.plain_responses
+            and not self.policies
+            and overridden.isdisjoint({"finalize_request", "afinalize_request"})
+        )
         interface = app.session_interface
         self.opens_every_session = not _keeps_sessions_plainly(interface)
         #: Whether ``process_response`` has something to do for every response.
@@ -158,6 +177,9 @@ class Plan:
         ]
         #: Whether ``do_teardown_appcontext`` has anything to do.
         self.tears_down = bool(self.teardown_appcontext) or "do_teardown_appcontext" in overridden
+        self._freeze_asgi(app, overridden)
+
+    def _freeze_asgi(self, app: t.Any, overridden: t.AbstractSet[str]) -> None:
         #: What ``teardown_appcontext`` registered, in the async spelling.
         self.ateardown_appcontext: list[AsyncHook] = awaited(
             app, app.teardown_appcontext_funcs[::-1], each_of
@@ -171,6 +193,8 @@ class Plan:
         #: Whether contexts need a whole environment under ASGI too: for that, or as some response is called in a way
         #: of its own.
         self.takes_environ = self.needs_environ or Response.needs_environ
+        #: Whether matching needs no active context.
+        self.matches_alone = self._matches_plainly and self.routes.converts_plainly and not self.needs_environ
         # Rules that an upgraded request matches, and others do not.
         self._has_websockets = any(rule.websocket for rule in app.url_map.iter_rules())
 
@@ -221,13 +245,22 @@ class Plan:
                 and context.matches_plainly
                 and not (self._has_websockets and "HTTP_UPGRADE" in environ)
             ):
+                # PERF: plaintext: an address without variables that was asked for before is one look-up.
+                known = self._direct.get(path, _NOWHERE).get(request.method)
+                if known is not None:
+                    request.url_rule, context.steps = known
+                    request.view_args = {}
+                    return
                 if not is_ascii:
                     path = path.encode("latin1").decode(errors="replace")
                 found = self.routes.match(path, request.method)
                 if found is not None:
-                    request.url_rule, request.view_args = found
-                    endpoint = found[0].endpoint
-                    context.steps = self._steps.get(endpoint) or self.steps_for(endpoint)
+                    rule, request.view_args = found
+                    request.url_rule, endpoint = rule, rule.endpoint
+                    context.steps = steps = self._steps.get(endpoint) or self.steps_for(endpoint)
+                    # Only what the rules name is kept: a client may ask with any method.
+                    if is_ascii and rule.methods is not None and not found[1] and self.routes.is_whole(path):
+                        self._direct.setdefault(path, {})[request.method] = (rule, steps)
                     return
                 request.routing_exception = NotFound()
             else:
@@ -237,8 +270,7 @@ class Plan:
         except HTTPException as error:
             request.routing_exception = error
         context.steps = self.steps_for(request.endpoint)
-        if self._has_websockets:
-            self._ask_for_upgrade(context)
+        self._ask_for_upgrade(context)
 
     def match_websocket(self, context: AppContext) -> None:
         """Find the rule for the handshake of a WebSocket and the steps of its endpoint.
@@ -256,6 +288,8 @@ class Plan:
 
     def _ask_for_upgrade(self, context: AppContext) -> None:
         """Answer an ordinary request for a WebSocket's address with 426."""
+        if not self._has_websockets:
+            return
         request = context.request
         over_wsgi = request.scope is None
         error = request.routing_exception
@@ -334,6 +368,12 @@ class Plan:
             processes=bool(after) or self.processes_all,
             preprocesses=bool(preprocessors or before) or "preprocess_request" in self._overridden,
             tears_down=bool(teardown) or "do_teardown_request" in self._overridden,
+            # Without an endpoint there is the exception that matching raised.
+            ends=bool(teardown)
+            or "do_teardown_request" in self._overridden
+            or self.tears_down
+            or endpoint is None,
+            finishes_at_once=self.finishes_plainly and not (after or self.processes_all),
             is_async=self._is_async([*preprocessors, *before, *after, *teardown], view),
             streams_body=getattr(view, "streams_request_body", False),
         )
@@ -343,11 +383,17 @@ class Plan:
         steps.abefore = awaited(app, before, first_of)
         steps.aafter = awaited(app, after, one_after_another)
         steps.ateardown = awaited(app, teardown, each_of)
+        self._shorten(steps)
+        return steps
+
+    def _shorten(self, steps: Steps) -> None:
+        """Note what is to be done before the view, or that nothing is."""
         if self.opens_every_session:
             # Opening it may wait, and the view could only do it on the loop.
             steps.preprocesses = True
             steps.apreprocessors.insert(0, _open_session)
-        return steps
+        if not steps.preprocesses and self._overridden.isdisjoint({"dispatch_request", "adispatch_request"}):
+            steps.straight, steps.astraight = steps.view, steps.aview
 
     def _is_async(self, hooks: list[Hook], view: Hook | None) -> bool:
         if self._is_plain or self.goes_through_wsgi:

@@ -45,30 +45,31 @@ class ASGI(WSGI):
         :raises MalformedScope: for a scope that is none.
         """
         if scope.get("type") != "http":
-            await self._serve_other(scope, receive, send)
-            return
+            return await self._serve_other(scope, receive, send)
         plan = self.plan or self.freeze()
-        request = self.request_class.of_scope(scope, receive)
-        app: t.Any = self
-        request._application = app
-        context: t.Any = RequestContext(app, request.head, request)
-        if plan.takes_environ:
-            context = self._context_of(request)
+        request: t.Any = self.request_class.of_scope(scope, receive, self)
+        body: ReceivedBody | None = request._body
+        context: t.Any = (
+            self._context_of(request)
+            if plan.takes_environ
+            else RequestContext(request._application, request.head, request)
+        )
+        # PERF: async plaintext: binding the context takes 0.1 us, and only converters of the application's own see it.
+        token = None if plan.matches_alone else context_var.set(context)
         try:
-            token = context_var.set(context)
             try:
                 plan.match(context)
             except Exception:
                 # Raised again when the context is pushed, where it is answered.
                 pass
             finally:
-                context_var.reset(token)
-            if request._body is not None and not await _has_come(request._body, context):
-                return
+                if token is not None:
+                    context_var.reset(token)
+            if body is not None and not await _has_come(body, context):
+                return None
             steps = context.steps
             if steps is None or not steps.is_async:
-                await self._answer_on_thread(plan, context, receive, send)
-                return
+                return await self._answer_on_thread(plan, context, receive, send)
             start, sent = Start(), None
             answer: t.Any = self.awsgi_app(request.head, start, context)
             # PERF: async plaintext: a view that never waits is done after one step, and nobody has to watch meanwhile
@@ -76,16 +77,14 @@ class ASGI(WSGI):
             try:
                 waits_for = answer.send(None)
             except StopIteration as finished:
-                sent = finished.value
-                if type(sent) is list:
-                    await send(start.message())
-                    await send(whole(sent))
-                    return
-                answer = waits_for = None
+                sent, answer, waits_for = finished.value, None, None
+            if type(sent) is list and len(sent) == 1:
+                await send(start.message())
+                return await send({"type": "http.response.body", "body": sent[0]})
             await self._send_later(request, start, answer, waits_for, sent, receive, send)
         finally:
-            if request._body is not None:
-                request._body.close()
+            if body is not None:
+                body.close()
 
     def _context_of(self, request: Request) -> AppContext:
         """Make the context of a request in the way of a subclass, and with the whole environment."""

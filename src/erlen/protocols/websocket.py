@@ -41,8 +41,7 @@ async def serve_websocket(app: t.Any, scope: Scope, receive: Receive, send: Send
             f"The server began a WebSocket with {message['type']!r} instead of 'websocket.connect'."
         )
     plan: Plan = app.plan or app.freeze()
-    request = app.request_class.of_scope(scope, receive)
-    request._application = app
+    request = app.request_class.of_scope(scope, receive, app)
     context = (
         app.request_context(request.environ)
         if plan.needs_environ

@@ -43,7 +43,8 @@ class WSGI:
             context = self.request_context(environ)
         body: t.Any = None
         try:
-            context.push()
+            if not context.push_at_once():
+                context.push()
             # Until its body has begun, it is the response that has to be closed.
             body = self.full_dispatch_request()
             body = body(environ, start_response)
@@ -52,7 +53,8 @@ class WSGI:
         if PRESERVE_CONTEXT in environ:
             environ[PRESERVE_CONTEXT](context)
         try:
-            context.pop(None)
+            if not context.pop_at_once():
+                context.pop(None)
         except BaseException:
             # The server never gets the body, so it cannot close it.
             close_body(body)
@@ -68,7 +70,8 @@ class WSGI:
             context = self.request_context(environ)
         body: t.Any = None
         try:
-            await context.apush()
+            if not context.push_at_once():
+                await context.apush()
             body = await self.afull_dispatch_request()
             body = body(environ, start_response)
         except BaseException as failure:
@@ -76,7 +79,8 @@ class WSGI:
         if PRESERVE_CONTEXT in environ:
             environ[PRESERVE_CONTEXT](context)
         try:
-            await context.apop(None)
+            if not context.pop_at_once():
+                await context.apop(None)
         except BaseException:
             await aclose_body(body)
             raise

@@ -10,6 +10,7 @@ import re
 import typing as t
 
 from werkzeug.routing import BaseConverter, IntegerConverter, Map, Rule
+from werkzeug.routing.converters import DEFAULT_CONVERTERS
 
 from .matcher import Leaf, Node, Routes, Segment
 
@@ -28,7 +29,11 @@ def compile_routes(url_map: Map) -> Routes | None:
     domain = getattr(root, "static", {}).get(url_map.default_subdomain)
     if domain is None:
         return None
-    return Routes(_node_of(domain, url_map))
+    converters = [
+        converter for rule in url_map.iter_rules() for converter in t.cast(t.Any, rule)._converters.values()
+    ]
+    plain = all(type(converter) in DEFAULT_CONVERTERS.values() for converter in converters)
+    return Routes(_node_of(domain, url_map), plain)
 
 
 def _expression_of(variable: str) -> str:
@@ -75,19 +80,19 @@ def _leaf_of(rule: Rule, url_map: Map) -> Leaf:
     variables: dict[str, BaseConverter] = t.cast(t.Any, rule)._converters
     defaults = dict(rule.defaults or {})
     converters = {name: _to_python(converter) for name, converter in variables.items()}
-    single = None
-    if len(converters) == 1 and not defaults:
+    quick, certain = None, _is_certain(rule, url_map)
+    if len(converters) == 1 and not defaults and certain:
         ((name, to_python),) = converters.items()
-        single = (name, to_python or str)
+        quick = (name, to_python or str)
     return Leaf(
         rule=rule,
         methods=None if rule.methods is None else frozenset(rule.methods),
-        certain=_is_certain(rule, url_map),
+        certain=certain,
         names=tuple(converters),
         converters=tuple(converters.values()),
         defaults=defaults,
         overlaps=not defaults.keys().isdisjoint(converters),
-        single=single,
+        quick=quick,
     )
 
 

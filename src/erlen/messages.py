@@ -1,0 +1,38 @@
+"""What is said where a proxy is used and nothing is active."""
+
+from __future__ import annotations
+
+NO_APP_CONTEXT = """\
+Working outside of application context.
+
+Something asked for 'current_app', 'g' or a function that needs them, and no application is active here. Views, \
+hooks and CLI commands have one; a script, a thread or an interactive shell makes one:
+
+    with app.app_context():
+        ...
+"""
+
+NO_REQUEST_CONTEXT = """\
+Working outside of request context.
+
+Something asked for 'request', 'session' or a function that needs them, and no request is being handled here. \
+In a test or a shell, make one:
+
+    with app.test_request_context("/path"):
+        ...
+
+In a thread or greenlet that a view started, wrap the function in 'copy_current_request_context'; in a \
+generator that a view returns, wrap it in 'stream_with_context'.
+"""
+
+
+NO_WEBSOCKET = """\
+Working outside of a WebSocket.
+
+Something asked for 'websocket', and no WebSocket is being handled here. Its handler has one:
+
+    @app.websocket("/echo")
+    async def echo():
+        async for message in websocket:
+            await websocket.send(message)
+"""
