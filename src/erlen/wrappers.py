@@ -476,7 +476,7 @@ class Response(ResponseBase):
     autocorrect_location_header = False
 
     # The body that ``of_bytes`` made, as long as nobody assigns another.
-    _whole: list[bytes] | None = None
+    _whole: list[bytes] = []
 
     # What a response begins with; Werkzeug's constructor sets the same on each.
     _status = "200 OK"

@@ -255,11 +255,10 @@ class Plan:
                     path = path.encode("latin1").decode(errors="replace")
                 found = self.routes.match(path, request.method)
                 if found is not None:
-                    rule, request.view_args = found
-                    request.url_rule, endpoint = rule, rule.endpoint
-                    context.steps = steps = self._steps.get(endpoint) or self.steps_for(endpoint)
+                    request.url_rule, request.view_args = rule, values = found
+                    context.steps = steps = self._steps.get(rule.endpoint) or self.steps_for(rule.endpoint)
                     # Only what the rules name is kept: a client may ask with any method.
-                    if is_ascii and rule.methods is not None and not found[1] and self.routes.is_whole(path):
+                    if is_ascii and rule.methods is not None and not values and self.routes.is_whole(path):
                         self._direct.setdefault(path, {})[request.method] = (rule, steps)
                     return
                 request.routing_exception = NotFound()
