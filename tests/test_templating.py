@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import threading
 import typing as t
 from collections import OrderedDict, defaultdict
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +19,8 @@ from jinja2.sandbox import SandboxedEnvironment
 from erlen import (
     Blueprint,
     Erlen,
+    arender_template,
+    arender_template_string,
     before_render_template,
     flash,
     g,
@@ -240,6 +244,39 @@ def test_context_processor_that_is_async(app: Erlen) -> None:
         return {"name": "Ada"}
 
     assert rendered(app, "{{ name }}") == "Ada"
+
+
+def test_async_rendering_leaves_the_loop_to_others(app: Erlen) -> None:
+    write(app, "page.html", "{{ where() }} {{ name }} {{ request.path }} {{ g.value }}")
+
+    @app.get("/page")
+    async def page() -> str:
+        g.value = 7
+        here = threading.get_ident()
+        text = await arender_template(
+            "page.html", name="<Ada>", where=lambda: "same" if threading.get_ident() == here else "other"
+        )
+        return f"{text} {await arender_template_string('{{ name }}', name='Bob')}"
+
+    assert app.test_client().get("/page").text == "other &lt;Ada&gt; /page 7 Bob"
+
+
+def test_async_context_processor_of_async_rendering_runs_on_the_loop_of_the_view(app: Erlen) -> None:
+    loops: list[t.Any] = []
+
+    @app.context_processor
+    async def names() -> dict[str, t.Any]:
+        await asyncio.sleep(0)
+        loops.append(asyncio.get_running_loop())
+        return {"name": "Ada"}
+
+    @app.get("/page")
+    async def page() -> str:
+        loops.append(asyncio.get_running_loop())
+        return await arender_template_string("{{ name }}")
+
+    assert app.test_client().get("/page").text == "Ada"
+    assert loops[0] is loops[1]
 
 
 def test_context_processor_that_returns_no_dict_is_explained(app: Erlen) -> None:

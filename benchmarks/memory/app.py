@@ -7,17 +7,11 @@ import resource
 import sys
 import typing as t
 
-import erlen
-from erlen import Erlen, request
+from erlen import Erlen, request, stream_request_body
 
 from .client import blocks
 
 READ = 64 * 1024
-
-_AsyncView = t.Callable[[], t.Awaitable[str]]
-
-# `Any`, as this came with ASGI.
-_stream_request_body: t.Callable[[_AsyncView], _AsyncView] = t.cast(t.Any, erlen).stream_request_body
 
 app = Erlen("benchmark", root_path=".")
 app.config["MAX_CONTENT_LENGTH"] = 2 * 1024**3
@@ -39,10 +33,10 @@ def upload_plain() -> str:
 
 
 @app.post("/upload/async")
-@_stream_request_body
+@stream_request_body
 async def upload_async() -> str:
-    stream, count = t.cast("t.AsyncIterable[bytes]", request.stream), 0
-    async for chunk in stream:
+    count = 0
+    async for chunk in request.stream:
         count += len(chunk)
     return str(count)
 

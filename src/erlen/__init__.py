@@ -84,6 +84,8 @@ from .signals import request_started as request_started
 from .signals import request_tearing_down as request_tearing_down
 from .signals import template_rendered as template_rendered
 from .streams import stream_with_context as stream_with_context
+from .templating import arender_template as arender_template
+from .templating import arender_template_string as arender_template_string
 from .templating import render_template as render_template
 from .templating import render_template_string as render_template_string
 from .templating import stream_template as stream_template

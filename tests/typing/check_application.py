@@ -11,13 +11,18 @@ from erlen import (
     Blueprint,
     Config,
     Erlen,
+    EventStream,
+    JSONLines,
     Request,
     Response,
+    ServerSentEvent,
     current_app,
     g,
+    nonblocking,
     request,
     session,
     stream_with_context,
+    websocket,
 )
 from erlen.sessions import SessionMixin
 from erlen.testing import ErlenClient, ErlenCliRunner
@@ -126,6 +131,72 @@ def shout(text: str) -> str:
 @blueprint.route("/")
 def page() -> str:
     return erlen.render_template("page.html", title="Page")
+
+
+@app.post("/async")
+async def waits() -> dict[str, str]:
+    async for piece in request.stream:
+        t.assert_type(piece, bytes)
+    return {}
+
+
+@app.get("/pieces")
+async def pieces() -> t.AsyncIterator[str]:
+    async def generate() -> t.AsyncIterator[str]:
+        yield "piece"
+
+    return t.assert_type(stream_with_context(generate()), t.AsyncIterator[str])
+
+
+@app.get("/events")
+async def events() -> EventStream:
+    async def generate() -> t.AsyncIterator[ServerSentEvent]:
+        yield ServerSentEvent({"count": 1}, id="1")
+
+    return EventStream(generate(), retry=1000)
+
+
+@app.get("/lines")
+def lines() -> JSONLines:
+    return JSONLines({"number": number} for number in range(3))
+
+
+@blueprint.websocket("/echo/<int:room>")
+async def echo(room: int) -> None:
+    await websocket.accept(subprotocol="chat")
+    t.assert_type(await websocket.receive_text(), str)
+    t.assert_type(await websocket.receive_bytes(), bytes)
+    async for message in websocket:
+        t.assert_type(message, str | bytes)
+        await websocket.send(message)
+
+
+@app.lifespan
+async def pool() -> t.AsyncIterator[None]:
+    yield
+
+
+@app.before_serving
+def prepare() -> None:
+    app.spawn(work, 1)
+
+
+@nonblocking
+def work(number: int) -> int:
+    return number
+
+
+t.assert_type(work(1), int)
+
+
+async def in_async_test() -> None:
+    async with app.async_test_client() as client:
+        t.assert_type((await client.get("/")).status_code, int)
+        async with client.websocket("/pages/echo/1") as socket:
+            t.assert_type(await socket.receive(), str | bytes)
+    with app.test_client().websocket("/pages/echo/1") as plain:
+        t.assert_type(plain.receive(), str | bytes)
+    t.assert_type(await erlen.arender_template("page.html"), str)
 
 
 class Items(MethodView):
