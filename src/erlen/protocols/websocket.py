@@ -187,6 +187,9 @@ class _Connection:
             await self._reject(await self._phase("finalize_request")(value))
 
     async def _close(self, code: int, reason: str) -> None:
+        if self._websocket.close_code is not None:
+            # The error of a client that has gone has the code of its end, which may be one that nobody can send.
+            return
         with contextlib.suppress(WebSocketError):
             await self._websocket.close(code, reason)
 
