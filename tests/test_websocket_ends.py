@@ -25,6 +25,7 @@ class Server:
         self.events: list[Message] = [{"type": "websocket.connect"}, *events]
         self.sent: list[Message] = []
         self._may_close = asyncio.Event()
+        self._may_close.set()
         self._closes_beside_receive = closes_beside_receive
 
     async def receive(self) -> Message:
@@ -37,10 +38,11 @@ class Server:
             self._may_close.set()
 
     async def send(self, message: Message) -> None:
-        if message["type"] == "websocket.close":
+        if message["type"] != "websocket.accept":
+            # Meanwhile, the application may ask for what comes.
             await asyncio.sleep(0)
-            if not self._closes_beside_receive:
-                await self._may_close.wait()
+        if message["type"] == "websocket.close" and not self._closes_beside_receive:
+            await self._may_close.wait()
         self.sent.append(message)
 
     async def serve(self) -> list[Message]:
@@ -69,4 +71,73 @@ def test_a_handler_may_let_the_error_of_a_client_that_goes_pass(
     with caplog.at_level(logging.INFO):
         sent = asyncio.run(Server(app, *events).serve())
     assert [message["type"] for message in sent] == ["websocket.accept"]
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize("closes_beside_receive", [True, False])
+@pytest.mark.parametrize("ending", ["close", "return"])
+def test_a_close_gets_through_while_the_client_is_listened_to(
+    app: Erlen, ending: str, closes_beside_receive: bool
+) -> None:
+    @app.websocket("/")
+    async def end() -> None:
+        await websocket.send("Bye")
+        if ending == "close":
+            await websocket.close(4001, "done")
+
+    sent = asyncio.run(Server(app, closes_beside_receive=closes_beside_receive).serve())
+    code, reason = (4001, "done") if ending == "close" else (1000, "")
+    assert sent[2:] == [{"type": "websocket.close", "code": code, "reason": reason}]
+
+
+def test_a_task_that_waits_for_a_message_ends_when_another_one_closes(app: Erlen) -> None:
+    ends: list[object] = []
+
+    @app.websocket("/")
+    async def talk() -> None:
+        has_begun = asyncio.Event()
+
+        async def listen() -> None:
+            async for message in websocket:
+                ends.append(message)
+                has_begun.set()
+            ends.append("end")
+
+        listening = asyncio.create_task(listen())
+        await has_begun.wait()
+        await websocket.close(4001)
+        await listening
+
+    sent = asyncio.run(Server(app, said("one")).serve())
+    assert ends == ["one", "end"]
+    assert [message["type"] for message in sent] == ["websocket.accept", "websocket.close"]
+
+
+def test_receiving_after_ones_own_close_is_a_mistake(app: Erlen) -> None:
+    raised: list[str] = []
+
+    @app.websocket("/")
+    async def talk() -> None:
+        await websocket.accept()
+        await websocket.close()
+        try:
+            await websocket.receive()
+        except RuntimeError as error:
+            raised.append(str(error))
+
+    asyncio.run(Server(app).serve())
+    assert len(raised) == 1 and "closed by its handler, with the code 1000" in raised[0]
+
+
+def test_a_message_that_is_too_large_ends_the_handler_as_a_client_that_goes(
+    app: Erlen, caplog: pytest.LogCaptureFixture
+) -> None:
+    app.config["WEBSOCKET_MAX_MESSAGE_SIZE"] = 3
+
+    @app.websocket("/")
+    async def listen() -> None:
+        await websocket.receive()
+
+    sent = asyncio.run(Server(app, said("four")).serve())
+    assert sent[1:] == [{"type": "websocket.close", "code": 1009, "reason": "at most 3 bytes"}]
     assert caplog.messages == []

@@ -143,6 +143,8 @@ class WebSocket:
         #: The reason it was closed with.
         self.close_reason = ""
         self._closed_here = False
+        #: The task that runs :meth:`listen`.
+        self.listener: asyncio.Task[None] | None = None
         self._messages: deque[str | bytes] = deque()
         # Set when something has come, and when there is room for more.
         self._has_come = asyncio.Event()
@@ -198,9 +200,12 @@ class WebSocket:
         if not self.is_accepted:
             await self.accept()
         self.has_received = True
+        has_waited = False
         while not self._messages:
             if self.close_code is not None:
-                raise self._gone()
+                # A task that waits here while another one closes has done nothing wrong.
+                raise self._disconnected() if has_waited else self._gone()
+            has_waited = True
             self._has_come.clear()
             self.waiting += 1
             try:
@@ -297,9 +302,13 @@ class WebSocket:
             )
         if self.close_code is not None:
             return
-        self.end(code, reason)
-        self._closed_here = True
-        await self._hand_on({"type": "websocket.close", "code": code, "reason": reason})
+        self.close_code, self.close_reason, self._closed_here = code, reason, True
+        await self.stop_listening()
+        try:
+            await self._hand_on({"type": "websocket.close", "code": code, "reason": reason})
+        finally:
+            # Not before: a task that receives would end its handler, and this with it.
+            self.end(code, reason)
 
     async def _hand_on(self, message: Message) -> None:
         try:
@@ -327,7 +336,10 @@ class WebSocket:
                 f"This WebSocket was closed by its handler, with the code {code}, so nothing more can be received or sent. "
                 f"Return after 'close', or look at 'websocket.close_code' first."
             )
-        return WebSocketDisconnected(code, self.close_reason)
+        return self._disconnected()
+
+    def _disconnected(self) -> WebSocketDisconnected:
+        return WebSocketDisconnected(t.cast(int, self.close_code), self.close_reason)
 
     # What the client does
 
@@ -351,6 +363,12 @@ class WebSocket:
             else:
                 raise ValueError(f"The server sent {kind!r}, which is no event of a WebSocket in ASGI 3.")
 
+    async def stop_listening(self) -> None:
+        """Stop what :meth:`listen` does. granian sends no close while its ``receive`` waits."""
+        if self.listener is not None:
+            self.listener.cancel()
+            await asyncio.wait({self.listener})
+
     async def _take(self, message: Message) -> None:
         data: str | bytes | None = message.get("text")
         if data is None:
@@ -360,8 +378,9 @@ class WebSocket:
                 f"The server sent a message with neither 'text' nor 'bytes': {message!r}."
             )
         if self._limit is not None and _is_larger(data, self._limit):
-            await self.close(1009, f"at most {self._limit} bytes")
-            self._closed_here = False
+            self.close_code, self.close_reason = 1009, f"at most {self._limit} bytes"
+            await self._hand_on({"type": "websocket.close", "code": 1009, "reason": self.close_reason})
+            self.end(1009, self.close_reason)
             return
         self._messages.append(data)
         self._has_come.set()

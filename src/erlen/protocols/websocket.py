@@ -69,6 +69,7 @@ class _Connection:
     async def serve(self) -> None:
         """Run everything, and leave nothing behind."""
         listener = asyncio.get_running_loop().create_task(self._listen(), context=Context())
+        self._websocket.listener = listener
         try:
             await self._respond()
         except asyncio.CancelledError:
@@ -200,6 +201,7 @@ class _Connection:
         if self._websocket.close_code is not None:
             return
         self._websocket.end(1006, "")
+        await self._websocket.stop_listening()
         if "websocket.http.response" not in (self._scope.get("extensions") or ()):
             # The server answers this with 403.
             await self._send({"type": "websocket.close", "code": 1008, "reason": ""})
