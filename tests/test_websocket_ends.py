@@ -141,3 +141,18 @@ def test_a_message_that_is_too_large_ends_the_handler_as_a_client_that_goes(
     sent = asyncio.run(Server(app, said("four")).serve())
     assert sent[1:] == [{"type": "websocket.close", "code": 1009, "reason": "at most 3 bytes"}]
     assert caplog.messages == []
+
+
+def test_a_close_that_a_server_cannot_send_is_given_up(app: Erlen) -> None:
+    app.config["WEBSOCKET_CLOSE_TIMEOUT"] = 0.01
+
+    class Stuck(Server):
+        async def send(self, message: Message) -> None:
+            await (asyncio.Future[None]() if message["type"] == "websocket.close" else super().send(message))
+
+    @app.websocket("/")
+    async def end() -> None:
+        await websocket.accept()
+        await websocket.close()
+
+    assert [message["type"] for message in asyncio.run(Stuck(app).serve())] == ["websocket.accept"]

@@ -285,7 +285,7 @@ class WebSocket:
         await self.send(self._app.json.dumps(value))
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Close the WebSocket; closing it again does nothing.
+        """Close the WebSocket; closing it again does nothing. Waits ``WEBSOCKET_CLOSE_TIMEOUT`` seconds at most.
 
         :param code: 1000, one of 3000 to 4999, or another of RFC 6455, section 7.4.
         :param reason: at most 123 bytes.
@@ -305,7 +305,11 @@ class WebSocket:
         self.close_code, self.close_reason, self._closed_here = code, reason, True
         await self.stop_listening()
         try:
-            await self._hand_on({"type": "websocket.close", "code": code, "reason": reason})
+            # A client that does not read keeps some servers from sending this, and they drop it when the handler has ended.
+            async with asyncio.timeout(self._app.config["WEBSOCKET_CLOSE_TIMEOUT"]):
+                await self._hand_on({"type": "websocket.close", "code": code, "reason": reason})
+        except TimeoutError:
+            pass
         finally:
             # Not before: a task that receives would end its handler, and this with it.
             self.end(code, reason)
