@@ -17,6 +17,8 @@ from source import ROOT, modules
 SKIPPED_FOLDERS = {"__pycache__", "build", "dist", "instance", "node_modules"}
 # Files that exist on one machine alone, and dot-folders other than this one, belong to no one's clone.
 KEPT_DOT_FOLDER = ".ci"
+# In a worktree this is a file, with the path of the clone it belongs to.
+GIT = ".git"
 
 # Put together from pieces, so that this file does not hold what it looks for.
 REGISTRY_ADDRESSES = re.compile(
@@ -50,7 +52,7 @@ def repository_files() -> t.Iterator[Path]:
                 hidden = path.name.startswith(".") and path.name != KEPT_DOT_FOLDER
                 if not hidden and path.name not in SKIPPED_FOLDERS and not path.name.endswith(".egg-info"):
                     pending.append(path)
-            elif path.suffix not in {
+            elif path.name != GIT and path.suffix not in {
                 ".pyc",
                 ".png",
                 ".jpg",
