@@ -1,4 +1,5 @@
 # make run     starts the sign-up example on http://127.0.0.1:5000; another port: make run PORT=5001
+# make chat    starts the chat example over ASGI, at the same address; HOST and PORT as for run
 # make test    formatter check, linter, type checkers, tests
 # make bench   the benchmarks, over WSGI beside Flask and over ASGI beside Starlette
 # make format  formats, and mends what the linter can mend
@@ -16,11 +17,14 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 SOURCES := pyproject.toml constraints.txt
 
-.PHONY: run test lint types pytest bench api-table format clean
+.PHONY: run chat test lint types pytest bench api-table format clean
 .DEFAULT_GOAL := test
 
 run: $(VENV)/.installed-example
 	cd examples/signup && "$(abspath $(BIN))/erlen" --app signup run --host $(HOST) --port $(PORT)
+
+chat: $(VENV)/.installed-chat
+	cd examples/chat && "$(abspath $(BIN))/granian" --interface asgi --host $(HOST) --port $(PORT) chat:app
 
 test: lint types pytest
 
