@@ -111,7 +111,7 @@ class EventStream(Response):
         retry: int | None = None,
     ) -> None:
         source = events if isinstance(events, cabc.AsyncIterable) else OnThreads(events)
-        super().__init__(t.cast(t.Any, _Encoded(source, keep_alive, retry, _dumps())), status, headers)
+        super().__init__(t.cast(t.Any, _Encoded(source, keep_alive, retry)), status, headers)
         self.headers.setdefault("Cache-Control", "no-cache")
         # nginx would collect pieces until a buffer is full.
         self.headers.setdefault("X-Accel-Buffering", "no")
@@ -125,11 +125,13 @@ class _Encoded:
         events: t.AsyncIterable[t.Any],
         keep_alive: float | None,
         retry: int | None,
-        dumps: t.Callable[[t.Any], str],
     ) -> None:
         self._events = aiter(events)
         self._keep_alive = keep_alive
-        self._dumps = dumps
+        self._dumps = _dumps()
+        context = context_var.get(None)
+        self._app = None if context is None else context.app
+        self._stop: asyncio.Future[None] | None = None
         # The browser knows that it is connected as soon as something has come.
         self._first: bytes | None = b":\n\n" if retry is None else ServerSentEvent(retry=retry).encode()
         # All steps of a generator see the variables that it sets.
@@ -143,17 +145,24 @@ class _Encoded:
         if self._first is not None:
             first, self._first = self._first, None
             return first
+        if self._app is not None and self._app.is_stopping:
+            raise StopAsyncIteration
         if self._step is None:
             self._step = asyncio.get_running_loop().create_task(
                 _next_or_end(self._events), context=self._variables
             )
         try:
-            done, _ = await asyncio.wait({self._step}, timeout=self._keep_alive)
+            done, _ = await asyncio.wait(
+                {self._step, self._stopping()}, timeout=self._keep_alive, return_when=asyncio.FIRST_COMPLETED
+            )
         except asyncio.CancelledError:
             await self._cancel()
             raise
         if not done:
             return b": keep-alive\n\n"
+        if self._step not in done:
+            # The server waits for this stream before it stops.
+            raise StopAsyncIteration
         step, self._step = self._step, None
         item = step.result()
         if item is _end:
@@ -161,7 +170,24 @@ class _Encoded:
         event = item if isinstance(item, ServerSentEvent) else ServerSentEvent(item)
         return event.encode(self._dumps)
 
+    def _stopping(self) -> asyncio.Future[None]:
+        """Return what is done when the application stops."""
+        loop = asyncio.get_running_loop()
+        if self._stop is None or self._stop.get_loop() is not loop:
+            self._stop = loop.create_future()
+            if self._app is not None:
+                self._app.stop_callbacks[self._end] = None
+        return self._stop
+
+    def _end(self) -> None:
+        if self._stop is not None:
+            # The stop may be told on another thread, and the loop of a stream under WSGI be closed already.
+            with contextlib.suppress(RuntimeError):
+                self._stop.get_loop().call_soon_threadsafe(_set, self._stop)
+
     async def _cancel(self) -> None:
+        if self._app is not None:
+            self._app.stop_callbacks.pop(self._end, None)
         step, self._step = self._step, None
         if step is not None:
             step.cancel()
@@ -179,6 +205,11 @@ class _Encoded:
         close = getattr(self._events, "close", None)
         if close is not None:
             close()
+
+
+def _set(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 async def _next_or_end(iterator: t.AsyncIterator[t.Any]) -> t.Any:

@@ -58,14 +58,18 @@ class LifeCycle:
 
     def __init__(self) -> None:
         self.lifespan_funcs: list[t.Callable[..., t.Any]] = []
-        self.before_serving_funcs: list[t.Callable[[], t.Any]] = []
-        self.after_serving_funcs: list[t.Callable[[], t.Any]] = []
+        self.before_serving_funcs: list[t.Callable[..., t.Any]] = []
+        self.after_serving_funcs: list[t.Callable[..., t.Any]] = []
         # Protects what follows: requests on several threads may all be the first, and spawn from anywhere.
         self._life_lock = threading.Lock()
         self._start: concurrent.futures.Future[None] | None = None
         self._ends: list[_End] = []
         self._background: dict[concurrent.futures.Future[t.Any], str] = {}
         self._background_threads: BackgroundThreads | None = None
+        #: Whether the server was told to stop.
+        self.is_stopping = False
+        #: What is told of that, in the order in which it asked.
+        self.stop_callbacks: dict[t.Callable[[], object], None] = {}
 
     # Registration
 
@@ -95,6 +99,8 @@ class LifeCycle:
     def before_serving(self, f: F) -> F:
         """Run a function, plain or async, before the first request, after the life spans have begun.
 
+        :param f: called with the application if it takes an argument.
+
         .. versionadded:: 0.1
         """
         self._check_setup_finished("before_serving")
@@ -103,6 +109,8 @@ class LifeCycle:
 
     def after_serving(self, f: F) -> F:
         """Run a function, plain or async, after the last request, before the life spans end.
+
+        :param f: called with the application if it takes an argument.
 
         .. versionadded:: 0.1
         """
@@ -160,6 +168,7 @@ class LifeCycle:
 
     def _started(self, start: concurrent.futures.Future[None]) -> None:
         vars(self)["_got_first_request"] = vars(self)["is_serving"] = True
+        self.is_stopping = False
         start.set_result(None)
 
     async def _enter_all(self, start: concurrent.futures.Future[None], call_plain: CallPlain) -> None:
@@ -170,7 +179,7 @@ class LifeCycle:
                     self._ends.append(await _enter(self, function, call_plain))
             for function in self.before_serving_funcs:
                 async with self.app_context():
-                    await _call(function, call_plain)
+                    await _call(self, function, call_plain)
         except BaseException as error:
             errors = await self._end_all()
             for other in errors:
@@ -180,7 +189,7 @@ class LifeCycle:
             start.set_exception(error)
             raise
         for function in self.after_serving_funcs[::-1]:
-            self._ends.append(partial(_call, function, call_plain))
+            self._ends.append(partial(_call, self, function, call_plain))
         self._started(start)
 
     async def _call_on_thread(self, function: t.Callable[..., T], *args: t.Any) -> T:
@@ -200,6 +209,7 @@ class LifeCycle:
         with self._life_lock:
             has_begun, self._start = self._start is not None, None
         vars(self)["is_serving"] = False
+        self.begin_to_stop()
         await self._wait_for_background()
         if has_begun:
             raise_all(await self._end_all(), "ending the life span")
@@ -220,6 +230,30 @@ class LifeCycle:
         self._start = self._background_threads = None
         self._ends, self._background = [], {}
         vars(self)["is_serving"] = False
+
+    def when_stopping(self, f: F) -> F:
+        """Call a plain function on the server's loop when the application is told to stop.
+
+        Servers wait for open connections first, and end the life span then. So what keeps a connection open without an
+        end has to hear of the stop before: an :class:`erlen.EventStream` and a WebSocket do by themselves.
+
+        :param f: takes nothing, and must not wait.
+
+        .. versionadded:: 0.1
+        """
+        self.stop_callbacks[f] = None
+        return f
+
+    def begin_to_stop(self) -> None:
+        """Tell everybody who asked that the application stops; the second time does nothing."""
+        if self.is_stopping:
+            return
+        self.is_stopping = True
+        for callback in list(self.stop_callbacks):
+            try:
+                callback()
+            except Exception:
+                self.logger.exception("%r raised when the application was told to stop", callback)
 
     # Background work
 
@@ -336,7 +370,8 @@ class LifeCycle:
                 one.exception()
 
 
-async def _call(function: t.Callable[..., t.Any], call_plain: CallPlain, *args: t.Any) -> t.Any:
+async def _call(app: t.Any, function: t.Callable[..., t.Any], call_plain: CallPlain) -> t.Any:
+    args = (app,) if _takes_an_argument(function) else ()
     return await (function(*args) if is_async(function) else call_plain(function, *args))
 
 

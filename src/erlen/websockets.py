@@ -258,6 +258,17 @@ class WebSocket:
         except WebSocketDisconnected:
             raise StopAsyncIteration from None
 
+    async def iter_json(self) -> t.AsyncIterator[t.Any]:
+        """Iterate over what the messages say in JSON, until the client goes.
+
+        :raises UnexpectedData: with code 1007, for what is no JSON.
+        """
+        while True:
+            try:
+                yield await self.receive_json()
+            except WebSocketDisconnected:
+                return
+
     async def send(self, data: str | bytes) -> None:
         """Send a message: text for a ``str``, binary for ``bytes``. Waits while the client is slow.
 
@@ -302,7 +313,18 @@ class WebSocket:
             )
         if self.close_code is not None:
             return
-        self.close_code, self.close_reason, self._closed_here = code, reason, True
+        self._closed_here = True
+        await self.shut(code, reason)
+
+    async def shut(self, code: int, reason: str) -> None:
+        """Close the WebSocket from outside of its handler, for which it is as if the client had gone.
+
+        :param code: the code.
+        :param reason: the reason.
+        """
+        if self.close_code is not None:
+            return
+        self.close_code, self.close_reason = code, reason
         await self.stop_listening()
         try:
             # A client that does not read keeps some servers from sending this, and they drop it when the handler has ended.
@@ -320,6 +342,11 @@ class WebSocket:
         except OSError as error:
             self.end(1006, "")
             raise self._gone() from error
+
+    @property
+    def has_messages(self) -> bool:
+        """Whether something has come that nobody has received."""
+        return bool(self._messages)
 
     @property
     def is_closed_here(self) -> bool:
@@ -369,7 +396,7 @@ class WebSocket:
 
     async def stop_listening(self) -> None:
         """Stop what :meth:`listen` does. granian sends no close while its ``receive`` waits."""
-        if self.listener is not None:
+        if self.listener is not None and self.listener is not asyncio.current_task():
             self.listener.cancel()
             await asyncio.wait({self.listener})
 
@@ -382,9 +409,7 @@ class WebSocket:
                 f"The server sent a message with neither 'text' nor 'bytes': {message!r}."
             )
         if self._limit is not None and _is_larger(data, self._limit):
-            self.close_code, self.close_reason = 1009, f"at most {self._limit} bytes"
-            await self._hand_on({"type": "websocket.close", "code": 1009, "reason": self.close_reason})
-            self.end(1009, self.close_reason)
+            await self.shut(1009, f"at most {self._limit} bytes")
             return
         self._messages.append(data)
         self._has_come.set()

@@ -169,6 +169,11 @@ class Request(RequestBase):
         return self.environ.get(SCOPE) if self._scope is None else self._scope
 
     @property
+    def is_websocket(self) -> bool:
+        """Whether this is the handshake of a WebSocket, which hooks see as a request."""
+        return self._scope is not None and self._scope["type"] == "websocket"
+
+    @property
     def last_event_id(self) -> str:
         """The id of the last event that a client of server-sent events has seen, empty for a first connection."""
         return self.headers.get("Last-Event-ID", "")

@@ -11,7 +11,6 @@ from erlen import Erlen
 from . import counter, errors, pages, rooms, settings
 from .hall import Hall
 from .limits import Limits
-from .stopping import on_stop_signal
 
 __all__ = ["app", "create_app"]
 
@@ -35,11 +34,10 @@ def create_app(config: t.Mapping[str, t.Any] | None = None, limits: Limits | Non
 
 
 async def serving(app: Erlen) -> t.AsyncIterator[None]:
-    """Close empty rooms from time to time, and everything when the server is told to stop."""
+    """Close empty rooms from time to time."""
     hall: Hall = app.extensions["chat"]
     tidying = asyncio.create_task(hall.tidy_for_ever())
-    with on_stop_signal(hall.close):
-        yield
+    yield
     tidying.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await tidying

@@ -27,7 +27,7 @@ async def events(hall: Hall, seen: str | None) -> t.AsyncIterator[ServerSentEven
 
     :param seen: the id of the event that the page has seen last. Numbers that it shows already are not sent again.
     """
-    while not hall.is_closed:
+    while True:
         if hall.version == seen:
             await hall.change()
             continue

@@ -30,9 +30,8 @@ STANDING_ROOMS = {
 TONES = 6
 
 
-#: Codes that close a WebSocket: one of ours, which begin with 4000, and one of the registry of RFC 6455.
+#: The code that closes a WebSocket; those of applications begin with 4000 (RFC 6455).
 TOO_SLOW = 4008
-RESTART = 1012
 
 
 def current_hall() -> Hall:
@@ -131,11 +130,6 @@ class Room:
             if seat.visitor.id not in self.people:
                 self._tell(event("left", visitor=seat.visitor.as_json()))
 
-    def end(self) -> None:
-        """Ask everybody to leave."""
-        for seat in self._seats:
-            seat.end(RESTART, "The server stops, or starts again.")
-
     def say(self, visitor: Visitor, text: str) -> None:
         """Send a message to everybody in the room, who said it included."""
         said = {"id": secrets.token_urlsafe(9), "by": visitor.as_json(), "text": text, "at": time.time()}
@@ -162,7 +156,6 @@ class Hall:
         self.limits = limits
         self.rooms: dict[str, Room] = {}
         self.messages = 0
-        self.is_closed = False
         # The version of what the counter shows. Its beginning says which process it is of: after a restart, a number
         # that a page has seen means nothing any more.
         self._process = secrets.token_hex(4)
@@ -236,7 +229,7 @@ class Hall:
         """Wait for the next change."""
         await self._change.wait()
 
-    # Tidying and closing
+    # Tidying
 
     def tidy(self) -> None:
         """Close the rooms that visitors have opened and nobody has used for a while."""
@@ -251,13 +244,6 @@ class Hall:
         while True:
             await asyncio.sleep(self.limits.tidy_every)
             self.tidy()
-
-    def close(self) -> None:
-        """End what would keep the server from stopping: it waits for open WebSockets and streams."""
-        self.is_closed = True
-        for room in self.rooms.values():
-            room.end()
-        self._changed()
 
 
 def event(kind: str, **values: t.Any) -> str:

@@ -50,7 +50,7 @@ def let_in() -> ResponseReturnValue | None:
     g.visitor = Visitor.of(session)
     if g.visitor is not None:
         return None
-    if request.scheme in {"ws", "wss"}:
+    if request.is_websocket:
         return "Choose a name on the front page first.", 401
     return redirect(url_for("pages.index", room=room.address))
 

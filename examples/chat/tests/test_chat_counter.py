@@ -1,9 +1,9 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import typing as t
 
-from chat.hall import Hall
 from erlen import Erlen
 from erlen.testing import ErlenClient
 
@@ -63,8 +63,10 @@ def test_a_page_that_knew_an_earlier_process_is_sent_the_numbers(client: ErlenCl
 
 
 async def test_the_counter_ends_when_the_server_stops(app: Erlen) -> None:
-    hall: Hall = app.extensions["chat"]
     async with app.async_test_client() as client:
-        hall.close()
-        response = await client.get("/counter")
-        assert response.text == "retry: 3000\n\n"
+        answer = asyncio.create_task(client.get("/counter"))
+        async with asyncio.timeout(10):
+            while not app.stop_callbacks:  # noqa: ASYNC110 - the application has no event for that
+                await asyncio.sleep(0.001)
+        app.begin_to_stop()
+        assert (await answer).text.startswith("retry: 3000\n\n")

@@ -1,14 +1,12 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 
 import pytest
 
 from chat import words
 from chat.hall import Hall, Visitor
 from chat.limits import Limits, Pace
-from chat.stopping import on_stop_signal
 from erlen import Erlen
 
 
@@ -74,17 +72,3 @@ async def test_tidying_begins_and_ends_with_serving(app: Erlen) -> None:
         others = asyncio.all_tasks() - {asyncio.current_task()}
         assert len(others) == 1
     assert asyncio.all_tasks() == {asyncio.current_task()}
-
-
-async def test_a_signal_to_stop_is_noticed_and_handed_on() -> None:
-    happened: list[str] = []
-    told = asyncio.Event()
-    before = signal.signal(signal.SIGTERM, lambda number, frame: happened.append("server"))
-    try:
-        with on_stop_signal(told.set):
-            signal.raise_signal(signal.SIGTERM)
-            await asyncio.wait_for(told.wait(), 5)
-        signal.raise_signal(signal.SIGTERM)
-    finally:
-        signal.signal(signal.SIGTERM, before)
-    assert happened == ["server", "server"]

@@ -5,7 +5,7 @@ import typing as t
 
 import pytest
 
-from chat.hall import RESTART, TOO_SLOW, Hall, Visitor
+from chat.hall import TOO_SLOW, Hall, Visitor
 from erlen import Erlen
 from erlen.testing import AsyncErlenClient, AsyncWebSocketSession, ErlenClient, WebSocketRejected
 from erlen.websockets import WebSocketDisconnected
@@ -149,9 +149,9 @@ async def test_who_does_not_keep_up_is_dropped_and_nobody_else(visit: Visit, app
 async def test_everybody_is_told_when_the_server_stops(visit: Visit, app: Erlen) -> None:
     async with visit("Ada") as [ada], ada.websocket(JETTY) as to_ada:
         await heard(to_ada, "welcome")
-        app.extensions["chat"].close()
+        app.begin_to_stop()
         await end_of(to_ada)
-        assert to_ada.close_code == RESTART
+        assert to_ada.close_code == 1012
 
 
 async def test_a_handshake_without_a_name_is_refused(app: Erlen) -> None:

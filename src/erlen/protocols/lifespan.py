@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import signal
+import threading
 import traceback
 import typing as t
 
@@ -17,6 +21,11 @@ async def serve_lifespan(app: t.Any, receive: Receive, send: Send) -> None:
     :param send: the server's callable for how it went. A failure is sent with the user's own traceback, and stops the
         server.
     """
+    with _hearing_signals(app):
+        await _follow(app, receive, send)
+
+
+async def _follow(app: t.Any, receive: Receive, send: Send) -> None:
     calls = {"lifespan.startup": app.astart_serving, "lifespan.shutdown": app.astop_serving}
     while True:
         kind = (await receive())["type"]
@@ -31,3 +40,37 @@ async def serve_lifespan(app: t.Any, receive: Receive, send: Send) -> None:
         await send({"type": f"{kind}.complete"})
         if kind == "lifespan.shutdown":
             return
+
+
+@contextlib.contextmanager
+def _hearing_signals(app: t.Any) -> t.Generator[None]:
+    """Tell the application of SIGINT and SIGTERM when they come; the server acts on them as it would without.
+
+    Nothing in ASGI says that a server is about to stop: it waits for its open connections before it ends the life span, and
+    for a stream of events without an end, for ever.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        # Signals come to the main thread.
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    of_server = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def hear(number: int, frame: t.Any) -> None:
+        loop.call_soon_threadsafe(app.begin_to_stop)
+        handler = of_server[signal.Signals(number)]
+        if callable(handler):
+            handler(number, frame)
+        elif handler is signal.SIG_DFL:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+
+    for number in of_server:
+        signal.signal(number, hear)
+    try:
+        yield
+    finally:
+        for number, handler in of_server.items():
+            # Somebody may have set another one meanwhile.
+            if signal.getsignal(number) is hear:
+                signal.signal(number, handler)

@@ -64,12 +64,14 @@ class _Connection:
         self._websocket = WebSocket(app, scope, receive, send, self._begin)
         self._task = t.cast("asyncio.Task[t.Any]", asyncio.current_task())
         self._is_cancelled = False
+        self._stopping: asyncio.Task[None] | None = None
         context._websocket = self._websocket
 
     async def serve(self) -> None:
         """Run everything, and leave nothing behind."""
         listener = asyncio.get_running_loop().create_task(self._listen(), context=Context())
         self._websocket.listener = listener
+        self._app.stop_callbacks[self._stop] = None
         try:
             await self._respond()
         except asyncio.CancelledError:
@@ -77,10 +79,12 @@ class _Connection:
             if not self._is_cancelled or self._task.uncancel():
                 raise
         finally:
+            self._app.stop_callbacks.pop(self._stop, None)
             self._websocket.end(1001, "")
-            listener.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await listener
+            for task in (listener, self._stopping):
+                if task is not None:
+                    task.cancel()
+                    await asyncio.wait({task})
 
     async def _listen(self) -> None:
         websocket = self._websocket
@@ -89,10 +93,30 @@ class _Connection:
         except Exception:
             self._app.logger.exception("A WebSocket ended, as its server went wrong")
             websocket.end(1011, "")
+        await self._let_go()
+
+    def _stop(self) -> None:
+        """Tell the client that the server stops; for the handler it is as if the client had gone."""
+        loop = self._task.get_loop()
+
+        def begin() -> None:
+            self._stopping = loop.create_task(self._shut(), context=Context())
+
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(begin)
+
+    async def _shut(self) -> None:
+        with contextlib.suppress(WebSocketError):
+            await self._websocket.shut(1012, "the server stops")
+        await self._let_go()
+
+    async def _let_go(self) -> None:
+        """Cancel a handler that does not end with its WebSocket."""
+        websocket = self._websocket
         if websocket.is_closed_here:
             # The handler knows.
             return
-        if websocket.has_received:
+        if websocket.has_received or websocket.has_messages:
             # It hears of the end when it asks for the next message, and may be busy with the last one.
             await asyncio.sleep(self._app.config["WEBSOCKET_CLOSE_TIMEOUT"])
         self._is_cancelled = True
@@ -118,10 +142,11 @@ class _Connection:
                 if mismatch is not None:
                     raise mismatch
                 value = await self._dispatch()
-            except WebSocketError as error:
-                await self._close(error.code, error.reason)
-                return
             except Exception as error:
+                ended = _end_in(error)
+                if ended is not None:
+                    await self._close(ended.code, ended.reason)
+                    return
                 if websocket.is_accepted:
                     raise
                 value = await self._phase("handle_user_exception")(error)
@@ -256,3 +281,16 @@ class _Connection:
             "the change is lost. Change it before 'await websocket.accept()', or store sessions on the server.",
             context.request.path,
         )
+
+
+def _end_in(error: Exception) -> WebSocketError | None:
+    """Return the error that says that a WebSocket has ended, also out of the group that a task group makes of it."""
+    if isinstance(error, ExceptionGroup):
+        ends, others = error.split(WebSocketError)
+        if ends is None or others is not None:
+            return None
+        first: BaseException = ends
+        while isinstance(first, BaseExceptionGroup):
+            first = first.exceptions[0]
+        error = t.cast(Exception, first)
+    return error if isinstance(error, WebSocketError) else None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import typing as t
-from contextlib import AbstractContextManager, AsyncExitStack
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
+from copy import copy
 from types import TracebackType
 
 from werkzeug.test import TestResponse
@@ -32,8 +33,8 @@ class AsyncErlenClient:
             response = await client.get("/?name=Ada")
             assert response.text == "Hello, Ada"
 
-    In an ``async with`` block the context of the last request stays active after the answer, and the life span of the
-    application begins and ends with the block, as with :class:`erlen.testing.ErlenClient`.
+    In an ``async with`` block the context of the last request that its task has sent stays active after the answer, and
+    the life span of the application begins and ends with the block, as with :class:`erlen.testing.ErlenClient`.
 
     :param application: the application.
     :param args: as for :class:`erlen.testing.ErlenClient`, as is ``kwargs``.
@@ -46,6 +47,8 @@ class AsyncErlenClient:
         self._inner = _Inner(application, *args, protocol="asgi", **kwargs)
         self._preserved = AsyncExitStack()
         self._has_begun = False
+        # The task whose block keeps contexts.
+        self._owner: asyncio.Task[t.Any] | None = None
 
     @property
     def environ_base(self) -> dict[str, t.Any]:
@@ -56,18 +59,46 @@ class AsyncErlenClient:
         """Send a request and return the response.
 
         :param args: as for :meth:`erlen.testing.ErlenClient.open`, as is ``kwargs``.
-        :param buffered: read the whole body before returning. Without, a stream's ``response.iter_encoded()`` waits for
-            each piece, so iterate in a thread.
+        :param buffered: read the whole body before returning; see :meth:`stream`.
         """
-        await self._preserved.aclose()
-        self._inner._loop = asyncio.get_running_loop()
-        answered = self._inner._answered
+        # Requests may be sent side by side. Each has a client of its own, with the cookies of all.
+        inner = copy(self._inner)
+        inner._loop, inner._answered = asyncio.get_running_loop(), []
+        # A context that was bound in another task could not be seen, nor ended, in that of the block.
+        inner.preserve_context = self._owner is not None and self._owner is asyncio.current_task()
+        if inner.preserve_context:
+            await self._preserved.aclose()
         try:
-            response = await asyncio.to_thread(self._inner.open, *args, buffered=buffered, **kwargs)
+            response = await asyncio.to_thread(inner.open, *args, buffered=buffered, **kwargs)
         finally:
-            while answered:
-                await self._preserved.enter_async_context(answered.pop(0))
+            while inner._answered:
+                await self._preserved.enter_async_context(inner._answered.pop(0))
         return response
+
+    @asynccontextmanager
+    async def stream(
+        self, *args: t.Any, **kwargs: t.Any
+    ) -> t.AsyncGenerator[tuple[TestResponse, t.AsyncIterator[bytes]]]:
+        """Send a request and read the response piece by piece; at the end of the block the client goes away.
+
+        .. code-block:: python
+
+            async with client.stream("/events") as (response, pieces):
+                first = await anext(pieces)
+
+        :param args: as for :meth:`open`, as is ``kwargs``.
+        """
+        response = await self.open(*args, buffered=False, **kwargs)
+        encoded = response.iter_encoded()
+
+        async def pieces() -> t.AsyncIterator[bytes]:
+            while (piece := await asyncio.to_thread(next, encoded, None)) is not None:
+                yield piece
+
+        try:
+            yield response, pieces()
+        finally:
+            await asyncio.to_thread(response.close)
 
     async def get(self, *args: t.Any, **kwargs: t.Any) -> TestResponse:
         """Call :meth:`open` with the method GET."""
@@ -132,19 +163,19 @@ class AsyncErlenClient:
         self._inner.delete_cookie(*args, **kwargs)
 
     async def __aenter__(self) -> t.Self:
-        if self._inner.preserve_context:
+        if self._owner is not None:
             raise RuntimeError(
                 "This client is in an 'async with' block already, and it keeps one context. Make another client for the "
                 "inner block: 'app.async_test_client()'."
             )
-        self._inner.preserve_context = True
+        self._owner = asyncio.current_task()
         self._has_begun = await self.application.astart_serving()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._inner.preserve_context = False
+        self._owner = None
         try:
             await self._preserved.aclose()
         finally:

@@ -60,7 +60,8 @@ def _headers_of(environ: WSGIEnvironment) -> list[tuple[bytes, bytes]]:
     headers: list[tuple[bytes, bytes]] = []
     for key, value in environ.items():
         if key in _CONTENT:
-            if value:
+            # An environment says with an empty length that there is none.
+            if value or key == "CONTENT_TYPE":
                 headers.append((_CONTENT[key], _bytes_of(str(value))))
         elif key.startswith("HTTP_"):
             name = key.removeprefix("HTTP_").replace("_", "-").lower()
