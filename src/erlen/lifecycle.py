@@ -12,6 +12,7 @@ import concurrent.futures
 import contextlib
 import inspect
 import os
+import sys
 import threading
 import typing as t
 import weakref
@@ -427,6 +428,11 @@ def at_exit(app: LifeCycle) -> None:
 
     :param app: the application.
     """
+    processes = sys.modules.get("multiprocessing.util")
+    if processes is not None and not _begun:
+        # What multiprocessing has forked, a worker of granian for example, does not come to ``atexit`` before Python 3.13,
+        # and later not to what was registered there before the fork.
+        processes.Finalize(None, _stop_all, exitpriority=0)
     _begun.add(app)
 
 
@@ -443,6 +449,7 @@ def _stop_all() -> None:
 def _forget_all() -> None:
     for app in list(_begun):
         app._forget_start()
+    _begun.clear()
 
 
 if hasattr(os, "register_at_fork"):
