@@ -11,7 +11,7 @@ import io
 import tempfile
 import typing as t
 
-from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
+from werkzeug.exceptions import BadRequest, ClientDisconnected, HTTPException, RequestEntityTooLarge
 
 from .pipeline.bridge import run_coroutine
 from .pipeline.loops import in_a_loop
@@ -111,6 +111,7 @@ class LimitedBody(BodyStream):
 
         :raises RequestEntityTooLarge: when there is more than the limit.
         :raises ClientDisconnected: when the client went away.
+        :raises BadRequest: when the server cannot read it.
         """
         if size is None or size < 0:
             return self.readall()
@@ -118,6 +119,11 @@ class LimitedBody(BodyStream):
             piece: bytes = self._stream.read(min(size, self._left + 1))
         except (OSError, ValueError) as error:
             raise ClientDisconnected from error
+        except Exception as error:
+            if isinstance(error, HTTPException) or hasattr(self._stream, "areceive"):
+                raise
+            # What gunicorn raises over WSGI for malformed chunks is neither of the above.
+            raise BadRequest("The body of this request is malformed.") from error
         self._count(piece)
         return piece
 
