@@ -31,11 +31,14 @@ async def _follow(app: t.Any, receive: Receive, send: Send) -> None:
         kind = (await receive())["type"]
         if kind not in calls:
             raise ValueError(f"The server sent {kind!r}, which is no event of the life span in ASGI 3.")
+        failure: str | None = None
         try:
             await calls[kind]()
         except Exception as error:
-            shown = "".join(traceback.format_exception(own_traceback(error))).rstrip()
-            await send({"type": f"{kind}.failed", "message": shown})
+            failure = "".join(traceback.format_exception(own_traceback(error))).rstrip()
+        if failure is not None:
+            # Not while the error is handled: what hypercorn raises here to end itself would show it a second time.
+            await send({"type": f"{kind}.failed", "message": failure})
             return
         await send({"type": f"{kind}.complete"})
         if kind == "lifespan.shutdown":
