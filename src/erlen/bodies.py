@@ -161,6 +161,8 @@ class ReceivedBody(io.RawIOBase):
         self.is_complete = False
         #: Whether the client went away before it.
         self.is_cut_off = False
+        #: Whether the view reads it piece by piece, and so may what it returns.
+        self.is_streamed = False
         #: Whether what was received ahead is in a file.
         self.is_on_disk = False
         #: Called when the last piece has come.

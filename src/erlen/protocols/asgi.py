@@ -78,7 +78,7 @@ class ASGI(WSGI):
                 waits_for = answer.send(None)
             except StopIteration as finished:
                 sent, answer, waits_for = finished.value, None, None
-            if type(sent) is list and len(sent) == 1:
+            if type(sent) is list and len(sent) == 1 and (body is None or body.is_complete):
                 await send(start.message())
                 return await send({"type": "http.response.body", "body": sent[0]})
             await self._send_later(request, start, answer, waits_for, sent, receive, send)
@@ -110,9 +110,10 @@ class ASGI(WSGI):
                 sent = await go_on(answer, waits_for)
             if type(sent) is list:
                 await send(start.message())
+                watch.finish()
                 await send(whole(sent))
             else:
-                await send_stream(send, start, sent, self.threads.executor(), copy_context())
+                await send_stream(send, start, sent, self.threads.executor(), copy_context(), watch)
 
     async def _answer_on_thread(self, plan: Plan, context: AppContext, receive: Receive, send: Send) -> None:
         pool, variables, start = self.threads.executor(), copy_context(), Start()
@@ -128,12 +129,13 @@ class ASGI(WSGI):
             )
             if type(sent) is list:
                 await send(start.message())
+                watch.finish()
                 await send(whole(sent))
                 return
             watch.begin()
             if hasattr(sent, "__aiter__"):
                 copy_back(variables)
-            await send_stream(send, start, sent, pool, variables)
+            await send_stream(send, start, sent, pool, variables, watch)
 
     async def _serve_other(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope.get("type") == "lifespan":
@@ -152,6 +154,7 @@ async def _has_come(body: ReceivedBody, context: AppContext) -> bool:
     """Receive a body, as far as it is received ahead, and return whether the client is still there."""
     steps, request = context.steps, context.request
     if steps is not None and steps.streams_body:
+        body.is_streamed = True
         return True
     limit = request.max_content_length
     if limit is not None and (request.content_length or 0) > limit:

@@ -130,16 +130,24 @@ def whole(body: list[bytes]) -> Message:
 
 
 async def send_stream(
-    send: Send, start: Start, body: t.Any, pool: concurrent.futures.Executor, context: Context
+    send: Send,
+    start: Start,
+    body: t.Any,
+    pool: concurrent.futures.Executor,
+    context: Context,
+    watch: Watch | None = None,
 ) -> None:
     """Send a response piece by piece, each when the server has taken the one before, and close the body.
 
     :param body: an async iterable, or a plain one that is asked for each piece on a worker thread.
     :param pool: the threads.
     :param context: the variables in which plain code runs there.
+    :param watch: what cancels this when the client goes away.
     """
     try:
         await send(start.message())
+        if watch is not None:
+            watch.drop_body()
         if hasattr(body, "__aiter__"):
             async for data in body:
                 await send({"type": "http.response.body", "body": data, "more_body": True})
@@ -151,6 +159,8 @@ async def send_stream(
                     break
                 if piece:
                     await send({"type": "http.response.body", "body": bytes(piece), "more_body": True})
+        if watch is not None:
+            watch.finish()
         await send({"type": "http.response.body"})
     finally:
         if hasattr(body, "aclose"):
@@ -189,7 +199,29 @@ class Watch:
         if self._body is not None and not self._body.is_complete:
             self._body.completed = self.begin
             return
-        self._watcher = asyncio.get_running_loop().create_task(self._wait(), context=Context())
+        self._watch()
+
+    def drop_body(self) -> None:
+        """Begin to watch also where the body is not complete, and drop what comes of it, unless the view reads it.
+
+        Call it when the response has started: servers that are asked for more before send a 100 (Continue).
+        """
+        if self._body is None or not self._body.is_streamed:
+            self._watch()
+
+    def finish(self) -> None:
+        """Cancel nothing any more, and drop what still comes of the body.
+
+        hypercorn waits in its last ``send`` until somebody has received all that has come, and tells there that the
+        client has gone, whether it has or not.
+        """
+        if self._body is not None and not self._body.is_complete:
+            self._watch()
+        self._is_over = True
+
+    def _watch(self) -> None:
+        if self._watcher is None and not self._is_over:
+            self._watcher = asyncio.get_running_loop().create_task(self._wait(), context=Context())
 
     async def _wait(self) -> None:
         while True:
@@ -198,8 +230,9 @@ class Watch:
                 message = await self._receive()
                 if message["type"] != "http.disconnect":
                     continue
-                self.is_gone = True
-                self._task.cancel("the client went away")
+                if not self._is_over:
+                    self.is_gone = True
+                    self._task.cancel("the client went away")
             return
 
     async def __aexit__(
