@@ -25,6 +25,10 @@ if t.TYPE_CHECKING:
 #: How many messages of a client are received ahead; more wait in the server, and then at the client.
 AHEAD = 16
 
+#: After how many messages the loop gets a turn. Servers need not wait in ``send``, and some say nothing there when the
+#: client has gone: a handler that only sends would keep everybody else from running, and never learn that it is over.
+TURN = 16
+
 #: How many bytes the reason of a close may have (RFC 6455, section 5.5).
 MAX_REASON = 123
 
@@ -145,6 +149,7 @@ class WebSocket:
         self._closed_here = False
         #: The task that runs :meth:`listen`.
         self.listener: asyncio.Task[None] | None = None
+        self._sent = 0
         self._messages: deque[str | bytes] = deque()
         # Set when something has come, and when there is room for more.
         self._has_come = asyncio.Event()
@@ -287,6 +292,9 @@ class WebSocket:
             raise self._gone()
         text, binary = (given, None) if isinstance(given, str) else (None, bytes(given))
         await self._hand_on({"type": "websocket.send", "text": text, "bytes": binary})
+        self._sent += 1
+        if not self._sent % TURN:
+            await asyncio.sleep(0)
 
     async def send_json(self, value: t.Any) -> None:
         """Send a value as JSON, written by ``app.json``.
