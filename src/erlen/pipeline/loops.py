@@ -44,12 +44,14 @@ class KeptLoop:
         # Whether a coroutine has made tasks. A list, as the loop must not refer to this object: it would never be freed.
         self._made_tasks: list[bool] = []
         self.loop.set_task_factory(t.cast(t.Any, _task_factory(self._made_tasks)))
-        # Protects the two below: a keeper that is about to end must not be given another coroutine.
+        # Protects what follows: a keeper that is about to end must not be given another coroutine.
         self._lock = threading.Lock()
         self._keeper: threading.Thread | None = None
         self._handed_over = 0
         # The keeper's own task, which ends when it is the last.
         self._last: asyncio.Task[None] | None = None
+        # Whether somebody closes it: the thread it was kept for ends when the process does, and both close it.
+        self._is_closing = False
         _kept.add(self)
 
     def run(self, coroutine: t.Coroutine[t.Any, t.Any, T], context: Context) -> T:
@@ -124,12 +126,15 @@ class KeptLoop:
         """Cancel what is pending, wait for that a few seconds at most, and close the loop."""
         loop = self.loop
         with self._lock:
-            keeper = self._keeper
+            if self._is_closing:
+                return
+            self._is_closing, keeper = True, self._keeper
         if keeper is not None and keeper is not threading.current_thread():
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(self._cancel_tasks)
             keeper.join(EXIT_LIMIT)
         if loop.is_closed() or loop.is_running():
+            self._is_closing = False
             return
         if not in_a_loop():
             Context().run(_finish, loop)
