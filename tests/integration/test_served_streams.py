@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import sys
 import typing as t
 
 import pytest
@@ -23,6 +24,14 @@ ENDS_FAILED_STREAMS = {
     "granian-wsgi": "a stream that failed is ended as if it were complete, so its client cannot tell"
 }
 
+# CVE-2024-12254, of asyncio: ``writelines`` takes whatever it is given.
+HAS_UNBOUNDED_WRITELINES = (3, 12) <= sys.version_info < (3, 12, 9) or (3, 13) <= sys.version_info < (
+    3,
+    13,
+    2,
+)
+HOLDS_NOTHING_BACK = {"gunicorn-asgi": "it streams with writelines"} if HAS_UNBOUNDED_WRITELINES else {}
+
 in_both_kinds = pytest.mark.parametrize("kind", ["plain", "async"])
 both_ways = pytest.mark.parametrize("how", ["close", "reset"])
 
@@ -30,6 +39,7 @@ both_ways = pytest.mark.parametrize("how", ["close", "reset"])
 # What the end of a stream leaves: a generator that waits is cancelled, one that is between two pieces is closed.
 CLOSED = ["closed", "torn down"]
 CANCELLED = ["closed", "torn down after CancelledError"]
+RUN_OUT = ["has run out", "closed", "torn down"]
 
 
 def leave(opened: t.Any, how: str) -> None:
@@ -165,6 +175,9 @@ def test_a_slow_client_holds_a_stream_back(server: Server, kind: str) -> None:
     with server.opened(f"GET /flood/{kind}?key={key} HTTP/1.1", receive_buffer=65536) as opened:
         opened.recv(1000)
         made = settled(lambda: server.count(key))
+        if server.kind.name in HOLDS_NOTHING_BACK:
+            assert server.ended(key) == RUN_OUT
+            return
         assert 0 < made * FLOOD_PIECE <= ON_THE_WAY
         assert server.get("/memory").json["resident"] - memory < 2 * ON_THE_WAY
         # It goes on as soon as the client reads.
@@ -184,7 +197,7 @@ def test_a_slow_client_that_goes_away_ends_a_stream(server: Server, kind: str, h
         settled(lambda: server.count(key))
         server.open_gate(key)
         leave(opened, how)
-    assert server.ended(key) in (CLOSED, CANCELLED)
+    assert server.ended(key) in ([RUN_OUT] if server.kind.name in HOLDS_NOTHING_BACK else [CLOSED, CANCELLED])
 
 
 # Views that wait
