@@ -459,10 +459,15 @@ def go_on(coroutine: t.Coroutine[t.Any, t.Any, T], waits_for: t.Any) -> t.Genera
             value = error
         else:
             step = coroutine.send
+        # What was awaited holds the exception as well.
+        waits_for = None
         try:
             waits_for = step(value)
         except StopIteration as finished:
             return t.cast(T, finished.value)
+        finally:
+            # The exception holds this frame: only the garbage collector would free both, and the request with them.
+            del value
 
 
 async def call_on_thread(
