@@ -68,7 +68,8 @@ def head_of(scope: Scope) -> tuple[dict[str, t.Any], bool]:
     if len(headers) != len(pairs):
         headers = _joined(pairs)
     path: str = scope["path"]
-    if not path.isascii() or scope.get("root_path"):
+    # Called on the class, as bytes have the method as well.
+    if not str.isascii(path) or scope.get("root_path"):
         path = path_info(scope)
     method = scope.get("method", "GET")
     head: dict[str, t.Any] = {"REQUEST_METHOD": method, "PATH_INFO": path}
@@ -125,14 +126,14 @@ def fill_environ(environ: WSGIEnvironment, scope: Scope, body: t.Any) -> None:
     :param scope: the scope of an HTTP request or a WebSocket.
     :param body: the body, a file; its end is that of the body.
     """
-    server, client = scope.get("server") or ("localhost", None), scope.get("client")
+    name, port = scope.get("server") or ("localhost", None)
     environ.update(
         {
             "SCRIPT_NAME": _as_latin1(scope.get("root_path", "").rstrip("/")),
             "QUERY_STRING": scope.get("query_string", b"").decode("latin1"),
-            "SERVER_NAME": server[0],
+            "SERVER_NAME": name,
             # A Unix socket has none.
-            "SERVER_PORT": str(server[1] or (443 if scope.get("scheme") in {"https", "wss"} else 80)),
+            "SERVER_PORT": str(port or (443 if scope.get("scheme") in {"https", "wss"} else 80)),
             "SERVER_PROTOCOL": f"HTTP/{scope.get('http_version', '1.1')}",
             "wsgi.version": (1, 0),
             "wsgi.url_scheme": scope.get("scheme", "http"),
@@ -146,8 +147,10 @@ def fill_environ(environ: WSGIEnvironment, scope: Scope, body: t.Any) -> None:
             SCOPE: scope,
         }
     )
-    if client:
-        environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = client[0], str(client[1])
+    if scope.get("client"):
+        environ["REMOTE_ADDR"], port = scope["client"]
+        if port is not None:
+            environ["REMOTE_PORT"] = str(port)
     _add_headers(environ, scope["headers"])
 
 
@@ -175,8 +178,10 @@ def _add_headers(environ: WSGIEnvironment, headers: t.Iterable[tuple[bytes, byte
 
 
 def _are_headers(value: t.Any) -> bool:
+    if not isinstance(value, list | tuple):
+        return False
     try:
-        return all(isinstance(name, bytes) and isinstance(content, bytes) for name, content in value)
+        return all(isinstance(name, bytes) and isinstance(content, bytes) for name, content in t.cast(t.Any, value))
     except (TypeError, ValueError):
         return False
 
@@ -191,6 +196,8 @@ _SHAPES: dict[str, tuple[str, t.Callable[[t.Any], bool], bool]] = {
     "path": ("a str", lambda value: isinstance(value, str), True),
     "raw_path": ("bytes or None", lambda value: isinstance(value, bytes | None), False),
     "root_path": ("a str", lambda value: isinstance(value, str), False),
+    "scheme": ("a str", lambda value: isinstance(value, str), False),
+    "http_version": ("a str", lambda value: isinstance(value, str), False),
     "query_string": ("bytes", lambda value: isinstance(value, bytes), False),
     "headers": ("a list of pairs of bytes", _are_headers, True),
     "client": ("a pair of address and port, or None", _is_address, False),

@@ -139,17 +139,20 @@ class Request(RequestBase):
         """
         try:
             head, has_body = head_of(scope)
+            method = head["REQUEST_METHOD"]
+            if method not in _COMMON_METHODS:
+                method = str.upper(method)
+            body = ReceivedBody(receive) if has_body else None
+            if cls._needs_environ:
+                fill_environ(head, scope, BytesIO() if body is None else body)
         except Exception as error:
             raise malformed(scope, error) from error
-        body = ReceivedBody(receive) if has_body else None
         if cls._needs_environ:
-            fill_environ(head, scope, BytesIO() if body is None else body)
             request = cls(head)
         else:
             request = object.__new__(cls)
             request.head = head
-            method = head["REQUEST_METHOD"]
-            request.method = method if method in _COMMON_METHODS else method.upper()
+            request.method = method
         request._scope, request._application = scope, app
         if body is not None:
             request._body = body
@@ -159,7 +162,10 @@ class Request(RequestBase):
     def environ(self) -> WSGIEnvironment:
         """The WSGI environment, made of the scope under ASGI."""
         assert self._scope is not None
-        fill_environ(self.head, self._scope, BytesIO() if self._body is None else self._body)
+        try:
+            fill_environ(self.head, self._scope, BytesIO() if self._body is None else self._body)
+        except Exception as error:
+            raise malformed(self._scope, error) from error
         self.head["werkzeug.request"] = self
         return self.head
 

@@ -129,20 +129,23 @@ async def call_validated(app: t.Any, scope: Message, receive: Receive, send: Sen
         await app(scope, receive, send)
         return
     state = STATES[scope["type"]]()
-    is_receiving = False
+    is_receiving = is_gone = False
 
     async def receive_once() -> Message:
-        nonlocal is_receiving
+        nonlocal is_receiving, is_gone
         check(not is_receiving, "receive was called while another call of it was waiting")
         is_receiving = True
         try:
-            return await receive()
+            message = await receive()
         finally:
             is_receiving = False
+        is_gone = is_gone or message == {"type": "http.disconnect"}
+        return message
 
     async def send_checked(message: Message) -> None:
         state.sent(message)
         await send(message)
 
     await app(scope, receive_once, send_checked)
-    state.over()
+    if not is_gone:
+        state.over()
