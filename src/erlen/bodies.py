@@ -53,6 +53,10 @@ def stream_request_body(view: F) -> F:
     return view
 
 
+class MalformedMessage(ValueError):
+    """A server answered ``receive`` with something that is no event of a request; the message says what is wrong."""
+
+
 class BodyStream(io.RawIOBase):
     """The body of a request.
 
@@ -212,6 +216,12 @@ class ReceivedBody(io.RawIOBase):
             if self.is_cut_off:
                 raise ClientDisconnected
             message = await self._receive()
+            problem = _problem_of(message)
+            if problem is not None:
+                raise MalformedMessage(
+                    f"The server answered 'receive' with something that is no ASGI 3 event of a request: {problem}. The "
+                    f"likely cause is middleware that has changed it."
+                )
             if message["type"] == "http.disconnect":
                 self.is_cut_off = True
                 continue
@@ -283,3 +293,15 @@ class ReceivedBody(io.RawIOBase):
         """Close the temporary file, if there is one."""
         self._file.close()
         super().close()
+
+
+def _problem_of(message: t.Any) -> str | None:
+    """Return what is wrong with an event of the body, ``None`` where nothing is."""
+    if not isinstance(message, dict):
+        return f"it is {message!r}, not a dict"
+    kind, body = message.get("type"), message.get("body", b"")
+    if kind not in ("http.request", "http.disconnect"):
+        return f"its 'type' is {kind!r}, not 'http.request' or 'http.disconnect'"
+    if not isinstance(body, bytes):
+        return f"its 'body' is of the type {type(body).__name__}, not bytes"
+    return None

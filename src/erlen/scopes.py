@@ -181,7 +181,9 @@ def _are_headers(value: t.Any) -> bool:
     if not isinstance(value, list | tuple):
         return False
     try:
-        return all(isinstance(name, bytes) and isinstance(content, bytes) for name, content in t.cast(t.Any, value))
+        return all(
+            isinstance(name, bytes) and isinstance(content, bytes) for name, content in t.cast(t.Any, value)
+        )
     except (TypeError, ValueError):
         return False
 
