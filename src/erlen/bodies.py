@@ -187,16 +187,17 @@ class ReceivedBody(io.RawIOBase):
             self._file, self._ahead = io.BytesIO(piece), len(piece)
             return
         self._file.seek(self._ahead)
-        pending = [piece]
+        pending, written = [piece], self._ahead
         self._ahead += len(piece)
         while not self.is_complete and (limit is None or self._ahead <= limit):
             piece = await self._next()
             pending.append(piece)
             self._ahead += len(piece)
-            if self._ahead > IN_MEMORY and sum(map(len, pending)) >= PIECE:
+            if self._ahead > IN_MEMORY and self._ahead - written >= PIECE:
                 # Also the first write, which moves what is in memory to disk, blocks no loop (CVE-2025-54121).
                 await on_thread(self._write_to_disk, b"".join(pending))
                 pending.clear()
+                written = self._ahead
         if self.is_on_disk:
             await on_thread(self._write_to_disk, b"".join(pending))
         else:
