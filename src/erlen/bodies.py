@@ -169,6 +169,8 @@ class ReceivedBody(io.RawIOBase):
         self.is_streamed = False
         #: Whether what was received ahead is in a file.
         self.is_on_disk = False
+        # Runs what waits for the file, if there is one.
+        self._on_thread: OnThread | None = None
         #: Called when the last piece has come.
         self.completed: t.Callable[[], object] | None = None
 
@@ -199,6 +201,7 @@ class ReceivedBody(io.RawIOBase):
                 pending.clear()
                 written = self._ahead
         if self.is_on_disk:
+            self._on_thread = on_thread
             await on_thread(self._write_to_disk, b"".join(pending))
         else:
             self._file.write(b"".join(pending))
@@ -210,6 +213,8 @@ class ReceivedBody(io.RawIOBase):
             self._file.write(t.cast(io.BytesIO, memory).getvalue())
             self.is_on_disk = True
         self._file.write(data)
+        # What a buffer kept would be written by the next seek, on the loop.
+        self._file.flush()
 
     async def _next(self) -> bytes:
         """Return the next piece, an empty one at the end."""
@@ -288,7 +293,11 @@ class ReceivedBody(io.RawIOBase):
 
     async def areceive(self, size: int) -> bytes:
         """Return up to ``size`` bytes as soon as there are some, nothing at the end."""
-        return self._file.read(size) or self._taken(size, self._rest or await self._next())
+        if self._on_thread is None:
+            piece = self._file.read(size)
+        else:
+            piece = await self._on_thread(self._file.read, size)
+        return piece or self._taken(size, self._rest or await self._next())
 
     def close(self) -> None:
         """Close the temporary file, if there is one."""
