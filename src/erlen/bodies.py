@@ -160,7 +160,7 @@ class ReceivedBody(io.RawIOBase):
         # What was received ahead, read from its beginning; and the rest of a piece that was received to be read.
         self._file: t.IO[bytes] = io.BytesIO()
         self._ahead = 0
-        self._rest = b""
+        self._rest: bytes | memoryview = b""
         #: Whether the last piece has come.
         self.is_complete = False
         #: Whether the client went away before it.
@@ -181,40 +181,57 @@ class ReceivedBody(io.RawIOBase):
         :param on_thread: runs the writing to a file.
         :raises ClientDisconnected: when the client went away.
         """
-        position = self._file.tell()
         piece = self._rest or await self._next()
         self._rest = b""
         if self.is_complete and not self._ahead:
             # Most bodies come whole.
             self._file, self._ahead = io.BytesIO(piece), len(piece)
             return
-        self._file.seek(self._ahead)
-        pending, written = [piece], self._ahead
-        self._ahead += len(piece)
-        while not self.is_complete and (limit is None or self._ahead <= limit):
-            piece = await self._next()
-            pending.append(piece)
-            self._ahead += len(piece)
-            if self._ahead > IN_MEMORY and self._ahead - written >= PIECE:
+        position, pending, size = self._file.tell(), [piece], len(piece)
+        try:
+            while not self.is_complete and (limit is None or self._ahead + size <= limit):
+                piece = await self._next()
+                pending.append(piece)
+                size += len(piece)
+                if self._ahead + size > IN_MEMORY and size >= PIECE:
+                    await self._keep(pending, on_thread)
+                    size = 0
+            await self._keep(pending, on_thread)
+        finally:
+            # Who stops waiting, and asks once more, finds what has come meanwhile.
+            self._rest = b"".join(pending)
+            self._file.seek(position)
+
+    async def _keep(self, pending: list[bytes | memoryview], on_thread: OnThread) -> None:
+        """Move pieces into memory or the file, and out of the list."""
+        data, ahead = b"".join(pending), self._ahead
+        if not data:
+            return
+        try:
+            if self.is_on_disk or ahead + len(data) > IN_MEMORY:
                 # Also the first write, which moves what is in memory to disk, blocks no loop (CVE-2025-54121).
-                await on_thread(self._write_to_disk, b"".join(pending))
+                self._on_thread = on_thread
+                await on_thread(self._write_to_disk, data)
+            else:
+                self._write(data)
+        finally:
+            # A thread that has begun is waited for, also by a task that is cancelled.
+            if self._ahead > ahead:
                 pending.clear()
-                written = self._ahead
-        if self.is_on_disk:
-            self._on_thread = on_thread
-            await on_thread(self._write_to_disk, b"".join(pending))
-        else:
-            self._file.write(b"".join(pending))
-        self._file.seek(position)
 
     def _write_to_disk(self, data: bytes) -> None:
         if not self.is_on_disk:
             memory, self._file = self._file, t.cast("t.IO[bytes]", tempfile.TemporaryFile())  # noqa: SIM115 - closed with the request
             self._file.write(t.cast(io.BytesIO, memory).getvalue())
             self.is_on_disk = True
-        self._file.write(data)
+        self._write(data)
         # What a buffer kept would be written by the next seek, on the loop.
         self._file.flush()
+
+    def _write(self, data: bytes) -> None:
+        self._file.seek(self._ahead)
+        self._file.write(data)
+        self._ahead += len(data)
 
     async def _next(self) -> bytes:
         """Return the next piece, an empty one at the end."""
@@ -277,9 +294,14 @@ class ReceivedBody(io.RawIOBase):
             return self._file.readline(-1 if size is None else size)
         return io.RawIOBase.readline(self, size)
 
-    def _taken(self, size: int, piece: bytes) -> bytes:
-        self._rest = piece[size:]
-        return piece[:size]
+    def _taken(self, size: int, piece: bytes | memoryview) -> bytes:
+        if len(piece) <= size:
+            self._rest = b""
+            return bytes(piece)
+        # A view, as a piece that is read byte by byte must not be copied each time.
+        view = memoryview(piece)
+        self._rest = view[size:]
+        return bytes(view[:size])
 
     def _wait_for_next(self) -> bytes:
         if in_a_loop():
