@@ -27,6 +27,9 @@ IN_MEMORY = 1024 * 1024
 #: How many bytes are read, and written to the temporary file, at once.
 PIECE = 256 * 1024
 
+#: How many bytes a form has at most that is parsed on the event loop. Werkzeug moves a file of 500 KiB to disk.
+FORM_ON_LOOP = 256 * 1024
+
 #: Runs a plain function on a worker thread.
 OnThread: t.TypeAlias = "t.Callable[..., t.Awaitable[t.Any]]"
 
@@ -169,6 +172,8 @@ class ReceivedBody(io.RawIOBase):
         self.is_streamed = False
         #: Whether what was received ahead is in a file.
         self.is_on_disk = False
+        # What was made of it ahead, and is closed with it.
+        self.files: list[t.Any] = []
         # Runs what waits for the file, if there is one.
         self._on_thread: OnThread | None = None
         #: Called when the last piece has come.
@@ -257,6 +262,11 @@ class ReceivedBody(io.RawIOBase):
                 return piece
         return b""
 
+    @property
+    def is_large(self) -> bool:
+        """Whether a form in it is parsed on a thread; only for a body that is complete."""
+        return self._ahead > FORM_ON_LOOP
+
     def readable(self) -> bool:
         """Return that this can be read."""
         return not self.closed
@@ -322,7 +332,9 @@ class ReceivedBody(io.RawIOBase):
         return piece or self._taken(size, self._rest or await self._next())
 
     def close(self) -> None:
-        """Close the temporary file, if there is one."""
+        """Close the temporary file, if there is one, and the files of a form that was parsed ahead."""
+        for file in self.files:
+            file.close()
         self._file.close()
         super().close()
 

@@ -337,17 +337,18 @@ class Request(RequestBase):
         await self.parse_ahead()
 
     async def parse_ahead(self) -> None:
-        """Parse a form that is on disk on a worker thread, as an event loop would stand still meanwhile."""
+        """Parse a large form on a worker thread, as an event loop would stand still meanwhile."""
         body = self._body
-        if body is None or not (body.is_on_disk and body.is_complete) or self.mimetype not in _FORMS:
+        if body is None or not (body.is_large and body.is_complete) or self.mimetype not in _FORMS:
             return
         try:
             await self._on_thread(self._load_form_data)
-        except HTTPException:
+        except Exception:
             # Whoever asks for the form is told; the limits may be others by then.
             pass
         else:
             self._parsed = self._form_limits(), self.form, self.files
+            body.files = [file for _, file in iter_multi_items(self.files)]
         for name in ("form", "files", "stream"):
             self.__dict__.pop(name, None)
         body.rewind()
