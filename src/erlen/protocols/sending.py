@@ -12,6 +12,7 @@ from itertools import chain
 
 from ..bodies import ReceivedBody
 from ..pipeline.bridge import run_on_thread
+from ..streams import close_body
 
 if t.TYPE_CHECKING:
     from ..typing import Message, Receive, Send
@@ -63,6 +64,8 @@ class Start:
     headers: list[tuple[str, str]]
     #: What came through the callable that ``start_response`` returns.
     written: list[bytes] | None = None
+    # Whether the start was handed to the server, and so is final.
+    _is_sent = False
 
     def __call__(
         self, status: str, headers: list[tuple[str, str]], exc_info: t.Any = None
@@ -74,6 +77,14 @@ class Start:
         :param exc_info: why this one takes the place of another.
         :return: what takes pieces of the body, as old applications want it.
         """
+        if self._is_sent:
+            if exc_info:
+                # PEP 3333: it is too late for another response.
+                raise exc_info[1].with_traceback(exc_info[2])
+            raise RuntimeError(
+                f"A WSGI application started a response with {status!r} when the one with {self.status!r} was being sent "
+                f"already. Call 'start_response' once, before the first piece of the body."
+            )
         self.status, self.headers = status, headers
         return self._write
 
@@ -81,7 +92,8 @@ class Start:
         self.written = [*(self.written or ()), piece]
 
     def message(self) -> Message:
-        """Return the event that starts the response."""
+        """Return the event that starts the response, which is final with it."""
+        self._is_sent = True
         return {
             "type": "http.response.start",
             "status": _CODES.get(self.status) or int(self.status[:3]),
@@ -102,8 +114,17 @@ def begin(
     body = app(environ, start, *context)
     if not start.status:
         # A generator starts its response when it is first asked for a piece.
-        iterator = iter(body)
-        body = _Chained(next(iterator, b""), iterator, body)
+        try:
+            iterator = iter(body)
+            body = _Chained(next(iterator, b""), iterator, body)
+            if not start.status:
+                raise RuntimeError(
+                    f"The WSGI application {app!r} returned a body without a response: it has not called "
+                    f"'start_response'. Call it before the first piece of the body."
+                )
+        except BaseException:
+            close_body(body)
+            raise
     return _Chained(b"".join(start.written), iter(body), body) if start.written else body
 
 
@@ -118,9 +139,7 @@ class _Chained:
         return self._pieces
 
     def close(self) -> None:
-        close = getattr(self._body, "close", None)
-        if close is not None:
-            close()
+        close_body(self._body)
 
 
 def whole(body: list[bytes]) -> Message:
@@ -129,8 +148,16 @@ def whole(body: list[bytes]) -> Message:
     :param body: its pieces, of which nothing has to be closed.
     """
     only = body[0] if len(body) == 1 else b"".join(body)
-    # A response may hold a bytearray, which WSGI servers take as well.
-    return {"type": "http.response.body", "body": only if type(only) is bytes else bytes(only)}
+    return {"type": "http.response.body", "body": only if type(only) is bytes else as_bytes(only)}
+
+
+def as_bytes(piece: t.Any) -> bytes:
+    """Return a piece of a body as ASGI wants it; WSGI servers take a bytearray as well.
+
+    :param piece: anything bytes can be made of but a number, of which Python makes as many zeros.
+    :raises TypeError: for what is no bytes.
+    """
+    return b"".join([piece])
 
 
 async def send_stream(
@@ -155,7 +182,7 @@ async def send_stream(
             watch.drop_body()
         if hasattr(body, "__aiter__"):
             async for data in body:
-                await send({"type": "http.response.body", "body": data, "more_body": True})
+                await send({"type": "http.response.body", "body": as_bytes(data), "more_body": True})
                 number += 1
                 if not number % TURN:
                     await asyncio.sleep(0)
@@ -166,7 +193,7 @@ async def send_stream(
                 if piece is _end:
                     break
                 if piece:
-                    await send({"type": "http.response.body", "body": bytes(piece), "more_body": True})
+                    await send({"type": "http.response.body", "body": as_bytes(piece), "more_body": True})
         if watch is not None:
             watch.finish()
         await send({"type": "http.response.body"})
