@@ -173,7 +173,8 @@ async def send_stream(
     :param body: an async iterable, or a plain one that is asked for each piece on a worker thread.
     :param pool: the threads.
     :param context: the variables in which plain code runs there.
-    :param watch: what cancels this when the client goes away.
+    :param watch: what cancels this when the client goes away. It ends before the body is closed, as servers report a
+        client as gone after a complete response, too.
     """
     number = 0
     try:
@@ -198,11 +199,15 @@ async def send_stream(
             watch.finish()
         await send({"type": "http.response.body"})
     finally:
-        if hasattr(body, "aclose"):
-            await body.aclose()
-        close = getattr(body, "close", None)
-        if close is not None:
-            await run_on_thread(pool, context, close)
+        if watch is not None:
+            watch.end()
+        try:
+            if hasattr(body, "aclose"):
+                await body.aclose()
+        finally:
+            close = getattr(body, "close", None)
+            if close is not None:
+                await run_on_thread(pool, context, close)
 
 
 class Watch:
@@ -258,6 +263,12 @@ class Watch:
         if self._watcher is None and not self._is_over:
             self._watcher = asyncio.get_running_loop().create_task(self._wait(), context=Context())
 
+    def end(self) -> None:
+        """Cancel nothing any more."""
+        self._is_over = True
+        if self._watcher is not None:
+            self._watcher.cancel()
+
     async def _wait(self) -> None:
         while True:
             # Whatever the server means by an error here, there is nothing more to learn from it.
@@ -273,9 +284,7 @@ class Watch:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: t.Any
     ) -> bool:
-        self._is_over = True
-        if self._watcher is not None:
-            self._watcher.cancel()
+        self.end()
         if not self.is_gone:
             return False
         # The server has not asked for this cancellation, and need not hear of it. Where it asks as well, it does.
