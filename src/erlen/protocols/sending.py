@@ -270,16 +270,19 @@ class Watch:
             self._watcher.cancel()
 
     async def _wait(self) -> None:
-        while True:
-            # Whatever the server means by an error here, there is nothing more to learn from it.
-            with contextlib.suppress(Exception):
+        ends = 0
+        # Whatever the server means by an error here, there is nothing more to learn from it.
+        with contextlib.suppress(Exception):
+            # A body that nobody asked for has one end. A server that has more of them may never wait, and nobody else
+            # would get to do anything.
+            while ends < 2:
                 message = await self._receive()
-                if message["type"] != "http.disconnect":
-                    continue
-                if not self._is_over:
-                    self.is_gone = True
-                    self._task.cancel("the client went away")
-            return
+                if message["type"] == "http.disconnect":
+                    if not self._is_over:
+                        self.is_gone = True
+                        self._task.cancel("the client went away")
+                    return
+                ends += not message.get("more_body", False)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: t.Any
