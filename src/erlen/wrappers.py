@@ -43,6 +43,9 @@ _COMMON_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "O
 # Headers whose values Werkzeug makes URIs of when the response is sent.
 _URL_HEADERS = frozenset({"location", "content-location"})
 
+# Statuses whose responses have no body (RFC 9110, section 6.4.1).
+_WITHOUT_BODY = frozenset({*range(100, 200), 204, 304})
+
 _FORMS = frozenset({"multipart/form-data", "application/x-www-form-urlencoded"})
 
 
@@ -569,7 +572,8 @@ class Response(ResponseBase):
             return sent
         kind = type(self.response)
         if kind is AsyncBody:
-            return AsyncStream(sent, self)
+            is_sent = environ["REQUEST_METHOD"] != "HEAD" and self._status_code not in _WITHOUT_BODY
+            return AsyncStream(sent, self) if is_sent else sent
         if (kind is list or kind is tuple) and not self._on_close and self._sends_plainly:
             # Nothing is to be closed, and ASGI sends it without a worker thread.
             return [bytes(piece) for piece in sent]
