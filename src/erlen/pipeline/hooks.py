@@ -5,6 +5,7 @@ from __future__ import annotations
 import typing as t
 from itertools import groupby
 
+from ..ctx import context_var
 from ..teardown import raise_all
 from .bridge import is_async, is_nonblocking
 
@@ -29,11 +30,12 @@ def awaited(app: t.Any, hooks: t.Iterable[Hook], together: t.Callable[[list[Hook
 
 
 def all_of(hooks: list[Hook]) -> Hook:
-    """Return a function that calls all hooks."""
+    """Return a function that calls all hooks with the endpoint and the values of the URL, which each may replace."""
 
     def call(*args: t.Any) -> None:
+        request = context_var.get().request
         for hook in hooks:
-            hook(*args)
+            hook(request.endpoint, request.view_args)
 
     return call
 
