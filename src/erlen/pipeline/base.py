@@ -277,12 +277,21 @@ def explain_call(error: Exception, request: t.Any) -> None:
     :param request: the request.
     """
     traceback = error.__traceback__
+    # On the way to the view it may have crossed to a thread or a loop.
+    while traceback is not None and _leads_to_views(traceback.tb_frame.f_globals.get("__name__", "")):
+        traceback = traceback.tb_next
     rule, values = request.url_rule, request.view_args or ()
-    if type(error) is TypeError and traceback is not None and traceback.tb_next is None and rule is not None:
+    if type(error) is TypeError and traceback is None and rule is not None:
         error.add_note(
             f"The rule {rule.rule!r} of the endpoint {rule.endpoint!r} calls its view with "
             f"{', '.join(values) or 'no arguments'}: the names in the rule and the parameters of the view have to agree."
         )
+
+
+def _leads_to_views(module: str) -> bool:
+    return (
+        module.startswith(("erlen.pipeline.", "asyncio.", "concurrent.futures.")) or module == "erlen.views"
+    )
 
 
 def no_view(rule: t.Any) -> KeyError:
