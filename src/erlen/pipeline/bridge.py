@@ -20,11 +20,12 @@ import os
 import queue
 import sys
 import threading
+import traceback
 import types
 import typing as t
 import weakref
 from contextvars import Context, copy_context
-from functools import wraps
+from functools import partial, wraps
 
 from .loops import (
     check_in,
@@ -87,8 +88,12 @@ class _Hop:
         try:
             return context.run(function, *args)
         except StopIteration as error:
-            # A future cannot carry one: it would end the generator that awaits it.
-            raise RuntimeError(f"{function!r} raised StopIteration.") from error
+            # A future cannot carry one: it would end the coroutine that awaits it.
+            *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+            raise RuntimeError(
+                f"{frame.f_code.co_qualname!r} raised StopIteration, which no async code can be told of: it means the end of a coroutine. Give "
+                f"'next()' a default, or raise another exception."
+            ) from error
         finally:
             _worker.hop = outer
 
@@ -478,12 +483,8 @@ async def call_on_thread(
     :param pool: the threads.
     """
     context = copy_context()
-
-    def call() -> T:
-        return function(*args, **kwargs)
-
     try:
-        return await run_on_thread(pool, context, call)
+        return await run_on_thread(pool, context, partial(function, *args, **kwargs))
     finally:
         copy_back(context)
 
