@@ -166,6 +166,8 @@ async def _has_come(body: ReceivedBody, context: AppContext) -> bool:
         if steps is not None and steps.is_async:
             await request.parse_ahead()
     except ClientDisconnected:
+        # No context ends that would do it: the two hold each other.
+        request.head["werkzeug.request"] = None
         return False
     finally:
         context_var.reset(token)
