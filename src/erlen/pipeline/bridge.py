@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import contextlib
 import inspect
 import os
 import queue
@@ -431,22 +430,24 @@ async def run_on_thread(
     except asyncio.CancelledError:
         if not future.cancelled():
             hop.cancel()
-            await _wait_out(future)
+            await _wait_out(future, hop)
             if discard is not None and not future.cancelled() and future.exception() is None:
-                await _wait_out(pool.submit(hop.run, context, discard, (future.result(),)))
+                await _wait_out(pool.submit(hop.run, context, discard, (future.result(),)), hop)
         raise
     finally:
         # An exception holds this frame, and the future the exception.
         del future
 
 
-async def _wait_out(future: concurrent.futures.Future[t.Any]) -> None:
+async def _wait_out(future: concurrent.futures.Future[t.Any], hop: _Hop) -> None:
     loop, over = asyncio.get_running_loop(), asyncio.Event()
     future.add_done_callback(lambda _: loop.call_soon_threadsafe(over.set))
     while not over.is_set():
-        # The first cancellation is raised when the thread is done.
-        with contextlib.suppress(asyncio.CancelledError):
+        # The first cancellation is raised when the thread is done; another one is for what it has begun meanwhile.
+        try:
             await over.wait()
+        except asyncio.CancelledError:
+            hop.cancel()
 
 
 @types.coroutine
