@@ -17,6 +17,7 @@ from werkzeug.exceptions import HTTPException
 from .messages import NO_APP_CONTEXT, NO_REQUEST_CONTEXT, NO_WEBSOCKET
 from .pipeline.bridge import is_async
 from .pipeline.loops import in_a_loop
+from .scopes import WATCH
 from .signals import (
     appcontext_popped,
     appcontext_pushed,
@@ -362,6 +363,9 @@ class AppContext:
         app, request = self.app, self._request
         plan = app.plan or app.freeze()
         errors: list[BaseException] | None = None
+        if request is not None and WATCH in request.head:
+            # What gives back a connection is not cut short because a client goes away.
+            request.head[WATCH].pause()
         # PERF: plaintext: what has nothing to do is not called, 0.7 us each.
         if request is not None and (
             self.steps is None or self.steps.tears_down or request_tearing_down.receivers
@@ -385,6 +389,8 @@ class AppContext:
         app, request = self.app, self._request
         plan = app.plan or app.freeze()
         errors: list[BaseException] | None = None
+        if request is not None and WATCH in request.head:
+            request.head[WATCH].pause()
         if request is not None and (
             self.steps is None or self.steps.tears_down or request_tearing_down.receivers
         ):

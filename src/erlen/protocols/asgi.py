@@ -104,7 +104,7 @@ class ASGI(WSGI):
         send: Send,
     ) -> None:
         """Finish an answer that waits, or that is a stream, and send it."""
-        async with Watch(receive, request._body) as watch:
+        async with Watch(receive, request) as watch:
             watch.begin()
             if answer is not None:
                 sent = await go_on(answer, waits_for)
@@ -118,7 +118,7 @@ class ASGI(WSGI):
     async def _answer_on_thread(self, plan: Plan, context: AppContext, receive: Receive, send: Send) -> None:
         pool, variables, start = self.threads.executor(), copy_context(), Start()
         request = context._request
-        async with Watch(receive, request._body) as watch:
+        async with Watch(receive, request) as watch:
             if plan.goes_through_wsgi:
                 # Middleware sees, and may change, the whole environment, so the context is made behind it.
                 args: tuple[t.Any, ...] = (request.environ, start)

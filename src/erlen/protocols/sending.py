@@ -10,12 +10,13 @@ from contextvars import Context
 from http import HTTPStatus
 from itertools import chain
 
-from ..bodies import ReceivedBody
 from ..pipeline.bridge import run_on_thread
+from ..scopes import WATCH
 from ..streams import close_body
 
 if t.TYPE_CHECKING:
     from ..typing import Message, Receive, Send
+    from ..wrappers import Request
 
 _end: t.Any = object()
 
@@ -178,6 +179,8 @@ async def send_stream(
     """
     number = 0
     try:
+        if watch is not None:
+            watch.resume()
         await send(start.message())
         if watch is not None:
             watch.drop_body()
@@ -217,19 +220,21 @@ class Watch:
     not taken away: the watch begins when the body is complete.
 
     :param receive: the server's callable.
-    :param body: the body of the request.
+    :param request: the request.
     """
 
-    def __init__(self, receive: Receive, body: ReceivedBody | None) -> None:
+    def __init__(self, receive: Receive, request: Request) -> None:
         self._receive = receive
-        self._body = body
+        self._body = request._body
+        self._head = request.head
         self._watcher: asyncio.Task[None] | None = None
-        self._is_over = False
-        #: Whether the client has gone away.
-        self.is_gone = False
+        self._is_over = self._is_paused = False
+        # Whether the client has gone away, and whether the task was cancelled for that.
+        self._is_gone = self._has_cancelled = False
 
     async def __aenter__(self) -> t.Self:
         self._task = t.cast("asyncio.Task[t.Any]", asyncio.current_task())
+        self._head[WATCH] = self
         return self
 
     def begin(self) -> None:
@@ -263,6 +268,21 @@ class Watch:
         if self._watcher is None and not self._is_over:
             self._watcher = asyncio.get_running_loop().create_task(self._wait(), context=Context())
 
+    def pause(self) -> None:
+        """Cancel nothing until :meth:`resume`; may be called on any thread."""
+        self._is_paused = True
+
+    def resume(self) -> None:
+        """Cancel the task from now on, also for what has been missed."""
+        self._is_paused = False
+        if self._is_gone:
+            self._cancel()
+
+    def _cancel(self) -> None:
+        if not (self._is_paused or self._has_cancelled):
+            self._has_cancelled = True
+            self._task.cancel("the client went away")
+
     def end(self) -> None:
         """Cancel nothing any more."""
         self._is_over = True
@@ -279,8 +299,8 @@ class Watch:
                 message = await self._receive()
                 if message["type"] == "http.disconnect":
                     if not self._is_over:
-                        self.is_gone = True
-                        self._task.cancel("the client went away")
+                        self._is_gone = True
+                        self._cancel()
                     return
                 ends += not message.get("more_body", False)
 
@@ -288,7 +308,8 @@ class Watch:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: t.Any
     ) -> bool:
         self.end()
-        if not self.is_gone:
+        self._head.pop(WATCH, None)
+        if not self._has_cancelled:
             return False
         # The server has not asked for this cancellation, and need not hear of it. Where it asks as well, it does.
         return self._task.uncancel() == 0 and isinstance(error, asyncio.CancelledError)
