@@ -23,7 +23,7 @@ import traceback
 import types
 import typing as t
 import weakref
-from contextvars import Context, copy_context
+from contextvars import Context, ContextVar, copy_context
 from functools import partial, wraps
 
 from .loops import (
@@ -39,6 +39,9 @@ T = t.TypeVar("T")
 F = t.TypeVar("F", bound=t.Callable[..., t.Any])
 
 _missing: t.Any = object()
+
+# How many worker threads wait for what runs here, each for the next.
+_depth: ContextVar[int] = ContextVar("erlen.depth", default=0)
 
 
 def is_async(function: t.Any) -> bool:
@@ -98,6 +101,7 @@ class _Hop:
 
     def run_coroutine(self, coroutine: t.Coroutine[t.Any, t.Any, T], context: Context) -> T:
         """Run a coroutine on the loop and wait for its result."""
+        context.run(_depth.set, _depth.get() + 1)
         future = concurrent.futures.Future[T]()
         self._is_starting = True
         try:
@@ -192,7 +196,7 @@ def _run_on_helper(coroutine: t.Coroutine[t.Any, t.Any, T], context: Context) ->
 def copy_back(context: Context) -> None:
     """Set the context variables of here to what they are in another context."""
     for variable, value in context.items():
-        if variable.get(_missing) is not value:
+        if variable.get(_missing) is not value and variable is not _depth:
             variable.set(value)
 
 
@@ -329,21 +333,25 @@ def spelled_async(function: t.Any) -> t.Callable[..., t.Coroutine[t.Any, t.Any, 
 class Threads:
     """The worker threads of an application, started as they are needed and ended with it.
 
-    :param size: how many there may be.
+    What a thread waits for may need a thread itself: a plain view that runs an async function, which calls a plain one.
+    That gets one of another pool, or views that occupy all threads would wait for each other for ever.
+
+    :param size: how many there may be, of those that wait for none of them.
     """
 
     def __init__(self, size: int) -> None:
         self._size = size
         self._process = 0
-        self._executor: concurrent.futures.Executor | None = None
+        self._executors: list[concurrent.futures.Executor] = []
 
     def executor(self) -> concurrent.futures.Executor:
         """Return what runs functions on the threads."""
         # The threads of a parent process are not here.
-        if self._executor is None or self._process != os.getpid():
-            self._process = os.getpid()
-            self._executor = concurrent.futures.ThreadPoolExecutor(self._size, "erlen-worker")
-        return self._executor
+        if self._process != os.getpid():
+            self._process, self._executors = os.getpid(), []
+        while len(self._executors) <= (depth := _depth.get()):
+            self._executors.append(concurrent.futures.ThreadPoolExecutor(self._size, "erlen-worker"))
+        return self._executors[depth]
 
 
 class BackgroundThreads:
