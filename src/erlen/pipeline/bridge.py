@@ -79,7 +79,8 @@ class _Hop:
     def __init__(self, loop: asyncio.AbstractEventLoop, waits: t.Callable[[], object] | None = None) -> None:
         self.loop = loop
         self._waits = waits
-        # What the thread waits for, and whether that is cancelled before the loop has begun it. Changed on the loop alone.
+        # What the thread waits for, and whether that is cancelled before the loop has begun it. Changed on the loop, but
+        # for the mark that the thread sets when it asks for it.
         self._task: asyncio.Task[t.Any] | None = None
         self._cancels_next = False
         self._is_starting = False
@@ -127,7 +128,7 @@ class _Hop:
             self._waits()
         if self._cancels_next:
             self._cancels_next = False
-            task.cancel()
+            self.cancel()
 
         def finish(task: asyncio.Task[T]) -> None:
             self._task = None
@@ -138,7 +139,8 @@ class _Hop:
     def cancel(self) -> None:
         """Cancel the coroutine the thread waits for, if there is one; called on the loop."""
         if self._task is not None:
-            self._task.cancel()
+            # When it has begun: a teardown function that is cancelled has run, up to where it waits.
+            self.loop.call_soon(self._task.cancel)
         elif self._is_starting:
             self._cancels_next = True
 
