@@ -172,7 +172,9 @@ class ReceivedBody(io.RawIOBase):
         self.is_streamed = False
         #: Whether what was received ahead is in a file.
         self.is_on_disk = False
-        # What was made of it ahead, and is closed with it.
+        #: The form that was parsed ahead: the limits it was parsed with, its fields and its files.
+        self.parsed: tuple[t.Any, t.Any, t.Any] | None = None
+        #: Those files, which are closed with the body.
         self.files: list[t.Any] = []
         # Runs what waits for the file, if there is one.
         self._on_thread: OnThread | None = None

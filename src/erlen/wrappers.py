@@ -108,8 +108,6 @@ class Request(RequestBase):
     _max_content_length: int | None = None
     _max_form_memory_size: int | None = None
     _max_form_parts: int | None = None
-    # The form that was parsed ahead: its limits, fields and files.
-    _parsed: tuple[t.Any, ...] | None = None
 
     def __init_subclass__(cls, **kwargs: t.Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -142,9 +140,8 @@ class Request(RequestBase):
         """
         try:
             head, has_body = head_of(scope)
-            method = head["REQUEST_METHOD"]
-            if method not in _COMMON_METHODS:
-                method = str.upper(method)
+            method: str = head["REQUEST_METHOD"]
+            method = method if method in _COMMON_METHODS else str.upper(method)
             body = ReceivedBody(receive) if has_body else None
             if cls._needs_environ:
                 fill_environ(head, scope, BytesIO() if body is None else body)
@@ -331,7 +328,7 @@ class Request(RequestBase):
         :raises RequestEntityTooLarge: for a body larger than that.
         :raises ClientDisconnected: when the client went away.
         """
-        body, limit = self._body, self.max_content_length
+        body, limit = self._received_body(), self.max_content_length
         if body is None or body.is_complete:
             return
         if limit is not None and (self.content_length or 0) > limit:
@@ -341,7 +338,7 @@ class Request(RequestBase):
 
     async def parse_ahead(self) -> None:
         """Parse a large form on a worker thread, as an event loop would stand still meanwhile."""
-        body = self._body
+        body = self._received_body()
         if body is None or not (body.is_large and body.is_complete) or self.mimetype not in _FORMS:
             return
         try:
@@ -350,11 +347,16 @@ class Request(RequestBase):
             # Whoever asks for the form is told; the limits may be others by then.
             pass
         else:
-            self._parsed = self._form_limits(), self.form, self.files
+            body.parsed = self._form_limits(), self.form, self.files
             body.files = [file for _, file in iter_multi_items(self.files)]
         for name in ("form", "files", "stream"):
             self.__dict__.pop(name, None)
         body.rewind()
+
+    def _received_body(self) -> ReceivedBody | None:
+        """Return the body as ASGI sends it; behind middleware for WSGI it comes with the environment."""
+        body = self.environ.get("wsgi.input") if self._body is None else self._body
+        return body if isinstance(body, ReceivedBody) else None
 
     @property
     def _on_thread(self) -> OnThread:
@@ -431,11 +433,11 @@ class Request(RequestBase):
         return parser
 
     def _load_form_data(self) -> None:
-        parsed, self._parsed = self._parsed, None
-        if parsed is not None and "form" not in self.__dict__:
-            limits, form, files = parsed
+        body = self._received_body()
+        if body is not None and body.parsed is not None and "form" not in self.__dict__:
+            (limits, form, files), body.parsed = body.parsed, None
             if limits == self._form_limits():
-                t.cast(ReceivedBody, self._body).skip()
+                body.skip()
                 self.__dict__.update(form=form, files=files)
                 return
             # Somebody has changed the limits since.

@@ -93,6 +93,7 @@ class Steps:
     :param tears_down: whether ``do_teardown_request`` has anything to do.
     :param ends: whether the end of a request has anything to do.
     :param is_async: whether ASGI answers in the async spelling; if not, in one hop to a worker thread.
+    :param has_async: whether anything of it is async, and so may ask for a form on an event loop.
     :param finishes_at_once: whether a response may be made without ``finalize_request``.
     :param straight: the view, where nothing stands between the match and it.
     :param streams_body: whether the view begins before the body was received.
@@ -111,6 +112,7 @@ class Steps:
     ends: bool
     finishes_at_once: bool
     is_async: bool
+    has_async: bool
     streams_body: bool
     straight: Hook | None = None
     astraight: AsyncHook | None = None
@@ -187,7 +189,7 @@ class Plan:
         #: Whether ASGI has to go through ``wsgi_app``, as somebody has put middleware around it.
         self.goes_through_wsgi = "wsgi_app" in overridden
         # A phase that was replaced in its plain spelling alone has to run, so everything runs in that one.
-        self._is_plain = any(map(self.is_replaced, (*PHASES, *WRAPPERS)))
+        self._is_plain = self.goes_through_wsgi or any(map(self.is_replaced, (*PHASES, *WRAPPERS)))
         #: Whether somebody makes contexts in a way of his own, of an environment.
         self.needs_environ = "request_context" in overridden
         #: Whether contexts need a whole environment under ASGI too: for that, or as some response is called in a way
@@ -356,6 +358,8 @@ class Plan:
         before = hooks(app.before_request_funcs, outward, 1)
         teardown = hooks(app.teardown_request_funcs, inward, -1)
         after = hooks(app.after_request_funcs, inward, -1)
+        functions = [*preprocessors, *before, *after, *teardown, *app.teardown_appcontext_funcs, view]
+        has_async = any(is_async(one) or spelled_async(one) for one in functions)
         steps = Steps(
             endpoint=endpoint,
             view=None if view is None else app.ensure_sync(view),
@@ -373,7 +377,8 @@ class Plan:
             or self.tears_down
             or endpoint is None,
             finishes_at_once=self.finishes_plainly and not (after or self.processes_all),
-            is_async=self._is_async([*preprocessors, *before, *after, *teardown], view),
+            is_async=not self._is_plain and (has_async or _never_wait(functions)),
+            has_async=has_async,
             streams_body=getattr(view, "streams_request_body", False),
         )
         # Also where ASGI does not begin with them: a hook may set another rule.
@@ -394,17 +399,13 @@ class Plan:
         if not steps.preprocesses and self._overridden.isdisjoint({"dispatch_request", "adispatch_request"}):
             steps.straight, steps.astraight = steps.view, steps.aview
 
-    def _is_async(self, hooks: list[Hook], view: Hook | None) -> bool:
-        if self._is_plain or self.goes_through_wsgi:
-            return False
-        functions = [*hooks, *self._app.teardown_appcontext_funcs, *([] if view is None else [view])]
-        return any(is_async(one) or spelled_async(one) for one in functions) or all(
-            map(is_nonblocking, functions)
-        )
-
 
 async def _open_session(endpoint: str | None, values: t.Any) -> None:
     await context_var.get().aopen_session()
+
+
+def _never_wait(functions: t.Iterable[Hook | None]) -> bool:
+    return all(one is None or is_nonblocking(one) for one in functions)
 
 
 def _function_of(method: t.Any) -> t.Any:

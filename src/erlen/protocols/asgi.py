@@ -163,7 +163,7 @@ async def _has_come(body: ReceivedBody, context: AppContext) -> bool:
     token = context_var.set(context)
     try:
         await body.fill(limit, context.app.on_thread)
-        if steps is not None and steps.is_async:
+        if steps is not None and (steps.is_async or steps.has_async):
             await request.parse_ahead()
     except ClientDisconnected:
         # No context ends that would do it: the two hold each other.
