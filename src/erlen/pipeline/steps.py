@@ -393,15 +393,20 @@ class Plan:
     def _shorten(self, steps: Steps) -> None:
         """Note what is to be done before the view, or that nothing is."""
         if self.opens_every_session:
-            # Opening it may wait, and the view could only do it on the loop.
-            steps.preprocesses = True
-            steps.apreprocessors.insert(0, _open_session)
+            _open_session_first(steps)
         if not steps.preprocesses and self._overridden.isdisjoint({"dispatch_request", "adispatch_request"}):
             steps.straight, steps.astraight = steps.view, steps.aview
 
 
-async def _open_session(endpoint: str | None, values: t.Any) -> None:
-    await context_var.get().aopen_session()
+def _open_session_first(steps: Steps) -> None:
+    """Open the session before anything async could, as that could do it on the loop alone, and it may wait."""
+    steps.preprocesses = True
+    steps.preprocessors.insert(0, lambda endpoint, values: context_var.get().open_session())
+
+    async def open_session(endpoint: str | None, values: t.Any) -> None:
+        await context_var.get().aopen_session()
+
+    steps.apreprocessors.insert(0, open_session)
 
 
 def _never_wait(functions: t.Iterable[Hook | None]) -> bool:
