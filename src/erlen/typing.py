@@ -75,7 +75,10 @@ TemplateFilterCallable: t.TypeAlias = t.Callable[..., t.Any]
 TemplateGlobalCallable: t.TypeAlias = t.Callable[..., t.Any]
 TemplateTestCallable: t.TypeAlias = t.Callable[..., bool]
 URLDefaultCallable: t.TypeAlias = t.Callable[[str, dict[str, t.Any]], None]
-URLValuePreprocessorCallable: t.TypeAlias = t.Callable[[str | None, dict[str, t.Any] | None], None]
+URLValuePreprocessorCallable: t.TypeAlias = (
+    t.Callable[[str | None, dict[str, t.Any] | None], None]
+    | t.Callable[[str | None, dict[str, t.Any] | None], cabc.Awaitable[None]]
+)
 
 #: Handlers take the exception they are registered for, so the argument cannot be typed more closely.
 ErrorHandlerCallable: t.TypeAlias = """(
