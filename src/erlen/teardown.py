@@ -19,7 +19,8 @@ def called(
     try:
         tear_down(exc)
     except BaseException as error:
-        errors = [*(errors or ()), error]
+        errors = [] if errors is None else errors
+        errors.append(error)
     return errors
 
 
@@ -32,7 +33,8 @@ async def acalled(
     try:
         await tear_down(exc)
     except BaseException as error:
-        errors = [*(errors or ()), error]
+        errors = [] if errors is None else errors
+        errors.append(error)
     return errors
 
 
@@ -42,7 +44,14 @@ def raise_all(errors: list[BaseException], doing: str) -> None:
     :param errors: the exceptions, in the order in which they were raised.
     :param doing: what was being done, for the group's message.
     """
-    if len(errors) == 1:
-        raise errors[0]
-    if errors:
-        raise BaseExceptionGroup(f"{len(errors)} callbacks raised while {doing}", errors)
+    if not errors:
+        return
+    error = errors[0]
+    if len(errors) > 1:
+        error = BaseExceptionGroup(f"{len(errors)} callbacks raised while {doing}", errors)
+    # The frames that the exception holds have the list, and would keep it alive, and with it the request.
+    errors.clear()
+    try:
+        raise error
+    finally:
+        del error
