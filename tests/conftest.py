@@ -112,9 +112,9 @@ def validated(application: WSGIApplication) -> WSGIApplication:
 BEHAVIOUR = frozenset(
     f"test_{name}"
     for name in (
-        "advisories app blueprints bodies bridge ctx dispatch errors explain extension_mechanics forms globals helpers "
-        "isolation json logging responses routing_behaviour safe_profile safety_details scaffold send_file sessions "
-        "signals sse steps streaming template_engines templating testing unicode urls views wrappers headers"
+        "advisories app async_pipeline blueprints bodies bridge ctx dispatch errors explain "
+        "extension_mechanics forms globals helpers isolation json logging responses routing_behaviour safe_profile "
+        "safety_details scaffold send_file sessions signals sse steps streaming template_engines templating testing unicode urls views wrappers headers"
     ).split()
 )
 
