@@ -371,16 +371,16 @@ async def test_cookies_are_not_remembered_among_the_headers(app: Erlen) -> None:
         return response
 
     await answer(app, "/token")
-    assert ("X-Open", "token") in sending._ENCODED
-    assert not [pair for pair in sending._ENCODED if pair[0] == "Set-Cookie"]
+    assert ("X-Open", "token") in sending.ENCODED
+    assert not [pair for pair in sending.ENCODED if pair[0] == "Set-Cookie"]
 
 
 @on_a_loop
 async def test_headers_are_remembered_up_to_a_number_of_them(app: Erlen) -> None:
     app.add_url_rule("/<value>", "index", lambda value: ("text", {"X-Value": value}))
-    for number in range(sending._KNOWN_HEADERS + 10):
+    for number in range(sending.KNOWN_HEADERS + 10):
         await answer(app, f"/{number}")
-        assert len(sending._ENCODED) <= sending._KNOWN_HEADERS
+        assert len(sending.ENCODED) <= sending.KNOWN_HEADERS
     assert (await answer(app, "/last")).headers[b"x-value"] == b"last"
 
 

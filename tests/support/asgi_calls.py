@@ -20,7 +20,7 @@ P = t.ParamSpec("P")
 T = t.TypeVar("T")
 
 #: Seconds that anything in a test may take which does not hang.
-PATIENCE = 60.0
+PATIENCE = 10.0
 
 #: In place of a value: the scope does not have the key.
 MISSING: t.Any = object()
@@ -30,7 +30,9 @@ DISCONNECT: Message = {"type": "http.disconnect"}
 Headers = t.Iterable[tuple[bytes, bytes]]
 
 
-def http_scope(path: str = "/", method: str = "GET", headers: Headers = (), **changes: t.Any) -> dict[str, t.Any]:
+def http_scope(
+    path: str = "/", method: str = "GET", headers: Headers = (), **changes: t.Any
+) -> dict[str, t.Any]:
     """Return the scope of a request as uvicorn makes it, with other keys or values where a test wants them."""
     path, _, query = path.partition("?")
     scope: dict[str, t.Any] = {

@@ -8,6 +8,7 @@ from types import TracebackType
 
 from werkzeug.exceptions import BadRequestKeyError, HTTPException
 from werkzeug.routing import MapAdapter, RequestRedirect
+from werkzeug.wrappers import Response as ResponseBase
 
 from .. import urls
 from ..ctx import AppContext, context_var
@@ -176,6 +177,13 @@ class Base:
             return plan.respond(body, plan.json_content_type, plan.default_headers)
         return responses.make_response(self, rv)
 
+    async def amake_response(self, rv: t.Any) -> Response:
+        """Do what :meth:`make_response` does; a WSGI application, which is plain code, is called on a worker thread."""
+        value: t.Any = rv[0] if type(rv) is tuple and rv else rv
+        if callable(value) and not isinstance(value, ResponseBase):
+            return await self.on_thread(self.make_response, rv)
+        return self.make_response(rv)
+
     def text_response(self, text: str, mimetype: str) -> Response:
         """Make a response with status 200 of a whole text.
 
@@ -282,10 +290,13 @@ def explain_call(error: Exception, request: t.Any) -> None:
         traceback = traceback.tb_next
     rule, values = request.url_rule, request.view_args or ()
     if type(error) is TypeError and traceback is None and rule is not None:
-        error.add_note(
+        note = (
             f"The rule {rule.rule!r} of the endpoint {rule.endpoint!r} calls its view with "
             f"{', '.join(values) or 'no arguments'}: the names in the rule and the parameters of the view have to agree."
         )
+        # Each phase on its way may explain it.
+        if note not in getattr(error, "__notes__", ()):
+            error.add_note(note)
 
 
 def _leads_to_views(module: str) -> bool:

@@ -218,7 +218,7 @@ class Dispatch(Base):
         """Do what :meth:`finalize_request` does."""
         context = context_var.get()
         plan = self.plan or self.freeze()
-        response = self.make_response(rv)
+        response = await self.amake_response(rv)
         if not (plan.plain_responses and response.has_default_headers):
             self._add_default_headers(response, plan)
         try:

@@ -55,7 +55,8 @@ class _Encoded(dict[tuple[str, str], tuple[bytes, bytes]]):
         return encoded
 
 
-_encode = _Encoded().__getitem__
+ENCODED = _Encoded()
+_encode = ENCODED.__getitem__
 
 
 class Start:
@@ -177,7 +178,6 @@ async def send_stream(
     :param watch: what cancels this when the client goes away. It ends before the body is closed, as servers report a
         client as gone after a complete response, too.
     """
-    number = 0
     try:
         if watch is not None:
             watch.resume()
@@ -185,32 +185,42 @@ async def send_stream(
         if watch is not None:
             watch.drop_body()
         if hasattr(body, "__aiter__"):
-            async for data in body:
-                await send({"type": "http.response.body", "body": as_bytes(data), "more_body": True})
-                number += 1
-                if not number % TURN:
-                    await asyncio.sleep(0)
+            await _send_async(send, body)
         else:
-            pieces: t.Iterator[t.Any] = await run_on_thread(pool, context, iter, body)
-            while True:
-                piece: t.Any = await run_on_thread(pool, context, next, pieces, _end)
-                if piece is _end:
-                    break
-                if piece:
-                    await send({"type": "http.response.body", "body": as_bytes(piece), "more_body": True})
+            await _send_plain(send, body, pool, context)
         if watch is not None:
             watch.finish()
         await send({"type": "http.response.body"})
     finally:
         if watch is not None:
             watch.end()
-        try:
-            if hasattr(body, "aclose"):
-                await body.aclose()
-        finally:
-            close = getattr(body, "close", None)
-            if close is not None:
-                await run_on_thread(pool, context, close)
+        await _close(body, pool, context)
+
+
+async def _send_async(send: Send, body: t.AsyncIterable[t.Any]) -> None:
+    number = 0
+    async for piece in body:
+        await send({"type": "http.response.body", "body": as_bytes(piece), "more_body": True})
+        number += 1
+        if not number % TURN:
+            await asyncio.sleep(0)
+
+
+async def _send_plain(send: Send, body: t.Any, pool: concurrent.futures.Executor, context: Context) -> None:
+    pieces: t.Iterator[t.Any] = await run_on_thread(pool, context, iter, body)
+    while (piece := await run_on_thread(pool, context, next, pieces, _end)) is not _end:
+        if piece:
+            await send({"type": "http.response.body", "body": as_bytes(piece), "more_body": True})
+
+
+async def _close(body: t.Any, pool: concurrent.futures.Executor, context: Context) -> None:
+    try:
+        if hasattr(body, "aclose"):
+            await body.aclose()
+    finally:
+        close = getattr(body, "close", None)
+        if close is not None:
+            await run_on_thread(pool, context, close)
 
 
 class Watch:
