@@ -296,8 +296,10 @@ class Watch:
     def end(self) -> None:
         """Cancel nothing any more."""
         self._is_over = True
-        if self._watcher is not None:
-            self._watcher.cancel()
+        # A task that was cancelled holds its frame, which holds this watch.
+        watcher, self._watcher = self._watcher, None
+        if watcher is not None:
+            watcher.cancel()
 
     async def _wait(self) -> None:
         ends = 0
