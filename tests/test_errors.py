@@ -426,7 +426,7 @@ def test_nothing_collected_raises_nothing() -> None:
 
 
 def test_several_errors_are_raised_as_a_group() -> None:
-    errors: list[BaseException] = [KeyError("a"), KeyboardInterrupt()]
+    errors: tuple[BaseException, ...] = (KeyError("a"), KeyboardInterrupt())
     with pytest.raises(BaseExceptionGroup, match="2 callbacks raised while testing") as caught:
-        raise_all(errors, "testing")
-    assert list(caught.value.exceptions) == errors
+        raise_all([*errors], "testing")
+    assert caught.value.exceptions == caught.value.args[1] == errors

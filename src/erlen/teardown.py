@@ -48,7 +48,7 @@ def raise_all(errors: list[BaseException], doing: str) -> None:
         return
     error = errors[0]
     if len(errors) > 1:
-        error = BaseExceptionGroup(f"{len(errors)} callbacks raised while {doing}", errors)
+        error = BaseExceptionGroup(f"{len(errors)} callbacks raised while {doing}", tuple(errors))
     # The frames that the exception holds have the list, and would keep it alive, and with it the request.
     errors.clear()
     try:
