@@ -8,7 +8,6 @@ from types import TracebackType
 
 from werkzeug.exceptions import BadRequestKeyError, HTTPException
 from werkzeug.routing import MapAdapter, RequestRedirect
-from werkzeug.wrappers import Response as ResponseBase
 
 from .. import urls
 from ..ctx import AppContext, context_var
@@ -179,8 +178,7 @@ class Base:
 
     async def amake_response(self, rv: t.Any) -> Response:
         """Do what :meth:`make_response` does; a WSGI application, which is plain code, is called on a worker thread."""
-        value: t.Any = rv[0] if type(rv) is tuple and rv else rv
-        if callable(value) and not isinstance(value, ResponseBase):
+        if responses.is_application(rv[0] if type(rv) is tuple and rv else rv):
             return await self.on_thread(self.make_response, rv)
         return self.make_response(rv)
 

@@ -31,7 +31,7 @@ def make_response(app: t.Any, value: t.Any) -> Response:
     headers: t.Any = None
     if isinstance(value, tuple):
         value, status, headers = _taken_apart(value)
-    if isinstance(value, HTTPException) and type(value).__call__ is HTTPException.__call__:
+    if isinstance(value, HTTPException) and not is_application(value):
         # PERF: 404: what calling it as a WSGI application and reading the answer back would make, 30 us sooner.
         error, value = value, value.get_response(context_var.get().request.environ)
         value = app.response_class.force_type(value)
@@ -48,6 +48,16 @@ def make_response(app: t.Any, value: t.Any) -> Response:
     if headers:
         response.headers.update(headers)
     return t.cast(Response, response)
+
+
+def is_application(value: t.Any) -> bool:
+    """Return whether a value is called as a WSGI application to make a response of it.
+
+    :param value: what a view or an error handler has returned, without status and headers.
+    """
+    if not callable(value) or isinstance(value, ResponseBase):
+        return False
+    return not (isinstance(value, HTTPException) and type(value).__call__ is HTTPException.__call__)
 
 
 def _taken_apart(value: tuple[t.Any, ...]) -> tuple[t.Any, t.Any, t.Any]:
