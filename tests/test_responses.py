@@ -265,6 +265,10 @@ class Called(Response):
         return [b"called"]
 
 
+# Its mark is on the whole process; tests of other files are to go without.
+Response.needs_environ = False
+
+
 class Unlabelled(Response):
     automatically_set_content_length = False
 
