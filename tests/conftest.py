@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import collections.abc as cabc
 import inspect
+import logging
 import os
 import re
 import time
@@ -240,6 +241,8 @@ def no_receiver_is_left(request: pytest.FixtureRequest) -> None:
 @pytest.fixture
 def app() -> Erlen:
     """Return a fresh application with the safe profile, in testing mode; its root path is the tests folder."""
+    # The loggers are those of the process, and another test may have silenced this one.
+    logging.getLogger("erlen_test").disabled = False
     app = Erlen("erlen_test", root_path=str(Path(__file__).parent))
     app.config.update(TESTING=True)
     return app
