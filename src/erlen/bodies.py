@@ -258,8 +258,9 @@ class ReceivedBody(io.RawIOBase):
             piece: bytes = message.get("body", b"")
             if not message.get("more_body", False):
                 self.is_complete = True
-                if self.completed is not None:
-                    self.completed()
+                completed, self.completed = self.completed, None
+                if completed is not None:
+                    completed()
             if piece:
                 return piece
         return b""

@@ -296,6 +296,8 @@ class Watch:
     def end(self) -> None:
         """Cancel nothing any more."""
         self._is_over = True
+        if self._body is not None:
+            self._body.completed = None
         # A task that was cancelled holds its frame, which holds this watch.
         watcher, self._watcher = self._watcher, None
         if watcher is not None:
@@ -321,7 +323,10 @@ class Watch:
     ) -> bool:
         self.end()
         self._head.pop(WATCH, None)
+        # Its exception holds the frames of the request, and they this watch.
+        task = self._task
+        del self._task
         if not self._has_cancelled:
             return False
         # The server has not asked for this cancellation, and need not hear of it. Where it asks as well, it does.
-        return self._task.uncancel() == 0 and isinstance(error, asyncio.CancelledError)
+        return task.uncancel() == 0 and isinstance(error, asyncio.CancelledError)
