@@ -75,13 +75,14 @@ class ASGI(WSGI):
             # PERF: async plaintext: a view that never waits is done after one step, and nobody has to watch meanwhile
             # whether its client goes away: a task for that costs 8 us.
             try:
-                waits_for = answer.send(None)
+                # What it waits for is no local: an exception that comes of it holds this frame.
+                answer = go_on(answer, answer.send(None))
             except StopIteration as finished:
-                sent, answer, waits_for = finished.value, None, None
+                sent, answer = finished.value, None
             if type(sent) is list and len(sent) == 1 and (body is None or body.is_complete):
                 await send(start.message())
                 return await send({"type": "http.response.body", "body": sent[0]})
-            await self._send_later(request, start, answer, waits_for, sent, receive, send)
+            await self._send_later(request, start, answer, sent, receive, send)
         finally:
             if body is not None:
                 body.close()
@@ -98,7 +99,6 @@ class ASGI(WSGI):
         request: t.Any,
         start: Start,
         answer: t.Any,
-        waits_for: t.Any,
         sent: t.Any,
         receive: Receive,
         send: Send,
@@ -107,7 +107,7 @@ class ASGI(WSGI):
         async with Watch(receive, request) as watch:
             watch.begin()
             if answer is not None:
-                sent = await go_on(answer, waits_for)
+                sent = await answer
             if type(sent) is list:
                 await send(start.message())
                 watch.finish()
@@ -165,9 +165,11 @@ async def _has_come(body: ReceivedBody, context: AppContext) -> bool:
         await body.fill(limit, context.app.on_thread)
         if steps is not None and (steps.is_async or steps.has_async):
             await request.parse_ahead()
-    except ClientDisconnected:
+    except BaseException as error:
         # No context ends that would do it: the two hold each other.
         request.head["werkzeug.request"] = None
+        if not isinstance(error, ClientDisconnected):
+            raise
         return False
     finally:
         context_var.reset(token)
