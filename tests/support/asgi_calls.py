@@ -115,7 +115,11 @@ class Call:
         self._changed.set()
         event = DISCONNECT if self._is_gone and self._events.empty() else await self._events.get()
         if isinstance(event, BaseException):
-            raise event
+            try:
+                raise event
+            finally:
+                # The exception holds this frame.
+                del event
         if event is DISCONNECT:
             self._is_gone = True
         return t.cast("Message", event)
