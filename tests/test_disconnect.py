@@ -1431,6 +1431,7 @@ async def test_request_is_freed_at_once(case: str, way: str) -> None:
     pieces = [b"a=", *[b"x" * 65536] * 30] if case == "large form" else [b"a=", b"1"]
 
     async def send_one() -> None:
+        waits.clear()
         call = Call(app, body=pieces, headers=headers)
 
         async def take(message: Message) -> None:
