@@ -4,13 +4,14 @@
 # reads it and checks the imports. One line a layer, names as in ``src/erlen``.
 #
 # layers:
-#   deprecation lazy messages signals registry profiles teardown
+#   deprecation lazy messages signals registry profiles
 #   pipeline.loops
 #   pipeline.bridge
 #   config
 #   typing
 #   paths
 #   scopes
+#   teardown
 #   ctx
 #   streams bodies
 #   json.provider

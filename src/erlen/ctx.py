@@ -17,7 +17,6 @@ from werkzeug.exceptions import HTTPException
 from .messages import NO_APP_CONTEXT, NO_REQUEST_CONTEXT, NO_WEBSOCKET
 from .pipeline.bridge import is_async
 from .pipeline.loops import in_a_loop
-from .scopes import WATCH
 from .signals import (
     appcontext_popped,
     appcontext_pushed,
@@ -26,7 +25,7 @@ from .signals import (
     request_tearing_down,
     tell,
 )
-from .teardown import acalled, called, raise_all
+from .teardown import atear_down_context, tear_down_context
 from .typing import Application
 
 if t.TYPE_CHECKING:
@@ -303,7 +302,7 @@ class AppContext:
                 if self._held:
                     self._failure = exc
                 else:
-                    self._tear_down(exc)
+                    tear_down_context(self, exc)
         finally:
             token: t.Any = self._token
             if self._more_tokens:
@@ -334,7 +333,7 @@ class AppContext:
                 if self._held:
                     self._failure = exc
                 else:
-                    await self._atear_down(exc)
+                    await atear_down_context(self, exc)
         finally:
             token: t.Any = self._token
             if self._more_tokens:
@@ -359,53 +358,6 @@ class AppContext:
             active = before if isinstance(before, AppContext) else None
         return active is self and self._token is not None
 
-    def _tear_down(self, exc: BaseException | None) -> None:
-        app, request = self.app, self._request
-        plan = app.plan or app.freeze()
-        errors: list[BaseException] | None = None
-        if request is not None and WATCH in request.head:
-            # What gives back a connection is not cut short because a client goes away.
-            request.head[WATCH].pause()
-        # PERF: plaintext: what has nothing to do is not called, 0.7 us each.
-        if request is not None and (
-            self.steps is None or self.steps.tears_down or request_tearing_down.receivers
-        ):
-            errors = called(app.do_teardown_request, exc, errors)
-        if plan.tears_down or appcontext_tearing_down.receivers:
-            errors = called(app.do_teardown_appcontext, exc, errors)
-        if request is not None:
-            # The environ holds the request and the request the environ: without this only the garbage collector
-            # would free both.
-            request.head["werkzeug.request"] = None
-            if request.routing_exception is not None:
-                # Its traceback holds this context, for the garbage collector again.
-                request.routing_exception.__traceback__ = None
-            if request._must_close:
-                errors = called(lambda exc: request.close(), exc, errors)
-        if errors is not None:
-            raise_all(errors, "tearing down the context")
-
-    async def _atear_down(self, exc: BaseException | None) -> None:
-        app, request = self.app, self._request
-        plan = app.plan or app.freeze()
-        errors: list[BaseException] | None = None
-        if request is not None and WATCH in request.head:
-            request.head[WATCH].pause()
-        if request is not None and (
-            self.steps is None or self.steps.tears_down or request_tearing_down.receivers
-        ):
-            errors = await acalled(app.ado_teardown_request, exc, errors)
-        if plan.tears_down or appcontext_tearing_down.receivers:
-            errors = await acalled(app.ado_teardown_appcontext, exc, errors)
-        if request is not None:
-            request.head["werkzeug.request"] = None
-            if request.routing_exception is not None:
-                request.routing_exception.__traceback__ = None
-            if request._must_close:
-                errors = called(lambda exc: request.close(), exc, errors)
-        if errors is not None:
-            raise_all(errors, "tearing down the context")
-
     def hold(self) -> None:
         """Keep this context alive after its last pop, until :meth:`release` is called as often."""
         self._held += 1
@@ -419,7 +371,7 @@ class AppContext:
         if not self._held and self._token is None:
             token = context_var.set(self)
             try:
-                self._tear_down(exc or self._failure)
+                tear_down_context(self, exc or self._failure)
             finally:
                 self._failure = None
                 context_var.reset(token)
@@ -430,7 +382,7 @@ class AppContext:
         if not self._held and self._token is None:
             token = context_var.set(self)
             try:
-                await self._atear_down(exc or self._failure)
+                await atear_down_context(self, exc or self._failure)
             finally:
                 self._failure = None
                 context_var.reset(token)

@@ -179,8 +179,6 @@ async def send_stream(
         client as gone after a complete response, too.
     """
     try:
-        if watch is not None:
-            watch.resume()
         await send(start.message())
         if watch is not None:
             watch.drop_body()
@@ -238,12 +236,15 @@ class Watch:
         self._body = request._body
         self._head = request.head
         self._watcher: asyncio.Task[None] | None = None
-        self._is_over = self._is_paused = False
+        self._is_over = False
+        # One item for each teardown that runs: changed on any thread, by atomic operations alone.
+        self._pauses: list[None] = []
         # Whether the client has gone away, and whether the task was cancelled for that.
         self._is_gone = self._has_cancelled = False
 
     async def __aenter__(self) -> t.Self:
         self._task = t.cast("asyncio.Task[t.Any]", asyncio.current_task())
+        self._loop = asyncio.get_running_loop()
         self._head[WATCH] = self
         return self
 
@@ -279,17 +280,35 @@ class Watch:
             self._watcher = asyncio.get_running_loop().create_task(self._wait(), context=Context())
 
     def pause(self) -> None:
-        """Cancel nothing until :meth:`resume`; may be called on any thread."""
-        self._is_paused = True
+        """Cancel nothing until :meth:`resume` is called as often; may be called on any thread."""
+        self._pauses.append(None)
+
+    async def apause(self) -> None:
+        """Do what :meth:`pause` does. A cancellation that was ordered before is over then, and cuts nothing short."""
+        self.pause()
+        if self._task is asyncio.current_task() and self._task.cancelling():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(0)
 
     def resume(self) -> None:
-        """Cancel the task from now on, also for what has been missed."""
-        self._is_paused = False
-        if self._is_gone:
-            self._cancel()
+        """End one :meth:`pause`; after the last one the task is cancelled also for what has been missed."""
+        self._pauses.pop()
+        if self._is_gone and not self.is_paused:
+            with contextlib.suppress(RuntimeError):
+                # On a loop that is closed there is nothing left to cancel.
+                self._loop.call_soon_threadsafe(self._cancel)
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether what runs now is not to be cancelled because the client goes."""
+        return bool(self._pauses)
+
+    def spares(self) -> bool:
+        """Return whether what runs now is spared a cancellation that has come: it is paused, and only the client went."""
+        return self.is_paused and self._has_cancelled and self._task.cancelling() == 1
 
     def _cancel(self) -> None:
-        if not (self._is_paused or self._has_cancelled):
+        if not (self.is_paused or self._has_cancelled or self._is_over):
             self._has_cancelled = True
             self._task.cancel("the client went away")
 
