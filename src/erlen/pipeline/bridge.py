@@ -69,21 +69,39 @@ def mark_as_coroutine_function(function: t.Any) -> None:
 # Into a coroutine
 
 
+class Watching(t.Protocol):
+    """What cancels a call on a worker thread when its client goes away."""
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the thread runs what is not to be cancelled for that."""
+        ...
+
+    def begin(self) -> None:
+        """Begin to watch; called on the loop when the thread begins to wait for a coroutine."""
+
+    def spares(self) -> bool:
+        """Return whether a cancellation that has come is not for what the thread runs now."""
+        ...
+
+
 class _Hop:
     """A plain call on a worker thread, made for a loop that goes on meanwhile.
 
     :param loop: that loop.
-    :param waits: called on the loop when the thread begins to wait for a coroutine.
+    :param watch: what cancels the call when its client goes away, if anything does.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, waits: t.Callable[[], object] | None = None) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, watch: Watching | None = None) -> None:
         self.loop = loop
-        self._waits = waits
+        self._watch = watch
         # What the thread waits for, and whether that is cancelled before the loop has begun it. Changed on the loop, but
         # for the mark that the thread sets when it asks for it.
         self._task: asyncio.Task[t.Any] | None = None
         self._cancels_next = False
         self._is_starting = False
+        # Whether a coroutine was told of a cancellation, and whether there was one that none was told of.
+        self._has_told = self._has_missed = False
 
     def run(self, context: Context, function: t.Callable[..., T], args: tuple[t.Any, ...]) -> T:
         """Call a function on this thread, whose coroutines then run on the loop."""
@@ -124,10 +142,10 @@ class _Hop:
     ) -> None:
         task = asyncio.Task(coroutine, loop=self.loop, context=context)
         self._task, self._is_starting = task, False
-        if self._waits is not None:
-            self._waits()
-        if self._cancels_next:
-            self._cancels_next = False
+        if self._watch is not None:
+            self._watch.begin()
+        if self._cancels_next and (self._watch is None or not self._watch.is_paused):
+            self._cancels_next = self._has_missed = False
             self.cancel()
 
         def finish(task: asyncio.Task[T]) -> None:
@@ -137,12 +155,26 @@ class _Hop:
         task.add_done_callback(finish)
 
     def cancel(self) -> None:
-        """Cancel the coroutine the thread waits for, if there is one; called on the loop."""
-        if self._task is not None:
+        """Cancel the coroutine the thread waits for, or of a whole request the next; called on the loop."""
+        if self._task is None:
+            self._has_missed = True
+            self._cancels_next |= self._is_starting or self._watch is not None
+        elif self._watch is not None and self._watch.spares():
+            self._has_missed = True
+        else:
             # When it has begun: a teardown function that is cancelled has run, up to where it waits.
-            self.loop.call_soon(self._task.cancel)
-        elif self._is_starting:
-            self._cancels_next = True
+            self.loop.call_soon(self._tell, self._task)
+
+    def _tell(self, task: asyncio.Task[t.Any]) -> None:
+        if task.cancel():
+            self._has_told = True
+        else:
+            self._has_missed = True
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether the code of the thread knows of each cancellation: it raises it, or has dealt with it."""
+        return self._has_told and not self._has_missed
 
 
 class _Worker(threading.local):
@@ -420,7 +452,7 @@ async def run_on_thread(
     function: t.Callable[..., T],
     *args: t.Any,
     discard: t.Callable[[T], object] | None = None,
-    waits: t.Callable[[], object] | None = None,
+    watch: Watching | None = None,
 ) -> T:
     """Call a plain function on a worker thread and await its result.
 
@@ -430,19 +462,23 @@ async def run_on_thread(
     :param pool: the threads.
     :param context: the variables it runs in.
     :param discard: is called, on a worker thread, with a result that nobody awaits any more.
-    :param waits: is called when the thread begins to wait for a coroutine itself.
+    :param watch: what cancels the awaiting task when the client goes away.
     """
     loop = asyncio.get_running_loop()
-    hop = _Hop(loop, waits)
+    hop = _Hop(loop, watch)
     future = pool.submit(hop.run, context, function, args)
     try:
         return await asyncio.wrap_future(future, loop=loop)
     except asyncio.CancelledError:
-        if not future.cancelled():
-            hop.cancel()
-            await _wait_out(future, hop)
-            if discard is not None and not future.cancelled() and future.exception() is None:
-                await _wait_out(pool.submit(hop.run, context, discard, (future.result(),)), hop)
+        if future.cancelled():
+            raise
+        hop.cancel()
+        await _wait_out(future, hop)
+        if hop.is_answered:
+            return future.result()
+        if discard is not None and future.exception() is None:
+            hop = _Hop(loop)
+            await _wait_out(pool.submit(hop.run, context, discard, (future.result(),)), hop)
         raise
     finally:
         # An exception holds this frame, and the future the exception.
@@ -501,13 +537,22 @@ async def call_on_thread(
 
 
 def to_async(
-    func: t.Callable[..., t.Any], pool: t.Callable[[], concurrent.futures.Executor]
+    func: t.Callable[..., t.Any],
+    pool: t.Callable[[], concurrent.futures.Executor],
+    discard: t.Callable[[t.Any], object] | None = None,
 ) -> t.Callable[..., t.Coroutine[t.Any, t.Any, t.Any]]:
     """Wrap a plain function so that async code can await it.
 
     :param func: a plain function; one marked with :func:`nonblocking` is called on the loop, others on a thread.
     :param pool: returns the threads.
+    :param discard: is called, on a thread, with a result that nobody awaits any more. What the function was given and
+        returns belongs to its caller.
     """
+
+    def discard_new(args: tuple[t.Any, ...], result: t.Any) -> None:
+        if discard is not None and all(result is not one for one in args):
+            discard(result)
+
     if is_nonblocking(func):
 
         @wraps(func)
@@ -518,6 +563,11 @@ def to_async(
 
     @wraps(func)
     async def call(*args: t.Any, **kwargs: t.Any) -> t.Any:
-        return await call_on_thread(pool(), func, *args, **kwargs)
+        context = copy_context()
+        try:
+            step = partial(func, *args, **kwargs)
+            return await run_on_thread(pool(), context, step, discard=partial(discard_new, args))
+        finally:
+            copy_back(context)
 
     return call

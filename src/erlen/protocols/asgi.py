@@ -125,7 +125,7 @@ class ASGI(WSGI):
             else:
                 args = (request.head, start, context)
             sent = await run_on_thread(
-                pool, variables, begin, self.wsgi_app, *args, discard=close_body, waits=watch.begin
+                pool, variables, begin, self.wsgi_app, *args, discard=close_body, watch=watch
             )
             if type(sent) is list:
                 await send(start.message())
