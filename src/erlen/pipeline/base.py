@@ -249,7 +249,7 @@ class Base:
 
         :param func: the function; one marked with :func:`erlen.nonblocking` runs where it is awaited.
         """
-        return func if is_async(func) else to_async(func, self.threads.executor)
+        return func if is_async(func) else to_async(func, self.threads.executor, responses.close_value)
 
     async def on_thread(self, function: t.Callable[..., T], *args: t.Any) -> T:
         """Call a plain function on a worker thread, with the context variables of here.

@@ -200,9 +200,9 @@ class Dispatch(Base):
                 self._add_default_headers(response, plan)
             if request_finished.receivers:
                 tell(request_finished, self, response=response)
-        except Exception:
-            if not from_error_handler:
-                # Another response takes its place; a stream in this one must not wait for the garbage collector.
+        except BaseException as error:
+            if not (from_error_handler and isinstance(error, Exception)):
+                # Another response takes its place, or none; a stream in this one must not wait for the garbage collector.
                 response.close()
                 raise
             self.logger.exception("A hook raised while the response of an error handler was finished.")
@@ -232,8 +232,8 @@ class Dispatch(Base):
                 self._add_default_headers(response, plan)
             if request_finished.receivers:
                 await atell(request_finished, self, response=response)
-        except Exception:
-            if not from_error_handler:
+        except BaseException as error:
+            if not (from_error_handler and isinstance(error, Exception)):
                 response.close()
                 raise
             self.logger.exception("A hook raised while the response of an error handler was finished.")

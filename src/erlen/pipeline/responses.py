@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as ResponseBase
 
 from ..ctx import context_var
+from ..streams import close_body
 from ..wrappers import Response
 
 ACCEPTED = (
@@ -58,6 +59,17 @@ def is_application(value: t.Any) -> bool:
     if not callable(value) or isinstance(value, ResponseBase):
         return False
     return not (isinstance(value, HTTPException) and type(value).__call__ is HTTPException.__call__)
+
+
+def close_value(value: t.Any) -> None:
+    """Close the stream that a value is or holds, if there is one, as nobody sends it any more.
+
+    :param value: what a view or a hook has returned.
+    """
+    if type(value) is tuple and value:
+        value = value[0]
+    if isinstance(value, ResponseBase | Iterator | AsyncIterator):
+        close_body(value)
 
 
 def _taken_apart(value: tuple[t.Any, ...]) -> tuple[t.Any, t.Any, t.Any]:
