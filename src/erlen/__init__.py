@@ -19,7 +19,7 @@
 #   json
 #   logging debug
 #   forms
-#   websockets
+#   websockets received
 #   wrappers
 #   eventstream sessions
 #   urls

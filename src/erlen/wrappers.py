@@ -12,10 +12,8 @@ from werkzeug.datastructures import (
     Headers,
     ImmutableMultiDict,
     MultiDict,
-    iter_multi_items,
 )
-from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
-from werkzeug.formparser import FormDataParser
+from werkzeug.exceptions import BadRequest, HTTPException
 from werkzeug.routing import Rule
 from werkzeug.sansio.http import parse_cookie
 from werkzeug.sansio.utils import get_current_url
@@ -24,15 +22,15 @@ from werkzeug.wrappers import Response as ResponseBase
 from werkzeug.wsgi import ClosingIterator
 
 from . import json
-from .bodies import BodyStream, LimitedBody, OnThread, ReceivedBody
+from .bodies import ReceivedBody
 from .ctx import context_var
-from .debug import attach_enctype_error
-from .forms import FormParser, parse_pairs
+from .forms import parse_pairs
 from .lazy import Lazy, cached_property
+from .received import ReceivedRequest
 from .registry import tells_of
 from .scopes import SCOPE, fill_environ, head_of, malformed
 from .streams import AsyncBody
-from .typing import Application, Receive, Scope
+from .typing import Receive, Scope
 
 if t.TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -45,9 +43,6 @@ _URL_HEADERS = frozenset({"location", "content-location"})
 
 # Statuses whose responses have no body (RFC 9110, section 6.4.1).
 _WITHOUT_BODY = frozenset({*range(100, 200), 204, 304})
-
-_FORMS = frozenset({"multipart/form-data", "application/x-www-form-urlencoded"})
-
 
 T = t.TypeVar("T")
 
@@ -74,7 +69,7 @@ def split_blueprint_path(name: str) -> list[str]:
     return names
 
 
-class Request(RequestBase):
+class Request(ReceivedRequest):
     """The request of one context, read-only and made lazily from the WSGI environment.
 
     Under ASGI :meth:`of_scope` makes it, and the environment is made when something asks for it.
@@ -83,8 +78,6 @@ class Request(RequestBase):
     :param populate_request: whether to store the request as ``environ["werkzeug.request"]``.
     :param shallow: whether reading the body is refused, for middleware.
     """
-
-    form_data_parser_class: type[FormDataParser] = FormParser
 
     #: The rule that matched. Its endpoint is :attr:`endpoint`.
     url_rule: Rule | None = None
@@ -96,18 +89,11 @@ class Request(RequestBase):
     routing_exception: HTTPException | None = None
 
     shallow = False
-    # Whether ``close`` has anything to do at the end of the request.
-    _must_close: bool = False
     # What ASGI has called the application with.
     _scope: Scope | None = None
-    _body: ReceivedBody | None = None
     # Whether a subclass has a constructor, which then gets its environment also under ASGI.
     _needs_environ: t.ClassVar[bool] = False
-    _application: Application | None = None
     _json_module: t.Any = None
-    _max_content_length: int | None = None
-    _max_form_memory_size: int | None = None
-    _max_form_parts: int | None = None
 
     def __init_subclass__(cls, **kwargs: t.Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -234,55 +220,6 @@ class Request(RequestBase):
     def json_module(self, value: t.Any) -> None:
         self._json_module = value
 
-    def _limit(self, name: str) -> t.Any:
-        return None if self._application is None else self._application.config[name]
-
-    @property
-    def max_content_length(self) -> int | None:
-        """The largest body in bytes; a larger one is answered with 413. ``None`` for any size.
-
-        Set it on a request, before its body is read, to differ from ``MAX_CONTENT_LENGTH``.
-        """
-        if self._max_content_length is None:
-            return t.cast("int | None", self._limit("MAX_CONTENT_LENGTH"))
-        return self._max_content_length
-
-    @max_content_length.setter
-    def max_content_length(self, value: int | None) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
-        self._max_content_length = value
-
-    @property
-    def max_form_memory_size(self) -> int | None:
-        """The largest form field in bytes; a larger one is answered with 413. ``None`` for any size.
-
-        Set it on a request, before its form is read, to differ from ``MAX_FORM_MEMORY_SIZE``.
-        """
-        if self._max_form_memory_size is not None:
-            return self._max_form_memory_size
-        if self._application is None:
-            return super().max_form_memory_size
-        return t.cast("int | None", self._limit("MAX_FORM_MEMORY_SIZE"))
-
-    @max_form_memory_size.setter
-    def max_form_memory_size(self, value: int | None) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
-        self._max_form_memory_size = value
-
-    @property  # type: ignore[override]
-    def max_form_parts(self) -> int | None:
-        """The largest number of parts of a multipart form; more are answered with 413. ``None`` for any number.
-
-        Set it on a request, before its form is read, to differ from ``MAX_FORM_PARTS``.
-        """
-        if self._max_form_parts is not None:
-            return self._max_form_parts
-        if self._application is None:
-            return super().max_form_parts
-        return t.cast("int | None", self._limit("MAX_FORM_PARTS"))
-
-    @max_form_parts.setter
-    def max_form_parts(self, value: int | None) -> None:
-        self._max_form_parts = value
-
     @property
     def endpoint(self) -> str | None:
         """The endpoint that matched, ``None`` where none did."""
@@ -302,69 +239,6 @@ class Request(RequestBase):
         """The names of the blueprint of the endpoint and of its parents, the innermost first."""
         name = self.blueprint
         return [] if name is None else split_blueprint_path(name)
-
-    @cached_property
-    def stream(self) -> BodyStream:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
-        """The body as a stream, limited to :attr:`max_content_length`. Async code reads it with ``async for``."""
-        limit = self.max_content_length
-        try:
-            stream = super().stream
-        except RequestEntityTooLarge:
-            if not self._is_strict():
-                raise
-            raise RequestEntityTooLarge(
-                f"The body of this request is larger than the {limit} bytes that are accepted (MAX_CONTENT_LENGTH)."
-            ) from None
-        if limit is not None and "wsgi.input_terminated" in self.environ:
-            return LimitedBody(self.environ["wsgi.input"], limit)
-        return BodyStream(stream)
-
-    async def receive_body(self) -> None:
-        """Receive what has not come yet of the body, so that form, files, data and JSON can be read without waiting.
-
-        Under ASGI, for async views that begin before the body has been received (see
-        :func:`erlen.stream_request_body`), or that have raised :attr:`max_content_length`.
-
-        :raises RequestEntityTooLarge: for a body larger than that.
-        :raises ClientDisconnected: when the client went away.
-        """
-        body, limit = self._received_body(), self.max_content_length
-        if body is None or body.is_complete:
-            return
-        if limit is not None and (self.content_length or 0) > limit:
-            raise RequestEntityTooLarge
-        await body.fill(limit, self._on_thread)
-        await self.parse_ahead()
-
-    async def parse_ahead(self) -> None:
-        """Parse a large form on a worker thread, as an event loop would stand still meanwhile."""
-        body = self._received_body()
-        if body is None or not (body.is_large and body.is_complete) or self.mimetype not in _FORMS:
-            return
-        try:
-            await self._on_thread(self._load_form_data)
-        except Exception:
-            # Whoever asks for the form is told; the limits may be others by then.
-            pass
-        else:
-            body.parsed = self._form_limits(), self.form, self.files
-            body.files = [file for _, file in iter_multi_items(self.files)]
-        for name in ("form", "files", "stream"):
-            self.__dict__.pop(name, None)
-        body.rewind()
-
-    def _received_body(self) -> ReceivedBody | None:
-        """Return the body as ASGI sends it; behind middleware for WSGI it comes with the environment."""
-        body = self.environ.get("wsgi.input") if self._body is None else self._body
-        return body if isinstance(body, ReceivedBody) else None
-
-    @property
-    def _on_thread(self) -> OnThread:
-        app: t.Any = self._application
-        return t.cast("OnThread", app.on_thread)
-
-    def _form_limits(self) -> tuple[int | None, ...]:
-        return self.max_content_length, self.max_form_memory_size, self.max_form_parts
 
     @cached_property
     def args(self) -> MultiDict[str, str]:
@@ -412,10 +286,6 @@ class Request(RequestBase):
             # A name of IDNA 2008 that the standard library's IDNA 2003 cannot decode: it stays in its ASCII form.
             return get_current_url(self.scheme, "host.invalid", *parts).replace("host.invalid", self.host, 1)
 
-    def _is_strict(self) -> bool:
-        app = self._application
-        return app is not None and bool(app.config["REFUSE_MALFORMED_REQUESTS"])
-
     @cached_property
     def authorization(self) -> Authorization | None:
         """The credentials of the ``Authorization`` header (RFC 9110, section 11.6.2), ``None`` without readable ones."""
@@ -424,30 +294,6 @@ class Request(RequestBase):
         except ValueError:
             # Characters beyond ASCII in the base64 of Basic.
             return None
-
-    def make_form_data_parser(self) -> FormDataParser:
-        """Return the parser for the form of this request, a ``form_data_parser_class``."""
-        parser = super().make_form_data_parser()
-        if isinstance(parser, FormParser):
-            parser.strict = self._is_strict()
-        return parser
-
-    def _load_form_data(self) -> None:
-        body = self._received_body()
-        if body is not None and body.parsed is not None and "form" not in self.__dict__:
-            (limits, form, files), body.parsed = body.parsed, None
-            if limits == self._form_limits():
-                body.skip()
-                self.__dict__.update(form=form, files=files)
-                return
-            # Somebody has changed the limits since.
-            for _, file in iter_multi_items(files):
-                file.close()
-        super()._load_form_data()
-        self._must_close = True
-        app = self._application
-        if app is not None and app.debug and self.mimetype != "multipart/form-data" and not self.files:
-            attach_enctype_error(self)
 
     def on_json_loading_failed(self, e: ValueError | None) -> t.Any:
         """Raise the 400 for a body that is no JSON, or the 415 for one whose content type says so.
