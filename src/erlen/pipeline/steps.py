@@ -381,14 +381,19 @@ class Plan:
             has_async=has_async,
             streams_body=getattr(view, "streams_request_body", False),
         )
-        # Also where ASGI does not begin with them: a hook may set another rule.
+        self._spell_async(steps, view, preprocessors, before, after, teardown)
+        self._shorten(steps)
+        return steps
+
+    def _spell_async(self, steps: Steps, view: Hook | None, *hooks: list[Hook]) -> None:
+        """Make the async spelling, also where ASGI does not begin with it: a hook may set another rule."""
+        app = self._app
+        preprocessors, before, after, teardown = hooks
         steps.aview = None if view is None else spelled_async(view) or app.ensure_async(view)
         steps.apreprocessors = awaited(app, preprocessors, all_of)
         steps.abefore = awaited(app, before, first_of)
         steps.aafter = awaited(app, after, one_after_another)
         steps.ateardown = awaited(app, teardown, each_of)
-        self._shorten(steps)
-        return steps
 
     def _shorten(self, steps: Steps) -> None:
         """Note what is to be done before the view, or that nothing is."""
