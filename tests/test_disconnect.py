@@ -330,11 +330,12 @@ async def test_client_that_goes_during_a_teardown_function_does_not_cancel_it(bo
     @app.get("/")
     async def index() -> t.Any:
         await asyncio.sleep(0)
-        return {
+        bodies: dict[str, t.Callable[[], t.Any]] = {
             "whole": lambda: "text",
             "stream": generate,
             "stream with context": lambda: stream_with_context(generate()),
-        }[body]()
+        }
+        return bodies[body]()
 
     @app.teardown_request
     async def give_back(exc: BaseException | None) -> None:
@@ -419,7 +420,11 @@ async def test_view_that_fails_when_its_client_goes(way: str) -> None:
         finally:
             raise LookupError("while cleaning up")
 
-    app.register_error_handler(LookupError, lambda error: log.append("handled") or "handled")
+    @app.errorhandler(LookupError)
+    def handle(error: LookupError) -> str:
+        log.append("handled")
+        return "handled"
+
     call = Call(app)
     task = call.start()
     await waits.wait()
@@ -1577,10 +1582,9 @@ async def test_request_whose_body_never_came_is_freed_at_once(who: str) -> None:
     references: list[weakref.ref[t.Any]] = []
 
     class Own(Request):
-        @property
-        def max_content_length(self) -> int | None:  # type: ignore[override]
+        def __init__(self, environ: t.Any) -> None:
+            super().__init__(environ)
             references.append(weakref.ref(self))
-            return 10
 
     app = make_app("async spelling", [])
     app.request_class = Own
