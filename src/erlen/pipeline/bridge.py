@@ -80,10 +80,6 @@ class Watching(t.Protocol):
     def begin(self) -> None:
         """Begin to watch; called on the loop when the thread begins to wait for a coroutine."""
 
-    def spares(self) -> bool:
-        """Return whether a cancellation that has come is not for what the thread runs now."""
-        ...
-
 
 class _Hop:
     """A plain call on a worker thread, made for a loop that goes on meanwhile.
@@ -159,8 +155,6 @@ class _Hop:
         if self._task is None:
             self._has_missed = True
             self._cancels_next |= self._is_starting or self._watch is not None
-        elif self._watch is not None and self._watch.spares():
-            self._has_missed = True
         else:
             # When it has begun: a teardown function that is cancelled has run, up to where it waits.
             self.loop.call_soon(self._tell, self._task)

@@ -303,10 +303,6 @@ class Watch:
         """Whether what runs now is not to be cancelled because the client goes."""
         return bool(self._pauses)
 
-    def spares(self) -> bool:
-        """Return whether what runs now is spared a cancellation that has come: it is paused, and only the client went."""
-        return self.is_paused and self._has_cancelled and self._task.cancelling() == 1
-
     def _cancel(self) -> None:
         if not (self.is_paused or self._has_cancelled or self._is_over):
             self._has_cancelled = True
