@@ -6,6 +6,7 @@ Servers say so through ``receive``; from version 2.4 of the specification on, ``
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 import threading
@@ -516,6 +517,76 @@ async def test_client_goes_during_a_plain_view(body: str) -> None:
     assert log == ["view", *closed, *ONCE] and await still_fine(app)
     # One that has begun was closed, and one that has not has nothing to close.
     assert body == "whole" or closed or not call.pieces
+
+
+@pytest.mark.parametrize("calls", [True, False])
+@pytest.mark.parametrize("way", ["plain spelling", "middleware"])
+@on_a_loop
+async def test_client_goes_between_two_coroutines_of_a_worker_thread(way: str, calls: bool) -> None:
+    """The next one is cancelled, and a teardown function is not the next one."""
+    log: list[str] = []
+    app = make_app(way, log)
+    begun, may_go_on = threading.Event(), threading.Event()
+
+    async def first() -> None:
+        await asyncio.sleep(0)
+
+    async def second() -> None:
+        log.append("second")
+        await asyncio.Event().wait()
+
+    @app.get("/")
+    def index() -> str:
+        app.ensure_sync(first)()
+        begun.set()
+        assert may_go_on.wait(PATIENCE)
+        if calls:
+            app.ensure_sync(second)()
+        return "never"
+
+    call = Call(app)
+    task = call.start()
+    await happens(begun)
+    call.go_away()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    may_go_on.set()
+    await task
+    assert call.sent == [] and log == [*(["second"] if calls else []), *ONCE] and await still_fine(app)
+
+
+@pytest.mark.parametrize("way", ["plain spelling", "middleware"])
+@on_a_loop
+async def test_server_that_cancels_what_went_on_without_its_client_is_told_so(way: str) -> None:
+    log: list[str] = []
+    app, waits = make_app(way, log), asyncio.Event()
+    begun, may_go_on = threading.Event(), threading.Event()
+
+    async def wait() -> None:
+        waits.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        log.append("goes on")
+
+    @app.get("/")
+    def index() -> str:
+        app.ensure_sync(wait)()
+        begun.set()
+        assert may_go_on.wait(PATIENCE)
+        return "never"
+
+    call = Call(app)
+    task = call.start()
+    await waits.wait()
+    call.go_away()
+    await happens(begun)
+    task.cancel()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    may_go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert call.sent == [] and log == ["goes on", *ONCE] and await still_fine(app)
 
 
 @on_a_loop
