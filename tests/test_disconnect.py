@@ -408,6 +408,41 @@ async def test_view_may_answer_though_its_client_is_gone(way: str) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("kind", ["plain", "async"])
+@on_a_loop
+async def test_stream_of_a_view_that_has_learned_that_its_client_is_gone_is_closed(
+    kind: str, way: str
+) -> None:
+    log: list[str] = []
+    app, waits = make_app(way, log), asyncio.Event()
+
+    def generate() -> t.Iterator[str]:
+        # Ends where the test has to fail.
+        yield from "a" * 1000
+
+    async def agenerate() -> t.AsyncIterator[str]:
+        for piece in generate():
+            yield piece
+
+    @app.get("/")
+    async def index() -> Response:
+        waits.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        stream: t.Any = generate() if kind == "plain" else agenerate()
+        response = Response(stream_with_context(stream))
+        response.call_on_close(lambda: log.append("closed"))
+        return response
+
+    call = Call(app)
+    task = call.start()
+    await waits.wait()
+    call.go_away()
+    await task
+    assert call.sent == [] and log == [*ONCE, "closed"] and await still_fine(app)
+
+
+@pytest.mark.parametrize("way", WAYS)
 @on_a_loop
 async def test_view_that_fails_when_its_client_goes(way: str) -> None:
     log: list[str] = []

@@ -179,6 +179,9 @@ async def send_stream(
         client as gone after a complete response, too.
     """
     try:
+        if watch is not None and watch.is_gone:
+            # Servers that say nothing in ``send`` would be sent an endless one for ever.
+            return
         await send(start.message())
         if watch is not None:
             watch.drop_body()
@@ -239,8 +242,10 @@ class Watch:
         self._is_over = False
         # One item for each teardown that runs: changed on any thread, by atomic operations alone.
         self._pauses: list[None] = []
-        # Whether the client has gone away, and whether the task was cancelled for that.
-        self._is_gone = self._has_cancelled = False
+        #: Whether the client has gone away.
+        self.is_gone = False
+        # Whether the task was cancelled for that.
+        self._has_cancelled = False
 
     async def __aenter__(self) -> t.Self:
         self._task = t.cast("asyncio.Task[t.Any]", asyncio.current_task())
@@ -293,7 +298,7 @@ class Watch:
     def resume(self) -> None:
         """End one :meth:`pause`; after the last one the task is cancelled also for what has been missed."""
         self._pauses.pop()
-        if self._is_gone and not self.is_paused:
+        if self.is_gone and not self.is_paused:
             with contextlib.suppress(RuntimeError):
                 # On a loop that is closed there is nothing left to cancel.
                 self._loop.call_soon_threadsafe(self._cancel)
@@ -328,7 +333,7 @@ class Watch:
                 message = await self._receive()
                 if message["type"] == "http.disconnect":
                     if not self._is_over:
-                        self._is_gone = True
+                        self.is_gone = True
                         self._cancel()
                     return
                 ends += not message.get("more_body", False)
