@@ -216,7 +216,9 @@ class AppContext:
 
     def copy(self) -> AppContext:
         """Return a new context with the same application, request and session, and a ``g`` of its own."""
-        return type(self)(self.app, request=self._request, session=self._session)
+        copied = type(self)(self.app, request=self._request, session=self._session)
+        copied._websocket = self._websocket
+        return copied
 
     def push_at_once(self) -> bool:
         """Make this the active context if nobody has to be told of it; return whether that was done.
@@ -464,7 +466,9 @@ class RequestContext(AppContext):
 
     def copy(self) -> RequestContext:
         """Return a new context with the same application, request and session, and a ``g`` of its own."""
-        return type(self)(self.app, self.request.environ, request=self.request, session=self._session)
+        copied = type(self)(self.app, self.request.environ, request=self.request, session=self._session)
+        copied._websocket = self._websocket
+        return copied
 
 
 def current_context() -> AppContext:
@@ -506,6 +510,11 @@ def after_this_request(f: F) -> F:
         raise RuntimeError(
             "'after_this_request' was called without a request being handled, so there is no response to wait "
             "for. Call it in a view or a hook; for every response, register '@app.after_request'."
+        )
+    if context._websocket is not None and context._websocket.is_accepted:
+        raise RuntimeError(
+            "'after_this_request' was called after the WebSocket was accepted, so its response has been sent. Call it "
+            "before 'await websocket.accept()' and before the first 'receive' and 'send'."
         )
     if context._after_request_functions is None:
         context._after_request_functions = []
