@@ -172,13 +172,13 @@ class Plan:
         interface = app.session_interface
         self.opens_every_session = not _keeps_sessions_plainly(interface)
         #: Whether ``process_response`` has something to do for every response.
-        self.processes_all = self.opens_every_session or "process_response" in overridden
+        self.processes_all = self.opens_every_session or self._changes("process_response")
         self.session_cookie = f"{interface.get_cookie_name(app)}="
         self.teardown_appcontext: list[Hook] = [
             app.ensure_sync(function) for function in reversed(app.teardown_appcontext_funcs)
         ]
         #: Whether ``do_teardown_appcontext`` has anything to do.
-        self.tears_down = bool(self.teardown_appcontext) or "do_teardown_appcontext" in overridden
+        self.tears_down = bool(self.teardown_appcontext) or self._changes("do_teardown_appcontext")
         self._freeze_asgi(app, overridden)
 
     def _freeze_asgi(self, app: t.Any, overridden: t.AbstractSet[str]) -> None:
@@ -304,6 +304,10 @@ class Plan:
             # Upgraded over WSGI, where nothing can be done with it.
             request.routing_exception = UpgradeRequired(over_wsgi)
 
+    def _changes(self, name: str) -> bool:
+        """Return whether a phase was replaced, in either spelling."""
+        return not self._overridden.isdisjoint((name, f"a{name}"))
+
     def is_replaced(self, name: str) -> bool:
         """Return whether a phase was replaced in its plain spelling, and not in its async one.
 
@@ -369,11 +373,11 @@ class Plan:
             teardown=plain(teardown),
             cross_origin_exempt=_is_exempt(view),
             processes=bool(after) or self.processes_all,
-            preprocesses=bool(preprocessors or before) or "preprocess_request" in self._overridden,
-            tears_down=bool(teardown) or "do_teardown_request" in self._overridden,
+            preprocesses=bool(preprocessors or before) or self._changes("preprocess_request"),
+            tears_down=bool(teardown) or self._changes("do_teardown_request"),
             # Without an endpoint there is the exception that matching raised.
             ends=bool(teardown)
-            or "do_teardown_request" in self._overridden
+            or self._changes("do_teardown_request")
             or self.tears_down
             or endpoint is None,
             finishes_at_once=self.finishes_plainly and not (after or self.processes_all),
