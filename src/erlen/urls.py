@@ -72,10 +72,11 @@ def create_url_adapter(app: Application, request: t.Any) -> MapAdapter | None:
         server_name = f"{host.encode('idna').decode()}{colon}{port}"
     if not (app.url_map.host_matching or app.subdomain_matching):
         subdomain = app.url_map.default_subdomain or ""
-    return t.cast(
-        MapAdapter,
-        app.url_map.bind_to_environ(request.environ, server_name=server_name, subdomain=subdomain),
-    )
+    adapter = app.url_map.bind_to_environ(request.environ, server_name=server_name, subdomain=subdomain)
+    if request.scheme == "wss":
+        # Werkzeug knows a WebSocket by its headers, and its scheme as that of the request it began with.
+        adapter.url_scheme = "wss"
+    return t.cast(MapAdapter, adapter)
 
 
 def url_for(

@@ -128,7 +128,8 @@ class Request(ReceivedRequest):
             head, has_body = head_of(scope)
             method: str = head["REQUEST_METHOD"]
             method = method if method in _COMMON_METHODS else str.upper(method)
-            body = ReceivedBody(receive) if has_body else None
+            # What comes to a WebSocket are its messages, whatever the headers of its handshake say.
+            body = ReceivedBody(receive) if has_body and scope["type"] == "http" else None
             if cls._needs_environ:
                 fill_environ(head, scope, BytesIO() if body is None else body)
         except Exception as error:
