@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import typing as t
 from collections import deque
 from functools import update_wrapper
@@ -31,6 +32,9 @@ TURN = 16
 
 #: How many bytes the reason of a close may have (RFC 6455, section 5.5).
 MAX_REASON = 123
+
+# The codes below 3000 that an application may send (RFC 6455, section 7.4, and IANA's registry).
+_CODES = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015)})
 
 NOT_ASYNC = """\
 The WebSocket handler {name!r} is a plain function, and would block the event loop that all WebSockets share. Write it as \
@@ -78,10 +82,11 @@ class UpgradeRequired(HTTPException):
     def get_headers(
         self, environ: WSGIEnvironment | None = None, scope: dict[str, t.Any] | None = None
     ) -> list[tuple[str, str]]:
-        """Return the headers, with ``Upgrade`` where an application may send it: PEP 3333 forbids it under WSGI."""
+        """Return the headers, with ``Upgrade`` where an application may send it: PEP 3333 forbids it, and so does HTTP/2."""
         headers = super().get_headers(environ, scope)
-        if environ is not None and SCOPE in environ:
-            headers.append(("Upgrade", "websocket"))
+        if environ is not None and SCOPE in environ and environ["SERVER_PROTOCOL"].startswith("HTTP/1"):
+            # RFC 9110, section 7.8: each with the other.
+            headers += [("Connection", "Upgrade"), ("Upgrade", "websocket")]
         return headers
 
 
@@ -122,7 +127,7 @@ class WebSocket:
     :param scope: the ASGI scope.
     :param receive: the server's callable for events of the client.
     :param send: the server's callable for events to the client.
-    :param begins: called with the status and the headers of the acceptance, which it may change.
+    :param begins: makes the headers of the acceptance of those that the handler gives.
     """
 
     def __init__(
@@ -131,7 +136,7 @@ class WebSocket:
         scope: Scope,
         receive: Receive,
         send: Send,
-        begins: t.Callable[[list[tuple[str, str]]], t.Awaitable[list[tuple[str, str]]]],
+        begins: t.Callable[[list[tuple[str, str]]], t.Awaitable[list[tuple[bytes, bytes]]]],
     ) -> None:
         self._app = app
         self._receive = receive
@@ -150,12 +155,13 @@ class WebSocket:
         #: The task that runs :meth:`listen`.
         self.listener: asyncio.Task[None] | None = None
         self._sent = 0
+        # Several tasks may begin to receive and send at the same time; one accepts.
+        self._accepting = asyncio.Lock()
         self._messages: deque[str | bytes] = deque()
         # Set when something has come, and when there is room for more.
         self._has_come = asyncio.Event()
         self._has_room = asyncio.Event()
-        #: How many calls of the handler wait for a message; and whether there was ever one.
-        self.waiting = 0
+        #: Whether the handler has ever asked for a message.
         self.has_received = False
 
     # The handshake
@@ -168,11 +174,22 @@ class WebSocket:
         :raises ValueError: for a subprotocol that the client does not offer.
         :raises RuntimeError: when it was accepted before.
         """
-        if self.is_accepted:
-            raise RuntimeError(
-                "This WebSocket was accepted already: by 'accept', or by the first 'receive' or 'send'. Call 'accept' once, "
-                "before them."
-            )
+        async with self._accepting:
+            if self.is_accepted:
+                raise RuntimeError(
+                    "This WebSocket was accepted already: by 'accept', or by the first 'receive' or 'send'. Call 'accept' "
+                    "once, before them."
+                )
+            await self._accept(subprotocol, headers)
+
+    async def _begin(self) -> None:
+        """Accept the WebSocket, where the handler has not."""
+        if not self.is_accepted:
+            async with self._accepting:
+                if not self.is_accepted:
+                    await self._accept(None, None)
+
+    async def _accept(self, subprotocol: str | None, headers: t.Any) -> None:
         if subprotocol is not None and subprotocol not in self.subprotocols:
             offered = ", ".join(map(repr, self.subprotocols)) or "none"
             raise ValueError(
@@ -186,14 +203,12 @@ class WebSocket:
                 raise ValueError("The subprotocol is no header of 'accept': pass it as 'subprotocol'.")
         if self.close_code is not None:
             raise self._gone()
-        pairs = await self._begins(pairs)
+        encoded = await self._begins(pairs)
+        # The client may have gone meanwhile.
+        if t.cast("int | None", self.close_code) is not None:
+            raise self._gone()
         self.is_accepted = True
-        message: Message = {
-            "type": "websocket.accept",
-            "subprotocol": subprotocol,
-            "headers": [(name.lower().encode("latin1"), value.encode("latin1")) for name, value in pairs],
-        }
-        await self._hand_on(message)
+        await self._hand_on({"type": "websocket.accept", "subprotocol": subprotocol, "headers": encoded})
 
     # Messages
 
@@ -202,8 +217,7 @@ class WebSocket:
 
         :raises WebSocketDisconnected: when there is no more.
         """
-        if not self.is_accepted:
-            await self.accept()
+        await self._begin()
         self.has_received = True
         has_waited = False
         while not self._messages:
@@ -212,11 +226,7 @@ class WebSocket:
                 raise self._disconnected() if has_waited else self._gone()
             has_waited = True
             self._has_come.clear()
-            self.waiting += 1
-            try:
-                await self._has_come.wait()
-            finally:
-                self.waiting -= 1
+            await self._has_come.wait()
         self._has_room.set()
         return self._messages.popleft()
 
@@ -248,7 +258,9 @@ class WebSocket:
         :raises UnexpectedData: with code 1007, for what is no JSON.
         :raises WebSocketDisconnected: when there is no more.
         """
-        message = await self.receive()
+        return self._read_json(await self.receive())
+
+    def _read_json(self, message: str | bytes) -> t.Any:
         try:
             return self._app.json.loads(message)
         except (ValueError, RecursionError) as error:
@@ -262,17 +274,19 @@ class WebSocket:
             return await self.receive()
         except WebSocketDisconnected:
             raise StopAsyncIteration from None
+        except RuntimeError:
+            if not self._closed_here:
+                raise
+            # Another task of the handler has closed it.
+            raise StopAsyncIteration from None
 
     async def iter_json(self) -> t.AsyncIterator[t.Any]:
         """Iterate over what the messages say in JSON, until the client goes.
 
         :raises UnexpectedData: with code 1007, for what is no JSON.
         """
-        while True:
-            try:
-                yield await self.receive_json()
-            except WebSocketDisconnected:
-                return
+        async for message in self:
+            yield self._read_json(message)
 
     async def send(self, data: str | bytes) -> None:
         """Send a message: text for a ``str``, binary for ``bytes``. Waits while the client is slow.
@@ -286,8 +300,7 @@ class WebSocket:
                 f"A WebSocket sends str and bytes, and was given {given!r}, of type {type(given).__name__}. Call "
                 f"'send_json' for anything else that JSON can say."
             )
-        if not self.is_accepted:
-            await self.accept()
+        await self._begin()
         if self.close_code is not None:
             raise self._gone()
         text, binary = (given, None) if isinstance(given, str) else (None, bytes(given))
@@ -310,7 +323,7 @@ class WebSocket:
         :param reason: at most 123 bytes.
         :raises ValueError: for a code or a reason that cannot be sent.
         """
-        if not (1000 <= code < 5000) or code in {1004, 1005, 1006, 1015}:
+        if code not in _CODES and not 3000 <= code < 5000:
             raise ValueError(
                 f"A WebSocket cannot be closed with the code {code} (RFC 6455, section 7.4). Use 1000, or a code of your own "
                 f"from 4000 to 4999."
@@ -319,27 +332,25 @@ class WebSocket:
             raise ValueError(
                 f"The reason of a close has at most {MAX_REASON} bytes; this one has {len(reason.encode())}."
             )
-        if self.close_code is not None:
-            return
-        self._closed_here = True
-        await self.shut(code, reason)
+        if self.close_code is None:
+            self._closed_here = True
+            await self.break_off(code, reason)
 
-    async def shut(self, code: int, reason: str) -> None:
-        """Close the WebSocket from outside of its handler, for which it is as if the client had gone.
+    async def break_off(self, code: int, reason: str) -> None:
+        """Close the WebSocket; to its handler it is as if the client had gone.
 
-        :param code: the code.
-        :param reason: the reason.
+        :param code: as for :meth:`close`, as is ``reason``.
         """
         if self.close_code is not None:
             return
         self.close_code, self.close_reason = code, reason
         await self.stop_listening()
         try:
-            # A client that does not read keeps some servers from sending this, and they drop it when the handler has ended.
-            async with asyncio.timeout(self._app.config["WEBSOCKET_CLOSE_TIMEOUT"]):
-                await self._hand_on({"type": "websocket.close", "code": code, "reason": reason})
-        except TimeoutError:
-            pass
+            # A client that is gone is as good as told. One that does not read keeps some servers from sending this, and
+            # they drop it when the handler has ended; what a time-out raises is an OSError, too.
+            with contextlib.suppress(OSError):
+                async with asyncio.timeout(self._app.config["WEBSOCKET_CLOSE_TIMEOUT"]):
+                    await self._send({"type": "websocket.close", "code": code, "reason": reason})
         finally:
             # Not before: a task that receives would end its handler, and this with it.
             self.end(code, reason)
@@ -388,19 +399,18 @@ class WebSocket:
         :raises ValueError: for an event that is none of a WebSocket.
         """
         while self.close_code is None:
-            while len(self._messages) >= AHEAD:
+            if len(self._messages) >= AHEAD:
                 self._has_room.clear()
                 await self._has_room.wait()
-                if self.close_code is not None:
-                    return
+                continue
             message = await self._receive()
-            kind = message["type"]
+            kind = message.get("type")
             if kind == "websocket.disconnect":
                 self.end(message.get("code") or 1005, message.get("reason") or "")
-            elif kind == "websocket.receive":
-                await self._take(message)
-            else:
+            elif kind != "websocket.receive":
                 raise ValueError(f"The server sent {kind!r}, which is no event of a WebSocket in ASGI 3.")
+            elif not self._take(message):
+                await self.break_off(1009, f"at most {self._limit} bytes")
 
     async def stop_listening(self) -> None:
         """Stop what :meth:`listen` does. granian sends no close while its ``receive`` waits."""
@@ -408,7 +418,7 @@ class WebSocket:
             self.listener.cancel()
             await asyncio.wait({self.listener})
 
-    async def _take(self, message: Message) -> None:
+    def _take(self, message: Message) -> bool:
         data: str | bytes | None = message.get("text")
         if data is None:
             data = message.get("bytes")
@@ -417,10 +427,10 @@ class WebSocket:
                 f"The server sent a message with neither 'text' nor 'bytes': {message!r}."
             )
         if self._limit is not None and _is_larger(data, self._limit):
-            await self.shut(1009, f"at most {self._limit} bytes")
-            return
+            return False
         self._messages.append(data)
         self._has_come.set()
+        return True
 
 
 def _is_larger(data: str | bytes, limit: int) -> bool:

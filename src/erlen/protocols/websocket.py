@@ -15,11 +15,14 @@ from contextvars import Context, copy_context
 from werkzeug.exceptions import HTTPException
 
 from ..ctx import AppContext, RequestContext, context_var
+from ..logging import printable
 from ..pipeline.steps import Plan
+from ..scopes import malformed
 from ..signals import atell, got_request_exception, request_started
+from ..streams import aclose
 from ..typing import Message, Receive, Scope, Send
-from ..websockets import WebSocket, WebSocketError
-from .sending import Start, begin, send_stream, whole
+from ..websockets import WebSocket, WebSocketDisconnected, WebSocketError
+from .sending import ENCODED, Start, begin, send_stream, whole
 
 # Headers of a response that say something of its body.
 _OF_BODY = frozenset({"content-type", "content-length"})
@@ -33,13 +36,11 @@ async def serve_websocket(app: t.Any, scope: Scope, receive: Receive, send: Send
     :param receive: the server's callable for events of the client.
     :param send: the server's callable for events to the client.
     """
-    message = await receive()
-    if message["type"] != "websocket.connect":
-        if message["type"] == "websocket.disconnect":
+    kind = (await receive()).get("type")
+    if kind != "websocket.connect":
+        if kind == "websocket.disconnect":
             return
-        raise ValueError(
-            f"The server began a WebSocket with {message['type']!r} instead of 'websocket.connect'."
-        )
+        raise ValueError(f"The server began a WebSocket with {kind!r} instead of 'websocket.connect'.")
     plan: Plan = app.plan or app.freeze()
     request = app.request_class.of_scope(scope, receive, app)
     context = (
@@ -65,6 +66,10 @@ class _Connection:
         self._task = t.cast("asyncio.Task[t.Any]", asyncio.current_task())
         self._is_cancelled = False
         self._stopping: asyncio.Task[None] | None = None
+        # Whether the handler has ended and its response, if there is one, was sent.
+        self._is_over = False
+        # The response of status 101.
+        self._acceptance: t.Any = None
         context._websocket = self._websocket
 
     async def serve(self) -> None:
@@ -75,16 +80,20 @@ class _Connection:
         try:
             await self._respond()
         except asyncio.CancelledError:
-            # Ours, as the client has gone: the server need not hear of it.
-            if not self._is_cancelled or self._task.uncancel():
+            # Ours, as the client has gone: the server need not hear of it, unless it asks as well.
+            if not self._is_cancelled or self._task.cancelling() > 1:
                 raise
         finally:
+            if self._is_cancelled:
+                self._task.uncancel()
             self._app.stop_callbacks.pop(self._stop, None)
             self._websocket.end(1001, "")
             for task in (listener, self._stopping):
                 if task is not None:
                     task.cancel()
                     await asyncio.wait({task})
+            if self._acceptance is not None and self._acceptance._on_close:
+                await self._app.on_thread(self._acceptance.close)
 
     async def _listen(self) -> None:
         websocket = self._websocket
@@ -92,7 +101,8 @@ class _Connection:
             await websocket.listen()
         except Exception:
             self._app.logger.exception("A WebSocket ended, as its server went wrong")
-            websocket.end(1011, "")
+            with contextlib.suppress(Exception):
+                await websocket.break_off(1011, "")
         await self._let_go()
 
     def _stop(self) -> None:
@@ -106,8 +116,7 @@ class _Connection:
             loop.call_soon_threadsafe(begin)
 
     async def _shut(self) -> None:
-        with contextlib.suppress(WebSocketError):
-            await self._websocket.shut(1012, "the server stops")
+        await self._websocket.break_off(1012, "the server stops")
         await self._let_go()
 
     async def _let_go(self) -> None:
@@ -119,8 +128,9 @@ class _Connection:
         if websocket.has_received or websocket.has_messages:
             # It hears of the end when it asks for the next message, and may be busy with the last one.
             await asyncio.sleep(self._app.config["WEBSOCKET_CLOSE_TIMEOUT"])
-        self._is_cancelled = True
-        self._task.cancel("the client of the WebSocket went away")
+        if not self._is_over:
+            self._is_cancelled = True
+            self._task.cancel("the client of the WebSocket went away")
 
     def _phase(self, name: str) -> t.Callable[..., t.Awaitable[t.Any]]:
         """Return a phase of the pipeline in the async spelling, also where it was replaced in its plain one."""
@@ -131,26 +141,14 @@ class _Connection:
         return t.cast("t.Callable[..., t.Awaitable[t.Any]]", getattr(self._app, f"a{name}"))
 
     async def _respond(self) -> None:
-        app, context, websocket = self._app, self._context, self._websocket
+        app, context = self._app, self._context
         failure: BaseException | None = None
         mismatch = self._match()
         try:
             await context.apush()
             if not app.is_serving:
                 await app.abegin_serving()
-            try:
-                if mismatch is not None:
-                    raise mismatch
-                value = await self._dispatch()
-            except Exception as error:
-                ended = _end_in(error)
-                if ended is not None:
-                    await self._close(ended.code, ended.reason)
-                    return
-                if websocket.is_accepted:
-                    raise
-                value = await self._phase("handle_user_exception")(error)
-            await self._end(value)
+            await self._handle(mismatch)
         except BaseException as error:
             failure = error
             if isinstance(error, Exception):
@@ -158,6 +156,8 @@ class _Connection:
             else:
                 raise
         finally:
+            # What is given back at the end is given back in peace.
+            self._is_over = True
             try:
                 await self._keep_session()
             finally:
@@ -169,10 +169,27 @@ class _Connection:
             self._plan.match_websocket(self._context)
         except Exception as error:
             self._context.steps = self._plan.steps_for(None)
-            return error
+            return malformed(self._scope, error)
         finally:
             context_var.reset(token)
         return None
+
+    async def _handle(self, mismatch: Exception | None) -> None:
+        try:
+            try:
+                if mismatch is not None:
+                    raise mismatch
+                value = await self._dispatch()
+            except Exception as error:
+                if self._websocket.is_accepted or _end_of(error) is not None:
+                    raise
+                value = await self._phase("handle_user_exception")(error)
+            await self._end(value)
+        except Exception as error:
+            end = _end_of(error)
+            if end is None:
+                raise
+            await self._close(end.code, end.reason)
 
     async def _dispatch(self) -> t.Any:
         app, context = self._app, self._context
@@ -185,16 +202,20 @@ class _Connection:
         value = await self._phase("preprocess_request")()
         return await self._phase("dispatch_request")() if value is None else value
 
-    async def _begin(self, headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    async def _begin(self, headers: list[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
         """Run what runs on a response on the one that accepts the WebSocket, and return its headers."""
         response = self._app.response_class(status=101)
         for name, value in headers:
             response.headers.add(name, value)
         response = await self._phase("process_response")(response)
+        encoded = [
+            ENCODED[pair] for pair in response.headers.to_wsgi_list() if pair[0].lower() not in _OF_BODY
+        ]
         session = self._context._session
         if session is not None:
             session.modified = False
-        return [pair for pair in response.headers.to_wsgi_list() if pair[0].lower() not in _OF_BODY]
+        self._acceptance = response
+        return encoded
 
     async def _end(self, value: t.Any) -> None:
         websocket = self._websocket
@@ -213,34 +234,38 @@ class _Connection:
             await self._reject(await self._phase("finalize_request")(value))
 
     async def _close(self, code: int, reason: str) -> None:
-        if self._websocket.close_code is not None:
-            # The error of a client that has gone has the code of its end, which may be one that nobody can send.
-            return
-        with contextlib.suppress(WebSocketError):
+        if self._websocket.close_code is None:
             await self._websocket.close(code, reason)
 
     async def _reject(self, response: t.Any) -> None:
         """Answer the handshake with an ordinary response, where the server can send one."""
-        start = Start()
-        body = begin(response, self._context.request.environ, start)
-        if self._websocket.close_code is not None:
-            return
-        self._websocket.end(1006, "")
-        await self._websocket.stop_listening()
+        websocket, start = self._websocket, Start()
         if "websocket.http.response" not in (self._scope.get("extensions") or ()):
             # The server answers this with 403.
-            await self._send({"type": "websocket.close", "code": 1008, "reason": ""})
+            await websocket.break_off(1008, "")
+        if websocket.close_code is not None:
+            await aclose(response)
+            await self._app.on_thread(response.close)
             return
+        websocket.end(1006, "")
+        await websocket.stop_listening()
+        body = begin(response, self._context.request.environ, start)
 
         async def send(message: Message) -> None:
+            has_more = message["type"] == "http.response.start" or message.get("more_body", False)
             message["type"] = f"websocket.{message['type']}"
-            await self._send(message)
+            try:
+                await self._send(message)
+            except OSError as error:
+                raise WebSocketDisconnected(1006) from error
+            self._is_over = not has_more
 
-        if type(body) is list:
-            await send(start.message())
-            await send(whole(body))
-        else:
-            await send_stream(send, start, body, self._app.threads.executor(), copy_context())
+        with contextlib.suppress(WebSocketDisconnected):
+            if type(body) is list:
+                await send(start.message())
+                await send(whole(body))
+            else:
+                await send_stream(send, start, body, self._app.threads.executor(), copy_context())
 
     async def _fail(self, error: Exception) -> None:
         """Answer what nothing handled: with the 500 response before the acceptance, with a code after it."""
@@ -279,18 +304,13 @@ class _Connection:
         app.logger.warning(
             "The session was changed after the WebSocket %s had been accepted. Its cookie was sent with the acceptance, so "
             "the change is lost. Change it before 'await websocket.accept()', or store sessions on the server.",
-            context.request.path,
+            printable(context.request.path),
         )
 
 
-def _end_in(error: Exception) -> WebSocketError | None:
-    """Return the error that says that a WebSocket has ended, also out of the group that a task group makes of it."""
-    if isinstance(error, ExceptionGroup):
-        ends, others = error.split(WebSocketError)
-        if ends is None or others is not None:
-            return None
-        first: BaseException = ends
-        while isinstance(first, BaseExceptionGroup):
-            first = first.exceptions[0]
-        error = t.cast(Exception, first)
+def _end_of(error: BaseException) -> WebSocketError | None:
+    """Return the error with which a WebSocket ended, also where tasks of a group have raised it, and nothing else."""
+    if isinstance(error, BaseExceptionGroup):
+        group = t.cast("BaseExceptionGroup[BaseException]", error)
+        return None if group.split(WebSocketError)[1] is not None else _end_of(group.exceptions[0])
     return error if isinstance(error, WebSocketError) else None
