@@ -13,7 +13,7 @@ from werkzeug.datastructures import Headers
 from werkzeug.http import HTTP_STATUS_CODES
 from werkzeug.wrappers import Request
 
-from ..pipeline.loops import run_in_background
+from ..pipeline.loops import is_background_thread, run_in_background
 from ..websockets import WebSocketDisconnected
 from . import exchange
 from .exchange import scope_of
@@ -69,7 +69,7 @@ class AsyncWebSocketSession:
     :param scope: the handshake.
     :param response_class: the class of a rejection.
     :param environ: the handshake as a request.
-    :param accepted: called with the headers of the acceptance.
+    :param answered: called with the headers of the acceptance, or of the rejection.
     :param timeout: seconds that receiving waits.
     """
 
@@ -79,15 +79,16 @@ class AsyncWebSocketSession:
         scope: Scope,
         response_class: t.Any,
         environ: WSGIEnvironment,
-        accepted: t.Callable[[Headers], None],
+        answered: t.Callable[[Headers], None],
         timeout: float,
     ) -> None:
         self._app = app
         self._scope = scope
         self._response_class = response_class
         self._environ = environ
-        self._accepted = accepted
+        self._answered = answered
         self._timeout = timeout
+        self._has_raised = False
         #: The subprotocol the application has chosen.
         self.subprotocol: str | None = None
         #: The headers of the acceptance.
@@ -111,10 +112,12 @@ class AsyncWebSocketSession:
         if message["type"] == "websocket.accept":
             self.subprotocol = message.get("subprotocol")
             self.headers = _decoded(message.get("headers", ()))
-            self._accepted(self.headers)
+            self._answered(self.headers)
             return self
         response = await self._rejection(message)
         await self._leave()
+        # What the application raised says more than how the handshake was answered after that.
+        await self._raise()
         raise WebSocketRejected(response)
 
     async def _run(self) -> None:
@@ -133,11 +136,19 @@ class AsyncWebSocketSession:
                 f"'timeout' to 'client.websocket' where it takes longer."
             ) from None
         if message["type"] == "over":
-            # What the application raised is raised here.
-            await self._task
+            await self._raise()
             self._end(self.close_code or 1006, self.close_reason)
             raise WebSocketDisconnected(t.cast(int, self.close_code), self.close_reason)
         return message
+
+    async def _raise(self) -> None:
+        """Wait for the application, and raise what it raised: once, as a test may have caught it."""
+        try:
+            await self._task
+        except Exception:
+            if not self._has_raised:
+                self._has_raised = True
+                raise
 
     def _end(self, code: int, reason: str) -> None:
         if self.close_code is None:
@@ -152,6 +163,7 @@ class AsyncWebSocketSession:
                 message = await self._next()
                 body += message.get("body", b"")
                 has_more = message.get("more_body", False)
+        self._answered(headers)
         text = f"{status} {HTTP_STATUS_CODES.get(status, 'UNKNOWN')}".upper()
         response: TestResponse = self._response_class([body], text, headers, request=Request(self._environ))
         return response
@@ -180,7 +192,7 @@ class AsyncWebSocketSession:
             await self._to_app.put({"type": "websocket.disconnect", "code": code})
             if code == 1011:
                 # What the application raised, if it raises it further, says more.
-                await self._task
+                await self._raise()
             raise WebSocketDisconnected(code, self.close_reason)
         text: str | None = message.get("text")
         return t.cast(bytes, message["bytes"]) if text is None else text
@@ -197,7 +209,7 @@ class AsyncWebSocketSession:
         if self.close_code is None:
             self._end(code, reason)
             await self._to_app.put({"type": "websocket.disconnect", "code": code, "reason": reason})
-        await self._task
+        await self._raise()
 
     async def _leave(self) -> None:
         if not self._task.done():
@@ -223,6 +235,12 @@ class WebSocketSession:
         self._session = session
 
     def _run(self, coroutine: t.Coroutine[t.Any, t.Any, T]) -> T:
+        if is_background_thread():
+            coroutine.close()
+            raise RuntimeError(
+                "A test client opened a WebSocket from inside an async view, and would wait for itself: both run on the same "
+                "event loop. Use 'async with app.async_test_client().websocket(...)' there."
+            )
         future: Future[T] = run_in_background(coroutine, copy_context())
         return future.result()
 
