@@ -7,12 +7,11 @@ import collections.abc as cabc
 import contextlib
 import re
 import typing as t
-from contextvars import copy_context
 from dataclasses import dataclass
 
 from . import json
 from .ctx import context_var
-from .streams import OnThreads, aclose
+from .streams import OnThreads, aclose, variables_without_context
 from .wrappers import Response
 
 #: Seconds of silence after which a comment shows that the stream is alive; proxies give up after 30 to 60.
@@ -33,6 +32,7 @@ class ServerSentEvent:
     :param retry: milliseconds after which the browser connects again.
     :param comment: a line that the browser ignores.
     :raises ValueError: for a name or an id that has a line break.
+    :raises TypeError: for one that is no text.
     """
 
     data: t.Any = None
@@ -42,7 +42,12 @@ class ServerSentEvent:
     comment: str | None = None
 
     def __post_init__(self) -> None:
+        value: t.Any
         for name, value in (("event", self.event), ("id", self.id)):
+            if value is not None and not isinstance(value, str):
+                raise TypeError(
+                    f"The {name!r} of a server-sent event is text, not {value!r}: write {name}=str(...)."
+                )
             if value is not None and (_LINE_END.search(value) or "\0" in value):
                 raise ValueError(
                     f"The {name!r} of a server-sent event is {value!r}, and would end in the middle: it is one line. Put "
@@ -135,7 +140,7 @@ class _Encoded:
         # The browser knows that it is connected as soon as something has come.
         self._first: bytes | None = b":\n\n" if retry is None else ServerSentEvent(retry=retry).encode()
         # All steps of a generator see the variables that it sets.
-        self._variables = copy_context()
+        self._variables = variables_without_context()
         self._step: asyncio.Task[t.Any] | None = None
 
     def __aiter__(self) -> t.Self:
@@ -273,6 +278,12 @@ class _AsyncLines:
 
     async def aclose(self) -> None:
         await aclose(self._values)
+
+    def close(self) -> None:
+        """Close values that have not begun."""
+        close = getattr(self._values, "close", None)
+        if close is not None:
+            close()
 
 
 def _line(text: str) -> str:

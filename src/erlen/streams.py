@@ -10,8 +10,9 @@ import asyncio
 import collections.abc as cabc
 import concurrent.futures
 import contextlib
+import os
 import typing as t
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from functools import update_wrapper
 
 from .ctx import AppContext, context_var
@@ -25,6 +26,28 @@ _end: t.Any = object()
 PLAIN_STREAMS = 256
 
 _threads = BackgroundThreads(PLAIN_STREAMS)
+
+
+def _forget_threads() -> None:
+    # Those of the parent process are not here, and nobody must wait for them.
+    global _threads  # noqa: PLW0603 - as many as the process has
+    _threads = BackgroundThreads(PLAIN_STREAMS)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_threads)
+
+
+def variables_without_context() -> Context:
+    """Return the context variables of here for an iterator that outlives the view, without Erlen's context.
+
+    That is torn down by then; who wants it kept says so with :func:`stream_with_context`.
+    """
+    variables = Context()
+    for variable, value in copy_context().items():
+        if variable is not context_var:
+            variables.run(variable.set, value)
+    return variables
 
 
 class _ContextStream(t.Generic[T]):
@@ -203,7 +226,7 @@ class OnThreads(t.Generic[T]):
 
     def __init__(self, iterable: t.Iterable[T]) -> None:
         self._iterator = iter(iterable)
-        self._variables = copy_context()
+        self._variables = variables_without_context()
         self._step: concurrent.futures.Future[t.Any] | None = None
 
     def __aiter__(self) -> t.Self:
@@ -228,7 +251,11 @@ class OnThreads(t.Generic[T]):
                 self._variables.copy().run(close)
 
         if self._step is None or self._step.done():
-            await asyncio.wrap_future(_threads.submit(close_it))
+            are_busy = _threads.are_busy
+            closing = _threads.submit(close_it)
+            if not are_busy:
+                # Else it waits for other streams, and nobody waits with it.
+                await asyncio.wrap_future(closing)
         else:
             self._step.add_done_callback(close_it)
 

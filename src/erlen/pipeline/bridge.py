@@ -401,6 +401,11 @@ class BackgroundThreads:
         self._threads = 0
         self._unfinished = 0
 
+    @property
+    def are_busy(self) -> bool:
+        """Whether all threads have something to do, so that what is submitted has to wait for that."""
+        return self._unfinished >= self._size
+
     def submit(self, function: t.Callable[[], T]) -> concurrent.futures.Future[T]:
         """Call a function on a thread."""
         future = concurrent.futures.Future[T]()
