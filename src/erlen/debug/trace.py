@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import typing as t
+
 
 def own_traceback(error: BaseException) -> BaseException:
     """Cut the frames of the import system, of the command line and of Erlen off the front of a traceback.
@@ -13,9 +15,12 @@ def own_traceback(error: BaseException) -> BaseException:
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_globals.get("__name__", "").split(".")[0] in _MACHINERY:
         trace = trace.tb_next
-    # A syntax error has no frame of the user's: its message holds the place.
-    if trace is not None or isinstance(error, SyntaxError):
+    # A syntax error has no frame of the user's: its message holds the place. Nor has a group, but what is in it.
+    if trace is not None or isinstance(error, SyntaxError | BaseExceptionGroup):
         error.__traceback__ = trace
+    if isinstance(error, BaseExceptionGroup):
+        for one in t.cast("BaseExceptionGroup[BaseException]", error).exceptions:
+            own_traceback(one)
     return error
 
 
