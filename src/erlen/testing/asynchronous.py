@@ -168,8 +168,9 @@ class AsyncErlenClient:
                 "This client is in an 'async with' block already, and it keeps one context. Make another client for the "
                 "inner block: 'app.async_test_client()'."
             )
-        self._owner = asyncio.current_task()
         self._has_begun = await self.application.astart_serving()
+        self._owner = asyncio.current_task()
+        self._inner.preserve_context = True
         return self
 
     async def __aexit__(

@@ -22,7 +22,7 @@ from ..pipeline.loops import run_in_background
 from ..scopes import PRESERVE_CONTEXT
 from ..sessions import SessionMixin
 from ..typing import Application
-from .exchange import over_asgi
+from .exchange import over_asgi, refuse_to_wait
 from .sockets import AsyncWebSocketSession, WebSocketSession, websocket_scope
 
 if t.TYPE_CHECKING:
@@ -283,14 +283,15 @@ class ErlenClient(Client):
                 "This client is in a 'with' block already, and it keeps one context. Make another client for the"
                 " inner block: 'app.test_client()'."
             )
-        self.preserve_context = True
         self._has_begun = self._begin()
+        self.preserve_context = True
         return self
 
     def _begin(self) -> bool:
         """Begin the life span of the application, where its requests will run; return whether it had not begun."""
         if self.protocol == "wsgi":
             return self.application.start_serving()
+        refuse_to_wait("began a 'with' block", "async with app.async_test_client()")
         return run_in_background(self.application.astart_serving(), Context()).result()
 
     def __exit__(

@@ -83,6 +83,19 @@ def _bytes_of(value: str) -> bytes:
         return value.encode()
 
 
+def refuse_to_wait(did: str, instead: str) -> None:
+    """Raise where a plain test client would wait for the loop on which it was called.
+
+    :param did: what it was asked for.
+    :param instead: what to write there.
+    """
+    if is_background_thread():
+        raise RuntimeError(
+            f"A test client {did} from inside an async view, and would wait for itself: both run on the same event loop. "
+            f"Use '{instead}' there."
+        )
+
+
 class Exchange:
     """A request on its way, and its response as the iterable and the start that WSGI has.
 
@@ -95,11 +108,8 @@ class Exchange:
     def __init__(
         self, app: t.Any, scope: Scope, body: t.IO[bytes], loop: asyncio.AbstractEventLoop | None = None
     ) -> None:
-        if loop is None and is_background_thread():
-            raise RuntimeError(
-                "A test client sent a request over ASGI from inside an async view, and would wait for itself: both run on "
-                "the same event loop. Use 'await app.async_test_client().get(...)' there."
-            )
+        if loop is None:
+            refuse_to_wait("sent a request over ASGI", "await app.async_test_client().get(...)")
         self._scope = scope
         self._input = body
         # A server hands on as many bytes as the header announces.

@@ -13,7 +13,7 @@ from werkzeug.datastructures import Headers
 from werkzeug.http import HTTP_STATUS_CODES
 from werkzeug.wrappers import Request
 
-from ..pipeline.loops import is_background_thread, run_in_background
+from ..pipeline.loops import run_in_background
 from ..websockets import WebSocketDisconnected
 from . import exchange
 from .exchange import scope_of
@@ -235,12 +235,11 @@ class WebSocketSession:
         self._session = session
 
     def _run(self, coroutine: t.Coroutine[t.Any, t.Any, T]) -> T:
-        if is_background_thread():
+        try:
+            exchange.refuse_to_wait("opened a WebSocket", "async with app.async_test_client().websocket(...)")
+        except RuntimeError:
             coroutine.close()
-            raise RuntimeError(
-                "A test client opened a WebSocket from inside an async view, and would wait for itself: both run on the same "
-                "event loop. Use 'async with app.async_test_client().websocket(...)' there."
-            )
+            raise
         future: Future[T] = run_in_background(coroutine, copy_context())
         return future.result()
 
