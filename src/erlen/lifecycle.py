@@ -16,7 +16,7 @@ import sys
 import threading
 import typing as t
 import weakref
-from contextvars import Context, copy_context
+from contextvars import Context, ContextVar, copy_context
 from functools import partial
 
 from .config import Config
@@ -30,7 +30,7 @@ from .pipeline.bridge import (
     spawn_coroutine,
     waits_for_hop,
 )
-from .pipeline.loops import run_in_background
+from .pipeline.loops import is_background_running, is_background_thread, run_in_background
 from .teardown import raise_all
 
 F = t.TypeVar("F", bound=t.Callable[..., t.Any])
@@ -43,6 +43,13 @@ CallPlain: t.TypeAlias = "t.Callable[..., t.Awaitable[t.Any]]"
 CLEANUP = 1.0
 
 _End: t.TypeAlias = "t.Callable[[], t.Awaitable[object]]"
+
+WAITS_FOR_ITSELF = """\
+'{name}' was called by code that runs on the event loop on which the life span has to run, and would wait for itself. \
+Async code writes 'await app.a{name}()', and uses 'app.async_test_client()'."""
+
+# The application whose life span is being begun here: what that calls must not wait for it.
+_beginning: ContextVar[LifeCycle | None] = ContextVar("erlen.beginning", default=None)
 
 
 class LifeCycle:
@@ -65,7 +72,10 @@ class LifeCycle:
         self._life_lock = threading.Lock()
         self._start: concurrent.futures.Future[None] | None = None
         self._ends: list[_End] = []
-        self._background: dict[concurrent.futures.Future[t.Any], str] = {}
+        # What was spawned: a future that is done when it is over, its name, and the future of its result.
+        self._background: dict[
+            concurrent.futures.Future[None], tuple[str, concurrent.futures.Future[t.Any]]
+        ] = {}
         self._background_threads: BackgroundThreads | None = None
         #: Whether the server was told to stop.
         self.is_stopping = False
@@ -126,8 +136,19 @@ class LifeCycle:
         self.start_serving()
 
     async def abegin_serving(self) -> None:
-        """Do what :meth:`begin_serving` does."""
-        await self.astart_serving()
+        """Do what :meth:`begin_serving` does.
+
+        In a task of its own: the client of this request may go, and other requests wait as well.
+        """
+        if _beginning.get() is self:
+            return
+        start, is_own = self._begin_start()
+        if is_own:
+            beginning = self._enter_all(start, self._call_on_thread)
+            task = asyncio.get_running_loop().create_task(beginning, context=Context())
+            # Whoever waits is told.
+            task.add_done_callback(lambda task: task.cancelled() or task.exception())
+        await asyncio.shield(asyncio.wrap_future(start))
 
     def start_serving(self) -> bool:
         """Begin the life span, unless it has begun, and return whether this call did it.
@@ -136,13 +157,18 @@ class LifeCycle:
 
         :raises Exception: what a life span or a function of :meth:`before_serving` raised.
         """
+        if _beginning.get() is self:
+            return False
         if waits_for_hop():
             return run_coroutine(self.astart_serving())
+        has_functions = bool(self.lifespan_funcs or self.before_serving_funcs or self.after_serving_funcs)
+        if has_functions and is_background_thread() and not self.is_serving:
+            raise RuntimeError(WAITS_FOR_ITSELF.format(name="start_serving"))
         start, is_own = self._begin_start()
         if not is_own:
             start.result()
             return False
-        if self.lifespan_funcs or self.before_serving_funcs:
+        if has_functions:
             running = run_in_background(self._enter_all(start, _call_here), Context())
             running.result()
         else:
@@ -152,11 +178,13 @@ class LifeCycle:
 
     async def astart_serving(self) -> bool:
         """Do what :meth:`start_serving` does, on the running loop."""
+        if _beginning.get() is self:
+            return False
         start, is_own = self._begin_start()
         if is_own:
             await self._enter_all(start, self._call_on_thread)
         else:
-            await asyncio.wrap_future(start)
+            await asyncio.shield(asyncio.wrap_future(start))
         return is_own
 
     def _begin_start(self) -> tuple[concurrent.futures.Future[None], bool]:
@@ -173,24 +201,27 @@ class LifeCycle:
         start.set_result(None)
 
     async def _enter_all(self, start: concurrent.futures.Future[None], call_plain: CallPlain) -> None:
-        self._ends = []
+        ends: list[_End] = []
+        token = _beginning.set(self)
         try:
             for function in self.lifespan_funcs:
                 async with self.app_context():
-                    self._ends.append(await _enter(self, function, call_plain))
+                    ends.append(await _enter(self, function, call_plain))
             for function in self.before_serving_funcs:
                 async with self.app_context():
                     await _call(self, function, call_plain)
         except BaseException as error:
-            errors = await self._end_all()
+            errors = await self._end_all(ends)
             for other in errors:
                 error.add_note(f"While the life spans that had begun were ended, {other!r} was raised.")
             with self._life_lock:
                 self._start = None
             start.set_exception(error)
             raise
-        for function in self.after_serving_funcs[::-1]:
-            self._ends.append(partial(_call, self, function, call_plain))
+        finally:
+            _beginning.reset(token)
+        after = [partial(_call, self, function, call_plain) for function in self.after_serving_funcs]
+        self._ends = [*ends, *after[::-1]]
         self._started(start)
 
     async def _call_on_thread(self, function: t.Callable[..., T], *args: t.Any) -> T:
@@ -203,24 +234,30 @@ class LifeCycle:
 
         :raises Exception: what ended with an exception, as a group where several did; all is ended nevertheless.
         """
+        if is_background_thread():
+            raise RuntimeError(WAITS_FOR_ITSELF.format(name="stop_serving"))
+        if not is_background_running():
+            # So nothing has begun there, and no thread has to be started for it: Python 3.12 refuses at the end of a process.
+            run_coroutine(self.astop_serving())
+            return
         run_in_background(self.astop_serving(), Context()).result()
 
     async def astop_serving(self) -> None:
         """End the life span on the loop on which it has begun: wait for background work, then end what was begun."""
         with self._life_lock:
-            has_begun, self._start = self._start is not None, None
+            # A request that comes while this one ends begins another.
+            ends, self._ends, self._start = self._ends, [], None
         vars(self)["is_serving"] = False
         self.begin_to_stop()
         await self._wait_for_background()
-        if has_begun:
-            raise_all(await self._end_all(), "ending the life span")
+        raise_all(await self._end_all(ends), "ending the life span")
 
-    async def _end_all(self) -> list[BaseException]:
+    async def _end_all(self, ends: list[_End]) -> list[BaseException]:
         errors: list[BaseException] = []
-        while self._ends:
+        while ends:
             try:
                 async with self.app_context():
-                    await self._ends.pop()()
+                    await ends.pop()()
             except BaseException as error:
                 errors.append(error)
         return errors
@@ -305,31 +342,39 @@ class LifeCycle:
         name = getattr(function, "__qualname__", repr(function))
         described = f"{name}{_origin(context)}"
         variables = copy_context()
+        work = _Work()
 
         async def arun() -> t.Any:
             try:
-                async with context:
-                    return await (function if inspect.iscoroutine(function) else function(*args, **kwargs))
+                with work:
+                    async with context:
+                        return await (
+                            function if inspect.iscoroutine(function) else function(*args, **kwargs)
+                        )
             except Exception as error:
                 self._log_background(described, error)
                 raise
 
         def run() -> t.Any:
             try:
-                with context:
+                with work, context:
                     return function(*args, **kwargs)
             except Exception as error:
                 self._log_background(described, error)
                 raise
 
         def start() -> concurrent.futures.Future[t.Any]:
+            if work.future is not None:
+                # A response that was closed twice.
+                return work.future
             if inspect.iscoroutine(function) or is_async(function):
                 future = spawn_coroutine(arun(), variables)
             else:
                 future = self._threads_of_background().submit(lambda: variables.run(run))
             with self._life_lock:
-                self._background[future] = described
-            future.add_done_callback(self._forget)
+                self._background[work.over] = described, future
+            work.over.add_done_callback(self._forget)
+            work.follow(future)
             at_exit(self)
             return future
 
@@ -341,34 +386,59 @@ class LifeCycle:
                 self._background_threads = BackgroundThreads(self.config["BACKGROUND_THREADS"])
             return self._background_threads
 
-    def _forget(self, future: concurrent.futures.Future[t.Any]) -> None:
+    def _forget(self, over: concurrent.futures.Future[None]) -> None:
         with self._life_lock:
-            self._background.pop(future, None)
+            self._background.pop(over, None)
 
     def _log_background(self, described: str, error: Exception) -> None:
         self.logger.error("Exception in the background task %s", described, exc_info=error)
 
     async def _wait_for_background(self) -> None:
+        loop, limit = asyncio.get_running_loop(), self.config["SHUTDOWN_TIMEOUT"]
+        deadline = loop.time() + limit
+        # What is still running may spawn more.
+        while running := self._running():
+            waits = {asyncio.wrap_future(over): entry for over, entry in running.items()}
+            _, late = await asyncio.wait(waits, timeout=max(deadline - loop.time(), 0))
+            if late:
+                names = ", ".join(sorted(waits[one][0] for one in late))
+                self.logger.warning(
+                    "%d background tasks had not ended %s s after the application was told to stop (SHUTDOWN_TIMEOUT) and "
+                    "were given up: %s", len(late), limit, names,
+                )  # fmt: skip
+                for one in late:
+                    waits[one][1].cancel()
+                await asyncio.wait(late, timeout=CLEANUP)
+                return
+
+    def _running(self) -> dict[concurrent.futures.Future[None], tuple[str, concurrent.futures.Future[t.Any]]]:
         with self._life_lock:
-            running = dict(self._background)
-        if not running:
-            return
-        limit = self.config["SHUTDOWN_TIMEOUT"]
-        futures = {asyncio.wrap_future(future): future for future in running}
-        _, late = await asyncio.wait(futures, timeout=limit)
-        for one in late:
-            futures[one].cancel()
-        if late:
-            names = ", ".join(sorted(running[futures[one]] for one in late))
-            self.logger.warning(
-                "%d background tasks had not ended %s s after the application was told to stop (SHUTDOWN_TIMEOUT) and "
-                "were given up: %s", len(late), limit, names,
-            )  # fmt: skip
-            await asyncio.wait(late, timeout=CLEANUP)
-        for one in futures:
-            if one.done() and not one.cancelled():
-                # It was logged when it was raised.
-                one.exception()
+            return dict(self._background)
+
+
+class _Work:
+    """Whether spawned work has begun, and is over: it has not when its future is cancelled, as it may clean up."""
+
+    def __init__(self) -> None:
+        self.over: concurrent.futures.Future[None] = concurrent.futures.Future()
+        #: The future of the result, once it was started.
+        self.future: concurrent.futures.Future[t.Any] | None = None
+        self._has_begun = False
+
+    def __enter__(self) -> None:
+        self._has_begun = True
+
+    def __exit__(self, *details: object) -> None:
+        self._end()
+
+    def follow(self, future: concurrent.futures.Future[t.Any]) -> None:
+        """Be over as well when a future is done before the work has begun."""
+        self.future = future
+        future.add_done_callback(lambda _: None if self._has_begun else self._end())
+
+    def _end(self) -> None:
+        if not self.over.done():
+            self.over.set_result(None)
 
 
 async def _call(app: t.Any, function: t.Callable[..., t.Any], call_plain: CallPlain) -> t.Any:
@@ -439,7 +509,7 @@ def at_exit(app: LifeCycle) -> None:
 @atexit.register
 def _stop_all() -> None:
     for app in list(_begun):
-        if app._start is not None or app._background:
+        if app._ends or app._background:
             try:
                 app.stop_serving()
             except Exception:

@@ -333,6 +333,11 @@ class _Background:
 _background = _Background()
 
 
+def is_background_running() -> bool:
+    """Return whether the background loop has been started."""
+    return _background.running is not None
+
+
 def is_background_thread() -> bool:
     """Return whether this is the thread of the background loop."""
     return threading.current_thread() is _background.thread
