@@ -113,9 +113,10 @@ def validated(application: WSGIApplication) -> WSGIApplication:
 BEHAVIOUR = frozenset(
     f"test_{name}"
     for name in (
-        "advisories app async_pipeline blueprints bodies bridge ctx dispatch errors explain "
-        "extension_mechanics forms globals helpers isolation json logging responses routing_behaviour safe_profile "
-        "safety_details scaffold send_file sessions signals sse steps streaming template_engines templating testing unicode urls views wrappers headers"
+        "advisories app async_pipeline blueprints bodies bridge ctx dispatch errors eventstream explain "
+        "extension_mechanics forms globals headers helpers isolation json lifecycle logging responses "
+        "routing_behaviour safe_profile safety_details scaffold send_file sessions signals steps streaming "
+        "template_engines templating testing unicode urls views wrappers"
     ).split()
 )
 

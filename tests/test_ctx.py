@@ -16,6 +16,7 @@ import pytest
 from greenlet import greenlet  # type: ignore[import-untyped]
 from werkzeug.exceptions import NotFound
 
+from asgi_peer import Peer, begun, get, run
 from erlen import (
     Blueprint,
     Erlen,
@@ -1185,3 +1186,56 @@ def test_request_outside_a_context_names_the_fixes(
 def test_functions_outside_a_context_raise_runtime_error_with_a_fix(use: t.Callable[[], t.Any]) -> None:
     with pytest.raises(RuntimeError, match=r"app\.(app|test_request)_context\("):
         use()
+
+
+# Clients that leave
+
+
+@pytest.mark.parametrize("answer", ["text", "stream", "plain stream", "error"])
+@pytest.mark.parametrize("kind", ["plain", "async"])
+def test_client_that_leaves_does_not_cancel_teardown(app: Erlen, answer: str, kind: str) -> None:
+    """What was taken from a pool is given back, however long that takes."""
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    log: list[str] = []
+    is_there, may_go_on = asyncio.Event(), asyncio.Event()
+
+    @app.teardown_request
+    async def give_back(exc: BaseException | None) -> None:
+        is_there.set()
+        await may_go_on.wait()
+        log.append("given back")
+
+    async def pieces() -> t.AsyncIterator[str]:
+        try:
+            yield "a"
+        finally:
+            log.append("closed")
+
+    def plain_pieces() -> t.Iterator[str]:
+        yield "a"
+
+    def index() -> t.Any:
+        if answer == "error":
+            raise ZeroDivisionError
+        return {"text": "text", "stream": pieces(), "plain stream": plain_pieces()}[answer]
+
+    async def aindex() -> t.Any:
+        await asyncio.sleep(0)
+        return index()
+
+    if kind == "plain":
+        # All of it runs on a worker thread then, which waits for the loop at the end.
+        app.full_dispatch_request = app.full_dispatch_request  # type: ignore[method-assign]
+    app.add_url_rule("/", "index", index if kind == "plain" else aindex)
+
+    async def main() -> None:
+        async with Peer(app, get("/")) as peer:
+            await begun(is_there)
+            peer.give({"type": "http.disconnect"})
+            while not peer.received:
+                await asyncio.sleep(0)
+            await asyncio.sleep(0.01)
+            may_go_on.set()
+
+    run(main())
+    assert log == ["given back"]

@@ -139,12 +139,17 @@ async def call_validated(app: t.Any, scope: Message, receive: Receive, send: Sen
             message = await receive()
         finally:
             is_receiving = False
-        is_gone = is_gone or message == {"type": "http.disconnect"}
+        is_gone = is_gone or str(message.get("type")).endswith(".disconnect")
         return message
 
     async def send_checked(message: Message) -> None:
+        nonlocal is_gone
         state.sent(message)
-        await send(message)
+        try:
+            await send(message)
+        except OSError:
+            is_gone = True
+            raise
 
     await app(scope, receive_once, send_checked)
     if not is_gone:
