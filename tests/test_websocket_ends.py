@@ -24,13 +24,18 @@ class Server:
         self.app = app
         self.events: list[Message] = [{"type": "websocket.connect"}, *events]
         self.sent: list[Message] = []
+        self._accepted = asyncio.Event()
         self._may_close = asyncio.Event()
         self._may_close.set()
         self._closes_beside_receive = closes_beside_receive
 
     async def receive(self) -> Message:
         if self.events:
-            return self.events.pop(0)
+            event = self.events.pop(0)
+            if event["type"] != "websocket.connect":
+                # A client says nothing before it is accepted.
+                await self._accepted.wait()
+            return event
         self._may_close.clear()
         try:
             return await asyncio.Future()
@@ -44,6 +49,8 @@ class Server:
         if message["type"] == "websocket.close" and not self._closes_beside_receive:
             await self._may_close.wait()
         self.sent.append(message)
+        if message["type"] == "websocket.accept":
+            self._accepted.set()
 
     async def serve(self) -> list[Message]:
         scope: t.Any = {"type": "websocket", "path": "/", "headers": [], "query_string": b"", "scheme": "ws"}

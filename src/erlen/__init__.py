@@ -35,6 +35,7 @@
 #   protocols.wsgi protocols.sending protocols.lifespan
 #   protocols.websocket
 #   protocols.asgi
+#   lifespans
 #   lifecycle
 #   scaffold
 #   blueprints

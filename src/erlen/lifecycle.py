@@ -9,18 +9,17 @@ from __future__ import annotations
 import asyncio
 import atexit
 import concurrent.futures
-import contextlib
 import inspect
 import os
 import sys
 import threading
 import typing as t
 import weakref
-from contextvars import Context, ContextVar, copy_context
-from functools import partial
+from contextvars import Context, copy_context
 
 from .config import Config
 from .ctx import AppContext, after_this_request, context_var
+from .lifespans import CallPlain, LifeSpan, WaitingThread, beginning
 from .logging import printable
 from .pipeline.bridge import (
     BackgroundThreads,
@@ -36,20 +35,12 @@ from .teardown import raise_all
 F = t.TypeVar("F", bound=t.Callable[..., t.Any])
 T = t.TypeVar("T")
 
-#: Calls a plain function: on the loop's own thread or on another.
-CallPlain: t.TypeAlias = "t.Callable[..., t.Awaitable[t.Any]]"
-
 #: How many seconds tasks have to clean up when they are cancelled at the end.
 CLEANUP = 1.0
-
-_End: t.TypeAlias = "t.Callable[[], t.Awaitable[object]]"
 
 WAITS_FOR_ITSELF = """\
 '{name}' was called by code that runs on the event loop on which the life span has to run, and would wait for itself. \
 Async code writes 'await app.a{name}()', and uses 'app.async_test_client()'."""
-
-# The application whose life span is being begun here: what that calls must not wait for it.
-_beginning: ContextVar[LifeCycle | None] = ContextVar("erlen.beginning", default=None)
 
 
 class LifeCycle:
@@ -71,7 +62,8 @@ class LifeCycle:
         # Protects what follows: requests on several threads may all be the first, and spawn from anywhere.
         self._life_lock = threading.Lock()
         self._start: concurrent.futures.Future[None] | None = None
-        self._ends: list[_End] = []
+        self._span: LifeSpan | None = None
+        self._span_task: asyncio.Task[None] | None = None
         # What was spawned: a future that is done when it is over, its name, and the future of its result.
         self._background: dict[
             concurrent.futures.Future[None], tuple[str, concurrent.futures.Future[t.Any]]
@@ -136,19 +128,26 @@ class LifeCycle:
         self.start_serving()
 
     async def abegin_serving(self) -> None:
-        """Do what :meth:`begin_serving` does.
-
-        In a task of its own: the client of this request may go, and other requests wait as well.
-        """
-        if _beginning.get() is self:
+        """Do what :meth:`begin_serving` does."""
+        if beginning.get() is self:
             return
         start, is_own = self._begin_start()
         if is_own:
-            beginning = self._enter_all(start, self._call_on_thread)
-            task = asyncio.get_running_loop().create_task(beginning, context=Context())
-            # Whoever waits is told.
-            task.add_done_callback(lambda task: task.cancelled() or task.exception())
+            # The client of this request may go, and other requests wait as well.
+            self._begin_here(start, Context())
         await asyncio.shield(asyncio.wrap_future(start))
+
+    def _begin_here(self, start: concurrent.futures.Future[None], context: Context) -> None:
+        """Begin on the running loop, in a task of its own: it lasts longer than whoever begins it."""
+        if not self._has_span():
+            self.has_started(start)
+            return
+        span = self._span = LifeSpan(self, start, self._call_on_thread)
+        # Kept, as the loop does not.
+        self._span_task = asyncio.get_running_loop().create_task(span.run(), context=context)
+
+    def _has_span(self) -> bool:
+        return bool(self.lifespan_funcs or self.before_serving_funcs or self.after_serving_funcs)
 
     def start_serving(self) -> bool:
         """Begin the life span, unless it has begun, and return whether this call did it.
@@ -157,34 +156,41 @@ class LifeCycle:
 
         :raises Exception: what a life span or a function of :meth:`before_serving` raised.
         """
-        if _beginning.get() is self:
+        if beginning.get() is self:
             return False
         if waits_for_hop():
             return run_coroutine(self.astart_serving())
-        has_functions = bool(self.lifespan_funcs or self.before_serving_funcs or self.after_serving_funcs)
-        if has_functions and is_background_thread() and not self.is_serving:
+        if self._has_span() and is_background_thread() and not self.is_serving:
             raise RuntimeError(WAITS_FOR_ITSELF.format(name="start_serving"))
         start, is_own = self._begin_start()
         if not is_own:
             start.result()
             return False
-        if has_functions:
-            running = run_in_background(self._enter_all(start, _call_here), Context())
-            running.result()
+        if self._has_span():
+            here = WaitingThread()
+            span = self._span = LifeSpan(self, start, here.call)
+            run_in_background(span.run(), Context())
+            here.wait_for(start)
         else:
-            self._started(start)
+            self.has_started(start)
         at_exit(self)
         return True
 
     async def astart_serving(self) -> bool:
         """Do what :meth:`start_serving` does, on the running loop."""
-        if _beginning.get() is self:
+        if beginning.get() is self:
             return False
         start, is_own = self._begin_start()
         if is_own:
-            await self._enter_all(start, self._call_on_thread)
-        else:
+            self._begin_here(start, copy_context())
+        try:
             await asyncio.shield(asyncio.wrap_future(start))
+        except asyncio.CancelledError:
+            if is_own and self._span_task is not None:
+                # The server stops: what has begun ends.
+                self._span_task.cancel()
+                await asyncio.wait({self._span_task})
+            raise
         return is_own
 
     def _begin_start(self) -> tuple[concurrent.futures.Future[None], bool]:
@@ -195,34 +201,17 @@ class LifeCycle:
                 return start, True
             return start, False
 
-    def _started(self, start: concurrent.futures.Future[None]) -> None:
+    def has_started(self, start: concurrent.futures.Future[None]) -> None:
+        """Note that everything has begun, and let requests go on that wait for it."""
         vars(self)["_got_first_request"] = vars(self)["is_serving"] = True
         self.is_stopping = False
         start.set_result(None)
 
-    async def _enter_all(self, start: concurrent.futures.Future[None], call_plain: CallPlain) -> None:
-        ends: list[_End] = []
-        token = _beginning.set(self)
-        try:
-            for function in self.lifespan_funcs:
-                async with self.app_context():
-                    ends.append(await _enter(self, function, call_plain))
-            for function in self.before_serving_funcs:
-                async with self.app_context():
-                    await _call(self, function, call_plain)
-        except BaseException as error:
-            errors = await self._end_all(ends)
-            for other in errors:
-                error.add_note(f"While the life spans that had begun were ended, {other!r} was raised.")
-            with self._life_lock:
-                self._start = None
-            start.set_exception(error)
-            raise
-        finally:
-            _beginning.reset(token)
-        after = [partial(_call, self, function, call_plain) for function in self.after_serving_funcs]
-        self._ends = [*ends, *after[::-1]]
-        self._started(start)
+    def failed_to_start(self, start: concurrent.futures.Future[None], error: BaseException) -> None:
+        """Let the next request try again."""
+        with self._life_lock:
+            self._start = self._span = None
+        start.set_exception(error)
 
     async def _call_on_thread(self, function: t.Callable[..., T], *args: t.Any) -> T:
         return await call_on_thread(self.threads.executor(), function, *args)
@@ -240,33 +229,30 @@ class LifeCycle:
             # So nothing has begun there, and no thread has to be started for it: Python 3.12 refuses at the end of a process.
             run_coroutine(self.astop_serving())
             return
-        run_in_background(self.astop_serving(), Context()).result()
+        here = WaitingThread()
+        here.wait_for(run_in_background(self._stop(here.call), Context()))
 
     async def astop_serving(self) -> None:
-        """End the life span on the loop on which it has begun: wait for background work, then end what was begun."""
+        """End the life span: wait for background work, then end what was begun."""
+        await self._stop(self._call_on_thread)
+
+    async def _stop(self, call_plain: CallPlain) -> None:
         with self._life_lock:
             # A request that comes while this one ends begins another.
-            ends, self._ends, self._start = self._ends, [], None
+            span, self._span, self._start = self._span, None, None
         vars(self)["is_serving"] = False
         self.begin_to_stop()
         await self._wait_for_background()
-        raise_all(await self._end_all(ends), "ending the life span")
-
-    async def _end_all(self, ends: list[_End]) -> list[BaseException]:
-        errors: list[BaseException] = []
-        while ends:
-            try:
-                async with self.app_context():
-                    await ends.pop()()
-            except BaseException as error:
-                errors.append(error)
-        return errors
+        if span is not None:
+            raise_all(await span.end(call_plain), "ending the life span")
 
     def _forget_start(self) -> None:
         """Begin anew: this process was forked from one that has begun."""
         self._life_lock = threading.Lock()
+        if self._span is not None:
+            self._span.forget()
         self._start = self._background_threads = None
-        self._ends, self._background = [], {}
+        self._span, self._background = None, {}
         vars(self)["is_serving"] = False
 
     def when_stopping(self, f: F) -> F:
@@ -441,47 +427,6 @@ class _Work:
             self.over.set_result(None)
 
 
-async def _call(app: t.Any, function: t.Callable[..., t.Any], call_plain: CallPlain) -> t.Any:
-    args = (app,) if _takes_an_argument(function) else ()
-    return await (function(*args) if is_async(function) else call_plain(function, *args))
-
-
-async def _call_here(function: t.Callable[..., T], *args: t.Any) -> T:
-    return function(*args)
-
-
-async def _enter(app: t.Any, function: t.Callable[..., t.Any], call_plain: CallPlain) -> _End:
-    """Begin a life span and return what ends it."""
-    make: t.Callable[..., t.Any] = function
-    if inspect.isasyncgenfunction(function):
-        make = contextlib.asynccontextmanager(function)
-    elif inspect.isgeneratorfunction(function):
-        make = contextlib.contextmanager(function)
-    manager: t.Any = make(app) if _takes_an_argument(function) else make()
-    if hasattr(manager, "__aenter__"):
-        await manager.__aenter__()
-        return lambda: manager.__aexit__(None, None, None)
-    if hasattr(manager, "__enter__"):
-        await call_plain(manager.__enter__)
-        return lambda: call_plain(manager.__exit__, None, None, None)
-    name = getattr(function, "__qualname__", repr(function))
-    if inspect.iscoroutine(manager):
-        manager.close()
-    raise TypeError(
-        f"The lifespan function {name!r} returned {manager!r}, which is no context manager. Write a generator: what is to "
-        f"be done before serving, then 'yield', then what is to be done after it. For one of both alone there are "
-        f"'before_serving' and 'after_serving'."
-    )
-
-
-def _takes_an_argument(function: t.Callable[..., t.Any]) -> bool:
-    return any(
-        parameter.default is parameter.empty
-        and parameter.kind in {parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD}
-        for parameter in inspect.signature(function).parameters.values()
-    )
-
-
 def _origin(context: AppContext) -> str:
     if not context.has_request:
         return ""
@@ -509,7 +454,7 @@ def at_exit(app: LifeCycle) -> None:
 @atexit.register
 def _stop_all() -> None:
     for app in list(_begun):
-        if app._ends or app._background:
+        if app._span is not None or app._background:
             try:
                 app.stop_serving()
             except Exception:
