@@ -21,6 +21,7 @@ ADDED = {
     "THREAD_POOL_SIZE",
     "WEBSOCKET_CLOSE_TIMEOUT",
     "WEBSOCKET_MAX_MESSAGE_SIZE",
+    "WEBSOCKET_RECEIVE_TIMEOUT",
 }
 
 #: All in which the safe profile differs.

@@ -2959,6 +2959,7 @@ def test_client_that_floods_and_leaves_ends_a_handler_that_never_receives(
     app: Erlen, told: list[t.Any]
 ) -> None:
     """Otherwise any client can leave handlers behind that wait for ever."""
+    app.config.update(WEBSOCKET_RECEIVE_TIMEOUT=0.01, WEBSOCKET_CLOSE_TIMEOUT=0.01)
 
     @app.websocket("/")
     async def index() -> None:
@@ -2971,6 +2972,9 @@ def test_client_that_floods_and_leaves_ends_a_handler_that_never_receives(
             peer.give(*[text("a")] * (AHEAD + 1), disconnect())
             async with asyncio.timeout(5):
                 await peer.over()
+            assert peer.rest() == [
+                {"type": "websocket.close", "code": 1008, "reason": "messages are not received"}
+            ]
 
     run(main())
     assert [name for name, _ in told] == ["request", "appcontext"]

@@ -46,6 +46,7 @@ _FLASK: dict[str, t.Any] = {
     "THREAD_POOL_SIZE": 40,  # plain views that run at the same time under ASGI
     "WEBSOCKET_CLOSE_TIMEOUT": 10,  # seconds a handler may go on when its client has gone
     "WEBSOCKET_MAX_MESSAGE_SIZE": 1024 * 1024,  # bytes of one message
+    "WEBSOCKET_RECEIVE_TIMEOUT": 60,  # seconds that messages may wait which a handler does not receive
     "REFUSE_MALFORMED_REQUESTS": False,  # Host, Content-Length, path and query are taken as they come
     "CROSS_ORIGIN_PROTECTION": False,  # unsafe requests from other sites pass
     "TRUSTED_ORIGINS": [],  # "https://host[:port]" that may send unsafe requests

@@ -401,7 +401,12 @@ class WebSocket:
         while self.close_code is None:
             if len(self._messages) >= AHEAD:
                 self._has_room.clear()
-                await self._has_room.wait()
+                try:
+                    # What comes behind these, as the end of the client, is not heard of meanwhile.
+                    async with asyncio.timeout(self._app.config["WEBSOCKET_RECEIVE_TIMEOUT"]):
+                        await self._has_room.wait()
+                except TimeoutError:
+                    await self.break_off(1008, "messages are not received")
                 continue
             message = await self._receive()
             kind = message.get("type")

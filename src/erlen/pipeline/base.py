@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import typing as t
+import weakref
 from types import TracebackType
 
 from werkzeug.exceptions import BadRequestKeyError, HTTPException
@@ -20,7 +21,7 @@ from . import responses
 from .bridge import call_on_thread, is_async, to_async, to_sync
 from .errors import find_error_handler
 from .safety import SAFE_METHODS
-from .steps import OVERRIDABLE, Plan, Steps
+from .steps import OVERRIDABLE, PHASES, Plan, Steps
 
 T = t.TypeVar("T")
 
@@ -55,12 +56,15 @@ class Base:
     def freeze(self) -> Plan:
         """Decide what requests would otherwise decide each time, and return it."""
         with self._plan_lock:
-            cls = type(self)
+            cls, own = type(self), vars(self)
+            for name in [name for name, value in own.items() if isinstance(value, _OfPlain)]:
+                del own[name]
             overridden = {
-                name
-                for name in OVERRIDABLE
-                if name in vars(self) or getattr(cls, name) is not self.stock[name]
+                name for name in OVERRIDABLE if name in own or getattr(cls, name) is not self.stock[name]
             }
+            for name in PHASES:
+                if name in overridden and f"a{name}" not in overridden:
+                    own[f"a{name}"] = _OfPlain(self, name)
             plan = Plan(self, overridden)
             vars(self)["plan"] = plan
             return plan
@@ -274,6 +278,22 @@ class Base:
             if name not in headers:
                 headers[name] = value
         response.has_default_headers = True
+
+
+class _OfPlain:
+    """The async spelling of a phase that was replaced in its plain one alone.
+
+    Requests run in the plain spelling then. A WebSocket has the async one only.
+    """
+
+    def __init__(self, app: t.Any, name: str) -> None:
+        # Weak, as the application holds this.
+        self._app = weakref.proxy(app)
+        self._name = name
+
+    async def __call__(self, *args: t.Any, **kwargs: t.Any) -> t.Any:
+        app = self._app
+        return await app.ensure_async(getattr(app, self._name))(*args, **kwargs)
 
 
 def explain_call(error: Exception, request: t.Any) -> None:

@@ -132,14 +132,6 @@ class _Connection:
             self._is_cancelled = True
             self._task.cancel("the client of the WebSocket went away")
 
-    def _phase(self, name: str) -> t.Callable[..., t.Awaitable[t.Any]]:
-        """Return a phase of the pipeline in the async spelling, also where it was replaced in its plain one."""
-        if self._plan.is_replaced(name):
-            return t.cast(
-                "t.Callable[..., t.Awaitable[t.Any]]", self._app.ensure_async(getattr(self._app, name))
-            )
-        return t.cast("t.Callable[..., t.Awaitable[t.Any]]", getattr(self._app, f"a{name}"))
-
     async def _respond(self) -> None:
         app, context = self._app, self._context
         failure: BaseException | None = None
@@ -183,7 +175,7 @@ class _Connection:
             except Exception as error:
                 if self._websocket.is_accepted or _end_of(error) is not None:
                     raise
-                value = await self._phase("handle_user_exception")(error)
+                value = await self._app.ahandle_user_exception(error)
             await self._end(value)
         except Exception as error:
             end = _end_of(error)
@@ -199,15 +191,15 @@ class _Connection:
         if protection is not None and not context.steps.cross_origin_exempt:
             # Any page can open a WebSocket to any host, and the browser sends that host's cookies along.
             protection.check(context.request.environ)
-        value = await self._phase("preprocess_request")()
-        return await self._phase("dispatch_request")() if value is None else value
+        value = await self._app.apreprocess_request()
+        return await self._app.adispatch_request() if value is None else value
 
     async def _begin(self, headers: list[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
         """Run what runs on a response on the one that accepts the WebSocket, and return its headers."""
         response = self._app.response_class(status=101)
         for name, value in headers:
             response.headers.add(name, value)
-        response = await self._phase("process_response")(response)
+        response = await self._app.aprocess_response(response)
         encoded = [
             ENCODED[pair] for pair in response.headers.to_wsgi_list() if pair[0].lower() not in _OF_BODY
         ]
@@ -231,7 +223,7 @@ class _Connection:
             if websocket.close_code is None:
                 await self._close(1000, "")
         else:
-            await self._reject(await self._phase("finalize_request")(value))
+            await self._reject(await self._app.afinalize_request(value))
 
     async def _close(self, code: int, reason: str) -> None:
         if self._websocket.close_code is None:
@@ -272,7 +264,7 @@ class _Connection:
         app, websocket = self._app, self._websocket
         if not websocket.is_accepted:
             try:
-                response = await self._phase("handle_exception")(error)
+                response = await self._app.ahandle_exception(error)
             except BaseException:
                 await self._close(1011, "")
                 raise
