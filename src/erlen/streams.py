@@ -303,7 +303,14 @@ class AsyncBody:
         if self._loop is None:
             self._has_begun = True
             self._loop = LoopOfOneStream()
-        item = self._loop.run(_next_or_end(self._iterator))
+        item: t.Any = _end
+        try:
+            item = self._loop.run(_next_or_end(self._iterator))
+        finally:
+            if item is _end:
+                # Also where nobody closes this after an error.
+                self._loop.end()
+                self._loop = None
         if item is _end:
             raise StopIteration
         return _bytes_of(item)

@@ -52,6 +52,8 @@ class KeptLoop:
         self._last: asyncio.Task[None] | None = None
         # Whether somebody closes it: the thread it was kept for ends when the process does, and both close it.
         self._is_closing = False
+        # Whether its keeper closes it, as its thread has ended before the tasks.
+        self._is_left = False
         _kept.add(self)
 
     def run(self, coroutine: t.Coroutine[t.Any, t.Any, T], context: Context) -> T:
@@ -120,7 +122,17 @@ class KeptLoop:
                 if not self._handed_over and not asyncio.all_tasks(loop):
                     self._made_tasks.clear()
                     self._keeper = None
-                    return
+                    break
+        if self._is_left:
+            self.close()
+
+    def leave(self) -> None:
+        """Close the loop when the last task on it is done: its thread has ended."""
+        with self._lock:
+            self._is_left = True
+            if self._keeper is not None:
+                return
+        self.close()
 
     def close(self) -> None:
         """Cancel what is pending, wait for that a few seconds at most, and close the loop."""
@@ -251,11 +263,23 @@ def _wait_for(future: concurrent.futures.Future[T]) -> T:
         del future
 
 
+class _Idle(list[KeptLoop]):
+    """Closes the loops in it at its end, which is that of its thread.
+
+    The loops themselves may stay longer: the traceback of an exception refers to them, and when the collector frees both
+    it may have closed their sockets before.
+    """
+
+    def __del__(self) -> None:
+        for kept in self:
+            kept.leave()
+
+
 class _Loops(threading.local):
     """The idle event loops of one thread; they are closed when the thread ends and their tasks are done."""
 
     def __init__(self) -> None:
-        self.idle: list[KeptLoop] = []
+        self.idle = _Idle()
 
 
 _loops = _Loops()
@@ -377,7 +401,7 @@ def _abandon_all() -> None:
     for kept in list(_kept):
         kept.abandon()
     _kept.clear()
-    _loops.idle = []
+    _loops.idle = _Idle()
     _background.abandon()
 
 
