@@ -135,7 +135,10 @@ class LifeCycle:
         if is_own:
             # The client of this request may go, and other requests wait as well.
             self._begin_here(start, Context())
-        await asyncio.shield(asyncio.wrap_future(start))
+        if start.done():
+            start.result()
+        else:
+            await asyncio.shield(asyncio.wrap_future(start))
 
     def _begin_here(self, start: concurrent.futures.Future[None], context: Context) -> None:
         """Begin on the running loop, in a task of its own: it lasts longer than whoever begins it."""
@@ -183,6 +186,9 @@ class LifeCycle:
         start, is_own = self._begin_start()
         if is_own:
             self._begin_here(start, copy_context())
+        if start.done():
+            start.result()
+            return is_own
         try:
             await asyncio.shield(asyncio.wrap_future(start))
         except asyncio.CancelledError:
