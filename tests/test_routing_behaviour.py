@@ -447,3 +447,48 @@ def test_last_of_many_routes_is_found(app: Erlen, client: ErlenClient) -> None:
     for number in range(500):
         app.add_url_rule(f"/r{number}/<v>", f"e{number}", show)
     assert t.cast("t.Any", client.get("/r499/x").json)["endpoint"] == "e499"
+
+
+def rules_of_many_kinds() -> Erlen:
+    app = Erlen("erlen_test", root_path=".")
+    for rule, methods in [
+        ("/", ["GET"]),
+        ("/items", ["GET", "POST"]),
+        ("/items/<int:number>", ["GET"]),
+        ("/items/<name>", ["POST"]),
+        ("/both/<int:number>", ["GET"]),
+        ("/both/<name>", ["GET"]),
+        ("/mixed/<name>", ["GET"]),
+        ("/mixed/new", ["GET"]),
+        ("/small/<int(max=9):number>", ["GET"]),
+        ("/slash/<int:number>/", ["GET"]),
+        ("/deep/<int:number>/<name>", ["GET"]),
+        ("/files/<path:name>", ["GET"]),
+        ("/plain/<name>", ["GET"]),
+        ("/signed/<int(signed=True):number>", ["GET"]),
+        ("/default/<int:number>", ["GET"]),
+    ]:
+        app.add_url_rule(rule, f"{rule} {methods}", lambda **values: {"values": values}, methods=methods)
+    app.add_url_rule("/default/", "default", lambda **values: {"values": values}, defaults={"number": 1})
+    return app
+
+
+def test_answers_do_not_depend_on_what_was_asked_before() -> None:
+    """What the first request of a kind has found is remembered for those that follow."""
+    paths = [
+        "/", "/items", "/items/", "/items/7", "/items/007", "/items/x", "/items/7/", "/items//7", "/items/7x", "/items/-7",
+        "/items/%D9%A3", "/items/" + "9" * 5000, "/both/7", "/both/x", "/both/", "/mixed/new", "/mixed/old", "/mixed/x/y",
+        "/small/9", "/small/10", "/slash/7", "/slash/7/", "/deep/7/x", "/deep/x/7", "/files/a", "/files/a/b", "/plain/%C3%A9",
+        "/plain/7", "/plain/a%2Fb", "/signed/-7", "/signed/7", "/default/", "/default/1", "/default/2",
+    ]  # fmt: skip
+    requests = [(method, path) for path in paths for method in ("GET", "POST", "HEAD", "OPTIONS", "DELETE")]
+
+    def answer(app: Erlen, method: str, path: str) -> tuple[t.Any, ...]:
+        response = app.test_client().open(path, method=method)
+        allowed = sorted(response.headers.get("Allow", "").split(", "))
+        return method, path, response.status_code, response.headers.get("Location"), allowed, response.data
+
+    expected = [answer(rules_of_many_kinds(), *request) for request in requests]
+    asked = rules_of_many_kinds()
+    assert [answer(asked, *request) for request in requests] == expected
+    assert [answer(asked, *request) for request in reversed(requests)] == expected[::-1]

@@ -10,21 +10,29 @@ import pytest
 
 from asgi_calls import MISSING, answer, http_scope, on_a_loop
 from asgi_validator import Message
-from erlen import Erlen, request, scopes
-from erlen.scopes import MalformedScope, fill_environ, head_of, key_of, path_info, problem_of
+from erlen import Erlen, Request, request, scopes
+from erlen.scopes import MalformedScope, fill_environ, key_of, path_info, problem_of
 from erlen.testing.exchange import scope_of
 
 UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 
 
 def environ_of(scope: Message) -> dict[str, t.Any]:
-    environ, _ = head_of(scope)
+    environ = head_of(scope)
     fill_environ(environ, scope, io.BytesIO())
     return environ
 
 
+def head_of(scope: Message) -> dict[str, t.Any]:
+    return Request.of_scope(scope, receive_nothing).head
+
+
 def has_body(scope: Message) -> bool:
-    return head_of(scope)[1]
+    return Request.of_scope(scope, receive_nothing)._body is not None
+
+
+async def receive_nothing() -> Message:
+    raise AssertionError("nothing was to be received")
 
 
 # The whole environment
@@ -61,7 +69,7 @@ def test_environment_says_what_the_scope_says() -> None:
 
 def test_head_agrees_with_the_environment() -> None:
     scope = http_scope("/a", "PUT", [(b"content-length", b"3"), (b"cookie", b"a=1"), (b"cookie", b"b=2")])
-    head, _ = head_of(scope)
+    head = head_of(scope)
     environ = environ_of(scope)
     assert head == {key: environ[key] for key in head}
     assert set(head) == {"REQUEST_METHOD", "PATH_INFO", "HTTP_HOST", "HTTP_COOKIE", "CONTENT_LENGTH"}
@@ -208,7 +216,7 @@ def test_cookies_in_pieces_are_joined_as_cookies() -> None:
     headers = [(b"cookie", b"a=1"), (b"accept", b"*/*"), (b"cookie", b"b=2"), (b"cookie", b"c=3")]
     scope = http_scope(headers=headers)
     assert environ_of(scope)["HTTP_COOKIE"] == "a=1; b=2; c=3"
-    assert head_of(scope)[0]["HTTP_COOKIE"] == "a=1; b=2; c=3"
+    assert head_of(scope)["HTTP_COOKIE"] == "a=1; b=2; c=3"
 
 
 @on_a_loop

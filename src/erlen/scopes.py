@@ -1,6 +1,6 @@
 """What ASGI hands on of a request, read as WSGI would hand it on.
 
-A request is Werkzeug's, and that is made of a WSGI environment. :func:`head_of` makes the few entries that every
+A request is Werkzeug's, and that is made of a WSGI environment. ``Request.of_scope`` makes the few entries that every
 request needs, :func:`fill_environ` the whole environment once somebody asks for it.
 """
 
@@ -60,38 +60,23 @@ def key_of(name: bytes) -> str | None:
     return key or f"HTTP_{name.decode('latin1').upper().replace('-', '_')}"
 
 
-def head_of(scope: Scope) -> tuple[dict[str, t.Any], bool]:
-    """Return the entries of an environment that answering a request always takes, and whether the request has a body.
+def has_body(scope: Scope, head: t.Mapping[str, str], headers: t.Mapping[bytes, bytes]) -> bool:
+    """Return whether a request has a body.
 
-    :param scope: the scope of an HTTP request or a WebSocket.
+    :param scope: its scope.
+    :param head: what was read of that: the method and, where it was announced, the length.
+    :param headers: the headers.
     """
-    pairs = scope["headers"]
-    # PERF: async plaintext: a dict and a few look-ups cost a third of walking through the headers.
-    headers: dict[bytes, bytes] = dict(pairs)
-    if len(headers) != len(pairs):
-        headers = _joined(pairs)
-    path: str = scope["path"]
-    # Called on the class, as bytes have the method as well.
-    if not str.isascii(path) or scope.get("root_path"):
-        path = path_info(scope)
-    method = scope.get("method", "GET")
-    head: dict[str, t.Any] = {"REQUEST_METHOD": method, "PATH_INFO": path}
-    if b"host" in headers:
-        head["HTTP_HOST"] = headers[b"host"].decode("latin1")
-    if PRESERVE_CONTEXT in scope:
-        head[PRESERVE_CONTEXT] = scope[PRESERVE_CONTEXT]
-    if b"cookie" in headers:
-        head["HTTP_COOKIE"] = headers[b"cookie"].decode("latin1")
-    if b"content-length" in headers:
-        head["CONTENT_LENGTH"] = length = headers[b"content-length"].decode("latin1")
-        return head, length != "0"
+    if "CONTENT_LENGTH" in head:
+        return head["CONTENT_LENGTH"] != "0"
     if b"transfer-encoding" in headers:
-        return head, True
+        return True
     # HTTP/2 and 3 need neither header.
-    return head, method not in _WITHOUT_BODY and scope.get("http_version", "1.1")[:1] != "1"
+    return head["REQUEST_METHOD"] not in _WITHOUT_BODY and scope.get("http_version", "1.1")[:1] != "1"
 
 
-def _joined(pairs: t.Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+def joined(pairs: t.Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """Return headers by their names, the values of those that come several times joined to one."""
     headers: dict[bytes, bytes] = {}
     for name, value in pairs:
         separator = b"; " if name == b"cookie" else b","
@@ -125,7 +110,7 @@ def _as_latin1(text: str) -> str:
 def fill_environ(environ: WSGIEnvironment, scope: Scope, body: t.Any) -> None:
     """Make the WSGI environment (PEP 3333) that says what a scope says.
 
-    :param environ: what :func:`head_of` has made of the scope; the rest is added.
+    :param environ: what :meth:`erlen.Request.of_scope` has made of the scope; the rest is added.
     :param scope: the scope of an HTTP request or a WebSocket.
     :param body: the body, a file; its end is that of the body.
     """

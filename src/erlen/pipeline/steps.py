@@ -123,14 +123,10 @@ class Steps:
     ateardown: list[AsyncHook] = field(default_factory=list[AsyncHook])
 
 
-# No rule for any method.
-_NOWHERE: dict[str, tuple[t.Any, Steps]] = {}
-
-
 class Plan:
     """Everything requests need of an application, frozen.
 
-    Threads share it: its attributes are set once, here. Only ``_steps``, ``_direct``, ``context_processors``,
+    Threads share it: its attributes are set once, here. Only ``_steps``, ``_direct``, ``_single``, ``context_processors``,
     ``_known_hosts`` and ``_content_types`` grow later; what they hold is the same whichever thread puts it there, and each change is a
     single dict or set operation.
 
@@ -147,12 +143,15 @@ class Plan:
         self._steps: dict[str | None, Steps] = {}
         # Addresses without variables: rule and steps of each method.
         self._direct: dict[str, dict[str, tuple[t.Any, Steps]]] = {}
+        # Those that end in their only variable, by what stands before it.
+        self._single: dict[str, dict[str, tuple[t.Any, ...]]] = {}
         #: What ``update_template_context`` runs for each endpoint; it fills this when a template is first rendered.
         self.context_processors: dict[str | None, list[Hook]] = {}
         self._known_hosts: set[str | None] = {None}
         self._checks_form: bool = config["REFUSE_MALFORMED_REQUESTS"]
         routes = compile_routes(app.url_map)
         self.routes = routes or Routes(Node())
+        self._singles = self.routes.singles()
         self._matches_plainly = not (
             routes is None
             or app.subdomain_matching
@@ -248,30 +247,51 @@ class Plan:
                 and not (self._has_websockets and "HTTP_UPGRADE" in environ)
             ):
                 # PERF: plaintext: an address without variables that was asked for before is one look-up.
-                known = self._direct.get(path, _NOWHERE).get(request.method)
-                if known is not None:
+                answers = self._direct.get(path)
+                if answers is not None and (known := answers.get(request.method)) is not None:
                     request.url_rule, context.steps = known
                     request.view_args = {}
                     return
-                if not is_ascii:
-                    path = path.encode("latin1").decode(errors="replace")
-                found = self.routes.match(path, request.method)
-                if found is not None:
-                    request.url_rule, request.view_args = rule, values = found
-                    context.steps = steps = self._steps.get(rule.endpoint) or self.steps_for(rule.endpoint)
-                    # Only what the rules name is kept: a client may ask with any method.
-                    if is_ascii and rule.methods is not None and not values and self.routes.is_whole(path):
-                        self._direct.setdefault(path, {})[request.method] = (rule, steps)
+                # PERF: int parameter: and one that ends in its only variable is another one.
+                before, _, text = path.rpartition("/")
+                single = self._single.get(before)
+                if single is not None and (one := single.get(request.method)) and is_ascii and one[0](text):
+                    _, rule, name, to_python, steps = one
+                    request.view_args = {name: to_python(text)}
+                    request.url_rule, context.steps = rule, steps
+                    return
+                if self._find(context, path, is_ascii):
                     return
                 request.routing_exception = NotFound()
             else:
                 context.match_request()
-        except Undecided:
+        except (Undecided, ValueError):
+            # The latter for more digits than Python reads.
             context.match_request()
         except HTTPException as error:
             request.routing_exception = error
         context.steps = self.steps_for(request.endpoint)
         self._ask_for_upgrade(context)
+
+    def _find(self, context: AppContext, path: str, is_ascii: bool) -> bool:
+        """Walk the routes, and remember what leads to the same rule the next time."""
+        request: Request = context._request
+        method = request.method
+        found = self.routes.match(
+            path if is_ascii else path.encode("latin1").decode(errors="replace"), method
+        )
+        if found is None:
+            return False
+        request.url_rule, request.view_args = rule, values = found
+        context.steps = steps = self.steps_for(rule.endpoint)
+        # Only what the rules name is kept: a client may ask with any method.
+        if is_ascii and rule.methods is not None:
+            before = path.rpartition("/")[0]
+            if not values and self.routes.is_whole(path):
+                self._direct.setdefault(path, {})[method] = (rule, steps)
+            elif before in self._singles and (leaf := self.routes.single(before, method)):
+                self._single.setdefault(before, {})[method] = (*leaf, steps)
+        return True
 
     def match_websocket(self, context: AppContext) -> None:
         """Find the rule for the handshake of a WebSocket and the steps of its endpoint.

@@ -83,6 +83,21 @@ class Segment:
     node: Node
 
 
+class Single(t.NamedTuple):
+    """The rule for paths that end in one variable.
+
+    :param accepts: whether a text is a value of it.
+    :param rule: the rule.
+    :param name: the name of the variable.
+    :param to_python: makes its value of the text; may raise :exc:`ValueError`.
+    """
+
+    accepts: t.Callable[[str], bool]
+    rule: Rule
+    name: str
+    to_python: t.Callable[[str], t.Any]
+
+
 @dataclass(slots=True)
 class Node:
     """One state of the walk: the segments that may follow, and the rules that end here."""
@@ -124,6 +139,24 @@ class Routes:
             self._variable[path] = node
         for text, child in node.static.items():
             self._collect(child, f"{path}/{text}")
+
+    def singles(self) -> frozenset[str]:
+        """Return the paths behind which, after a slash, nothing can stand but one variable, a whole segment."""
+        return frozenset(
+            before
+            for before, node in self._variable.items()
+            if not node.static and len(node.dynamic) == 1 and node.dynamic[0].accepts is not None
+        )
+
+    def single(self, before: str, method: str) -> Single | None:
+        """Return what answers a method behind one of :meth:`singles`, ``None`` where the whole path decides."""
+        segment = self._variable[before].dynamic[0]
+        for leaf in segment.node.leaves:
+            if leaf.methods is None or method in leaf.methods:
+                if leaf.quick is None or segment.accepts is None:
+                    break
+                return Single(segment.accepts, leaf.rule, *leaf.quick)
+        return None
 
     def is_whole(self, path: str) -> bool:
         """Return whether some rule has a path without variables."""
