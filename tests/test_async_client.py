@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import inspect
 import io
+import itertools
 import threading
 import typing as t
+from contextlib import AsyncExitStack
 
 import pytest
-from werkzeug.test import Client
+from werkzeug.test import Client, ClientRedirectError
 
 from asgi_peer import LIMIT, begun, run
 from erlen import (
@@ -104,7 +106,8 @@ def public(cls: type) -> dict[str, t.Any]:
 def test_every_call_of_the_plain_client_is_there() -> None:
     plain, asynchronous = public(ErlenClient), public(AsyncErlenClient)
     assert set(plain) - set(asynchronous) - INNER == set()
-    assert set(asynchronous) - set(plain) == {"environ_base"}
+    # A response that the plain client streams is read by plain code; on a loop that has to be awaited.
+    assert set(asynchronous) - set(plain) == {"environ_base", "stream"}
 
 
 VERBS = ["open", "get", "post", "put", "delete", "patch", "options", "head", "trace"]
@@ -209,16 +212,16 @@ def test_requests_run_on_the_loop_of_the_test(app: Erlen) -> None:
 def test_bodies_of_every_kind_are_sent(app: Erlen) -> None:
     async def main() -> None:
         client = app.async_test_client()
-        assert (await client.post("/echo", json={"a": [1]})).json["json"] == {"a": [1]}
-        assert (await client.post("/echo", data={"a": "1"})).json["form"] == {"a": "1"}
-        answer = (await client.post("/echo", data={"a": "1", "f": (io.BytesIO(b"file"), "f.txt")})).json
+        assert (await client.post("/echo", json={"a": [1]})).get_json()["json"] == {"a": [1]}
+        assert (await client.post("/echo", data={"a": "1"})).get_json()["form"] == {"a": "1"}
+        answer = (await client.post("/echo", data={"a": "1", "f": (io.BytesIO(b"file"), "f.txt")})).get_json()
         assert (answer["form"], answer["files"], answer["type"]) == (
             {"a": "1"}, {"f": "file"}, "multipart/form-data",
         )  # fmt: skip
-        answer = (await client.post("/echo", data="größe", content_type="text/plain")).json
+        answer = (await client.post("/echo", data="größe", content_type="text/plain")).get_json()
         assert (answer["data"], answer["type"]) == ("größe", "text/plain")
         large = "a" * 3_000_000
-        assert (await client.post("/echo", data=large, content_type="text/plain")).json["data"] == large
+        assert (await client.post("/echo", data=large, content_type="text/plain")).get_json()["data"] == large
 
     run(main())
 
@@ -328,6 +331,20 @@ def test_redirects_are_followed(app: Erlen) -> None:
     run(main())
 
 
+@pytest.mark.parametrize("buffered", [True, False])
+def test_redirects_in_a_circle_are_followed_once(app: Erlen, buffered: bool) -> None:
+    app.add_url_rule("/circle", "circle", lambda: redirect("/circle"))
+
+    async def main() -> None:
+        with pytest.raises(ClientRedirectError) as caught:
+            await app.async_test_client().get("/circle", follow_redirects=True, buffered=buffered)
+        assert str(caught.value) == (
+            "The redirects go in a circle: a second one with 302 FOUND leads to '/circle'."
+        )
+
+    run(main())
+
+
 def test_error_reaches_the_test(app: Erlen) -> None:
     async def main() -> None:
         client = app.async_test_client()
@@ -413,6 +430,51 @@ def test_requests_in_a_block_may_run_at_the_same_time(app: Erlen) -> None:
     assert len(torn_down) >= 11
 
 
+def test_each_context_of_requests_at_the_same_time_is_let_go_once(app: Erlen) -> None:
+    torn_down: list[str] = []
+    all_there = asyncio.Barrier(10)
+
+    @app.teardown_request
+    async def end(error: BaseException | None) -> None:
+        await asyncio.sleep(0)
+        torn_down.append(request.args["n"])
+
+    @app.get("/meet")
+    async def meet() -> str:
+        await all_there.wait()
+        return "text"
+
+    async def main() -> None:
+        async with app.async_test_client() as client:
+            await asyncio.gather(*(client.get(f"/meet?n={number}") for number in range(10)))
+        assert context_var.get(None) is None
+
+    run(main())
+    assert sorted(torn_down) == sorted([str(number) for number in range(10)] * 2)
+
+
+def test_request_that_is_answered_after_the_block_keeps_no_context(app: Erlen) -> None:
+    torn_down: list[t.Any] = []
+    app.teardown_request(torn_down.append)
+    entered, may_end = asyncio.Event(), asyncio.Event()
+
+    @app.get("/wait")
+    async def wait() -> str:
+        entered.set()
+        await may_end.wait()
+        return "text"
+
+    async def main() -> None:
+        async with app.async_test_client() as client:
+            asking = asyncio.create_task(client.get("/wait"))
+            await begun(entered)
+        may_end.set()
+        assert (await asking).text == "text"
+
+    run(main())
+    assert torn_down == [None] * 2
+
+
 def test_request_that_is_given_up_ends(app: Erlen) -> None:
     """Its view is cancelled, as when any other client goes away."""
     log: list[str] = []
@@ -472,7 +534,7 @@ def test_stream_is_read_as_a_whole_by_default(app: Erlen) -> None:
             yield f"{number} {request.path}"
 
     @app.get("/events")
-    async def index() -> t.Any:
+    async def stream() -> t.Any:
         return EventStream(stream_with_context(events()))
 
     async def main() -> None:
@@ -530,10 +592,251 @@ def test_stream_that_is_read_on_the_loop_is_refused_instead_of_waiting_for_itsel
             _ = list(response.iter_encoded()) if how == "iterate" else response.text
         assert str(caught.value) == (
             "A streamed response was read on the event loop that the application runs on, and would wait for itself. Read it "
-            "in a thread, 'await asyncio.to_thread(next, iterator)', or leave out 'buffered=False'."
+            "with 'async with client.stream(...) as (response, pieces)', or leave out 'buffered=False'."
         )
         # Going away needs no waiting.
         response.close()
+
+    run(main())
+
+
+def test_response_that_is_complete_may_be_read_on_the_loop(app: Erlen) -> None:
+    async def main() -> None:
+        response = await app.async_test_client().get("/async", buffered=False)
+        assert response.json == {"path": "/async"}
+        response.close()
+
+    run(main())
+
+
+def numbers(log: list[str], kind: str) -> t.Any:
+    """Return an endless generator that says what becomes of it."""
+
+    def plain() -> t.Iterator[str]:
+        try:
+            for number in itertools.count():
+                log.append(f"made {number}")
+                yield str(number)
+        finally:
+            log.append("closed")
+
+    async def asynchronous() -> t.AsyncIterator[str]:
+        try:
+            for number in itertools.count():
+                log.append(f"made {number}")
+                yield str(number)
+        finally:
+            log.append("closed")
+
+    return plain() if kind == "plain" else asynchronous()
+
+
+@pytest.mark.parametrize("kind", ["plain", "async"])
+def test_stream_comes_piece_by_piece(app: Erlen, kind: str) -> None:
+    """The application is one piece ahead; it is told that the client goes at the end of the block."""
+    log: list[str] = []
+    app.add_url_rule("/numbers", "numbers", lambda: numbers(log, kind))
+
+    async def main() -> None:
+        async with app.async_test_client().stream("/numbers") as (response, pieces):
+            assert response.status_code == 200
+            assert response.request.path == "/numbers"
+            for number in range(5):
+                assert await anext(pieces) == str(number).encode()
+                assert log in ([f"made {one}" for one in range(end)] for end in (number + 1, number + 2))
+        assert log[-1] == "closed"
+
+    run(main())
+
+
+def test_stream_that_waits_is_cancelled_when_the_client_goes(app: Erlen) -> None:
+    log: list[str] = []
+
+    async def pieces() -> t.AsyncIterator[str]:
+        try:
+            yield "a"
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            log.append("cancelled")
+            raise
+        finally:
+            await asyncio.sleep(0)
+            log.append("closed")
+
+    app.add_url_rule("/stream", "stream", lambda: pieces())
+
+    async def main() -> None:
+        async with app.async_test_client().stream("/stream") as (_, received):
+            assert await anext(received) == b"a"
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.01):
+                    await anext(received)
+        assert log == ["cancelled", "closed"]
+
+    run(main())
+
+
+def test_stream_may_be_read_to_its_end(app: Erlen) -> None:
+    async def pieces() -> t.AsyncIterator[str]:
+        yield "a"
+        yield ""
+        yield "b"
+
+    app.add_url_rule("/stream", "stream", lambda: pieces())
+
+    async def main() -> None:
+        async with app.async_test_client().stream("/stream") as (_, received):
+            assert [piece async for piece in received] == [b"a", b"b"]
+            with pytest.raises(StopAsyncIteration):
+                await anext(received)
+        async with app.async_test_client().stream("/stream", method="HEAD") as (response, received):
+            assert [piece async for piece in received] == []
+            assert response.status_code == 200
+
+    run(main())
+
+
+def test_error_of_the_application_reaches_who_reads_the_stream(app: Erlen) -> None:
+    async def pieces() -> t.AsyncIterator[str]:
+        yield "a"
+        raise ZeroDivisionError("planned")
+
+    app.add_url_rule("/stream", "stream", lambda: pieces())
+
+    async def main() -> None:
+        client = app.async_test_client()
+        with pytest.raises(ZeroDivisionError, match="planned"):
+            async with client.stream("/fail"):
+                raise AssertionError("there is no response")
+        async with client.stream("/stream") as (_, received):
+            assert await anext(received) == b"a"
+            with pytest.raises(ZeroDivisionError, match="planned"):
+                await anext(received)
+            # It is told once.
+            with pytest.raises(StopAsyncIteration):
+                await anext(received)
+
+    run(main())
+
+
+@pytest.mark.parametrize("kind", ["plain", "async"])
+@pytest.mark.parametrize("way", ["wsgi", "asgi", "async"])
+def test_error_of_a_stream_that_is_closed_reaches_the_test(app: Erlen, kind: str, way: str) -> None:
+    def plain() -> t.Iterator[str]:
+        try:
+            yield "a"
+            yield "b"
+            yield "c"
+        finally:
+            raise ZeroDivisionError("planned")
+
+    async def asynchronous() -> t.AsyncIterator[str]:
+        try:
+            yield "a"
+            yield "b"
+            yield "c"
+        finally:
+            raise ZeroDivisionError("planned")
+
+    app.add_url_rule("/stream", "stream", lambda: plain() if kind == "plain" else asynchronous())
+
+    async def main() -> None:
+        with pytest.raises(ZeroDivisionError, match="planned"):
+            async with app.async_test_client().stream("/stream") as (_, received):
+                assert await anext(received) == b"a"
+
+    if way == "async":
+        run(main())
+        return
+    response = app.test_client(protocol=way).get("/stream")
+    assert next(iter(response.iter_encoded())) == b"a"
+    with pytest.raises(ZeroDivisionError, match="planned"):
+        response.close()
+
+
+def test_failure_of_the_test_is_what_leaves_the_block_of_a_stream(app: Erlen) -> None:
+    log: list[str] = []
+
+    async def pieces() -> t.AsyncIterator[str]:
+        try:
+            while True:
+                yield "a"
+        finally:
+            log.append("closed")
+            raise ZeroDivisionError("planned")
+
+    app.add_url_rule("/stream", "stream", lambda: pieces())
+
+    async def main() -> None:
+        with pytest.raises(LookupError):
+            async with app.async_test_client().stream("/stream"):
+                raise LookupError
+        assert log == ["closed"]
+
+    run(main())
+
+
+def test_stream_of_a_test_that_is_cancelled_is_closed(app: Erlen) -> None:
+    log: list[str] = []
+    entered = asyncio.Event()
+    app.add_url_rule("/numbers", "numbers", lambda: numbers(log, "async"))
+
+    async def use() -> None:
+        async with app.async_test_client().stream("/numbers"):
+            entered.set()
+            await asyncio.Event().wait()
+
+    async def main() -> None:
+        using = asyncio.create_task(use())
+        await begun(entered)
+        using.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await using
+        assert log[-1] == "closed"
+
+    run(main())
+
+
+def test_many_streams_may_be_read_at_the_same_time(app: Erlen) -> None:
+    logs: list[list[str]] = []
+
+    @app.get("/numbers")
+    async def stream() -> t.Any:
+        logs.append([])
+        return numbers(logs[-1], "async")
+
+    async def main() -> None:
+        client = app.async_test_client()
+        async with AsyncExitStack() as stack:
+            opened = [await stack.enter_async_context(client.stream("/numbers")) for _ in range(40)]
+            for number in range(3):
+                received = await asyncio.gather(*(anext(pieces) for _, pieces in opened))
+                assert received == [str(number).encode()] * 40
+        assert [log[-1] for log in logs] == ["closed"] * 40
+
+    run(main())
+
+
+def test_stream_has_the_context_and_the_cookies_of_a_request(app: Erlen) -> None:
+    @app.get("/there")
+    async def there() -> t.Any:
+        response = redirect("/stream")
+        response.set_cookie("seen", "yes")
+        return response
+
+    @app.get("/stream")
+    async def stream() -> t.Any:
+        g.seen = request.cookies["seen"]
+        return numbers([], "async")
+
+    async def main() -> None:
+        async with app.async_test_client() as client:
+            async with client.stream("/there", follow_redirects=True) as (response, pieces):
+                assert [one.request.path for one in response.history] == ["/there"]
+                assert (request.path, g.seen) == ("/stream", "yes")
+                assert await anext(pieces) == b"0"
+            assert (request.path, g.seen) == ("/stream", "yes")
+        assert not has_app_context()
 
     run(main())
 
@@ -610,6 +913,38 @@ def test_block_in_a_block_is_refused(app: Erlen) -> None:
                 await client.get("/")
         async with client:
             await client.get("/")
+
+    run(main())
+
+
+def test_clients_end_their_contexts_in_any_order(app: Erlen) -> None:
+    async def main() -> None:
+        first, second = app.async_test_client(), app.async_test_client()
+        with app.app_context():
+            g.seen = "outside"
+            await first.__aenter__()
+            await second.__aenter__()
+            for client in (first, second, first, second):
+                await client.get("/")
+                assert request.path == "/"
+                await client.get("/async")
+                assert request.path == "/async"
+            await first.get("/?a=1")
+            await second.__aexit__(None, None, None)
+            assert request.args["a"] == "1"
+            await first.__aexit__(None, None, None)
+            assert not has_request_context()
+            assert g.seen == "outside"
+
+    run(main())
+
+
+def test_request_that_is_sent_again_after_the_block_keeps_no_context(app: Erlen) -> None:
+    async def main() -> None:
+        async with app.async_test_client() as client:
+            response = await client.get("/")
+        assert (await client.open(response.request)).status_code == 200
+        assert not has_app_context()
 
     run(main())
 
@@ -723,7 +1058,7 @@ def test_websockets_talk_to_each_other(app: Erlen) -> None:
             await a.send("hello")
             assert [await a.receive(), await b.receive()] == ["a: hello"] * 2
             await b.send("hi")
-            assert await asyncio.gather(a.receive(), b.receive()) == ["b: hi"] * 2
+            assert list(await asyncio.gather(a.receive(), b.receive())) == ["b: hi"] * 2
         assert members == []
 
     run(main())

@@ -6,7 +6,7 @@ import typing as t
 from contextlib import ExitStack, contextmanager
 from contextvars import Context
 from copy import copy
-from functools import cache
+from functools import cache, partial
 from types import TracebackType
 from urllib.parse import urlsplit
 
@@ -111,8 +111,6 @@ class ErlenClient(Client):
         #: How requests are sent: ``"wsgi"`` or ``"asgi"``.
         self.protocol = protocol or self.default_protocol
         self.preserve_context = False
-        # Where requests over ASGI run, ``None`` for the background loop.
-        self._loop: t.Any = None
         #: What every request's environment begins with.
         self.environ_base: dict[str, t.Any] = {
             "REMOTE_ADDR": "127.0.0.1",
@@ -159,11 +157,14 @@ class ErlenClient(Client):
         if self.protocol == "wsgi":
             return super().run_wsgi_app(environ, buffered)
         self._add_cookies_to_wsgi(environ)
-        answer = werkzeug.test.run_wsgi_app(over_asgi(self.application, self._loop), environ, buffered)
+        answer = werkzeug.test.run_wsgi_app(over_asgi(self.application), environ, buffered)
+        self._keep_cookies(environ, answer[2])
+        return answer
+
+    def _keep_cookies(self, environ: WSGIEnvironment, headers: Headers) -> None:
         url = urlsplit(get_current_url(environ))
         host = url.hostname or "localhost"
-        self._update_cookies_from_response(host, url.path, answer[2].getlist("Set-Cookie"))
-        return answer
+        self._update_cookies_from_response(host, url.path, headers.getlist("Set-Cookie"))
 
     def _make_request(self, args: tuple[t.Any, ...], kwargs: dict[str, t.Any]) -> BaseRequest:
         given = args[0] if args else None
@@ -190,6 +191,8 @@ class ErlenClient(Client):
 
     def _with_base(self, environ: t.Mapping[str, t.Any] | None) -> dict[str, t.Any]:
         merged = {**self.environ_base, **(environ or {})}
+        # That of a request which is sent again is of its own time.
+        merged.pop(PRESERVE_CONTEXT, None)
         if self.preserve_context:
             merged[PRESERVE_CONTEXT] = self._answered.append
         return merged
@@ -223,13 +226,8 @@ class ErlenClient(Client):
     ) -> AsyncWebSocketSession:
         environ = self._make_request((path, *args), kwargs).environ
         self._add_cookies_to_wsgi(environ)
-        url = urlsplit(get_current_url(environ))
-        host = url.hostname or "localhost"
-
-        def keep_cookies(headers: t.Any) -> None:
-            self._update_cookies_from_response(host, url.path, headers.getlist("Set-Cookie"))
-
         scope = websocket_scope(environ, subprotocols)
+        keep_cookies = partial(self._keep_cookies, environ)
         return AsyncWebSocketSession(
             self.application, scope, self.response_wrapper, environ, keep_cookies, timeout
         )
@@ -259,7 +257,7 @@ class ErlenClient(Client):
         interface = app.session_interface
 
         with context:
-            session = interface.open_session(app, context.request)
+            session = app.ensure_sync(interface.open_session)(app, context.request)
         if session is None:
             raise RuntimeError(
                 f"{type(interface).__name__} opened no session. With cookie sessions the application has no secret"
@@ -271,7 +269,7 @@ class ErlenClient(Client):
             return
         response = app.response_class()
         with context:
-            interface.save_session(app, session, response)
+            app.ensure_sync(interface.save_session)(app, session, response)
         request = context.request
         self._update_cookies_from_response(
             request.host.partition(":")[0], request.path, response.headers.getlist("Set-Cookie")

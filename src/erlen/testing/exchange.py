@@ -1,21 +1,20 @@
-"""One request over ASGI, made by plain code: the part of a server that tests need.
+"""One request over ASGI: the part of a server that tests need.
 
-The application runs on the background loop of the process. The body of its response is handed over piece by piece: the
-application goes on when the test has read the piece before.
+The application runs on the loop of an async test, or for plain code on the background loop of the process. The body of its
+response is handed over piece by piece: the application goes on when the test has read the piece before.
 """
 
 from __future__ import annotations
 
 import asyncio
-import queue
+import contextlib
 import typing as t
-from concurrent.futures import Future
 from contextvars import copy_context
 from urllib.parse import quote_from_bytes
 
 from werkzeug.http import HTTP_STATUS_CODES
 
-from ..pipeline.loops import is_background_thread, run_on_loop
+from ..pipeline.loops import in_a_loop, is_background_thread, run_in_background, run_on_loop
 from ..scopes import PRESERVE_CONTEXT
 
 if t.TYPE_CHECKING:
@@ -97,19 +96,14 @@ def refuse_to_wait(did: str, instead: str) -> None:
 
 
 class Exchange:
-    """A request on its way, and its response as the iterable and the start that WSGI has.
+    """A request on its way, and the pieces of its response, on the loop that runs where this is made.
 
     :param app: the application.
     :param scope: the scope of an HTTP request.
     :param body: its body.
-    :param loop: the loop of another thread on which the application runs; by default the background loop.
     """
 
-    def __init__(
-        self, app: t.Any, scope: Scope, body: t.IO[bytes], loop: asyncio.AbstractEventLoop | None = None
-    ) -> None:
-        if loop is None:
-            refuse_to_wait("sent a request over ASGI", "await app.async_test_client().get(...)")
+    def __init__(self, app: t.Any, scope: Scope, body: t.IO[bytes]) -> None:
         self._scope = scope
         self._input = body
         # A server hands on as many bytes as the header announces.
@@ -117,35 +111,38 @@ class Exchange:
         self._left = int(length) if length.isdigit() else None
         self._position = body.tell() if hasattr(body, "seekable") and body.seekable() else None
         self._has_sent_all = False
-        # The pieces of the response, at the end an exception or ``None``. Made on the loop, read by the test.
-        self._pieces: queue.SimpleQueue[bytes | BaseException | None] = queue.SimpleQueue()
-        self._started: Future[tuple[str, list[tuple[str, str]]]] = Future()
-        # Done when a piece has come that is not the last, or when all is over.
-        self._settled: Future[None] = Future()
-        self._is_over = False
-        self._done = run_on_loop(self._run(app), copy_context(), loop)
-
-    async def _run(self, app: t.Any) -> None:
-        self._loop = asyncio.get_running_loop()
+        self._start: tuple[str, list[tuple[str, str]]] | None = None
+        # What the application raised, until it is raised here.
+        self._error: BaseException | None = None
+        # The pieces of the response, ``None`` at the end.
+        self._pieces: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._has_started = asyncio.Event()
+        # Set when a piece has come that is not the last, or when all is over.
+        self._is_settled = asyncio.Event()
         self._may_go_on = asyncio.Event()
         self._is_gone = asyncio.Event()
+        self._is_read = False
+        #: Whether the application has returned.
+        self.is_over = False
+        #: Where the application runs.
+        self.loop = asyncio.get_running_loop()
+        self._task = self.loop.create_task(self._run(app))
+
+    async def _run(self, app: t.Any) -> None:
         try:
             await call(app, self._scope, self._receive, self._send)
+            if self._start is None:
+                raise AssertionError("The application sent no response.")
         except BaseException as error:
-            if self._started.done():
-                self._pieces.put(error)
-            else:
-                self._started.set_exception(error)
-        else:
-            if not self._started.done():
-                self._started.set_exception(AssertionError("The application sent no response."))
-            self._pieces.put(None)
+            self._error = error
         finally:
-            if not self._settled.done():
-                self._settled.set_result(None)
+            self.is_over = True
+            self._pieces.put_nowait(None)
+            self._has_started.set()
+            self._is_settled.set()
 
     async def _receive(self) -> Message:
-        if not self._has_sent_all:
+        if not (self._has_sent_all or self._is_gone.is_set()):
             piece = self._input.read(PIECE if self._left is None else min(PIECE, self._left))
             if self._left is not None:
                 self._left -= len(piece)
@@ -161,69 +158,167 @@ class Exchange:
         if message["type"] == "http.response.start":
             headers = [(name.decode("latin1"), value.decode("latin1")) for name, value in message["headers"]]
             code: int = message["status"]
-            self._started.set_result((f"{code} {HTTP_STATUS_CODES.get(code, 'UNKNOWN')}".upper(), headers))
+            self._start = f"{code} {HTTP_STATUS_CODES.get(code, 'UNKNOWN')}".upper(), headers
+            self._has_started.set()
             return
-        if message.get("more_body") and not self._settled.done():
-            self._settled.set_result(None)
+        has_more = message.get("more_body", False)
+        if has_more:
+            self._is_settled.set()
         self._may_go_on.clear()
-        self._pieces.put(message.get("body", b""))
-        if message.get("more_body") and not self._is_gone.is_set():
+        self._pieces.put_nowait(message.get("body", b""))
+        if has_more and not self._is_gone.is_set():
             await self._may_go_on.wait()
 
-    def start(self) -> tuple[str, list[tuple[str, str]]]:
+    async def start(self) -> tuple[str, list[tuple[str, str]]]:
         """Return status and headers as soon as they are there; of a whole response when all of it is.
 
         :raises Exception: what the application raised before.
         """
-        status, headers = self._started.result()
+        await self._has_started.wait()
+        if self._start is None:
+            self._raise()
+        status, headers = t.cast("tuple[str, list[tuple[str, str]]]", self._start)
         if any(name == "content-length" for name, _ in headers):
-            self._settled.result()
+            await self._is_settled.wait()
         return status, headers
+
+    def _raise(self) -> None:
+        error, self._error = self._error, None
+        try:
+            if error is not None:
+                raise error
+        finally:
+            # The traceback holds this frame.
+            del error
+
+    async def next(self) -> bytes | None:
+        """Return the next piece of the body, ``None`` at the end.
+
+        :raises Exception: what the application raised.
+        """
+        while not self._is_read:
+            piece = await self._pieces.get()
+            self._may_go_on.set()
+            if piece:
+                return piece
+            self._is_read = piece is None
+        self._raise()
+        return None
+
+    def __aiter__(self) -> t.AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        piece = await self.next()
+        if piece is None:
+            raise StopAsyncIteration
+        return piece
+
+    async def read(self) -> list[bytes]:
+        """Return all pieces that are left."""
+        return [piece async for piece in self]
+
+    def next_at_once(self) -> bytes | None:
+        """Do what :meth:`next` does when the application has returned; may be called on any thread."""
+        while not self._is_read:
+            piece = self._pieces.get_nowait()
+            if piece:
+                return piece
+            self._is_read = piece is None
+        self._raise()
+        return None
+
+    def go_away(self) -> None:
+        """Let the application see that the client has gone."""
+        self._is_gone.set()
+        self._may_go_on.set()
+
+    async def close(self) -> None:
+        """Go away, if the response has not been read to its end, and wait for the application.
+
+        :raises Exception: what the application raised, and nobody was told of.
+        """
+        await self._leave()
+        # Its request is cancelled because the client goes.
+        if not isinstance(self._error, asyncio.CancelledError):
+            self._raise()
+
+    async def leave(self) -> None:
+        """Do what :meth:`close` does, where something else is raised already."""
+        await self._leave()
+        self._error = None
+
+    async def _leave(self) -> None:
+        self._is_read = True
+        self.go_away()
+        try:
+            await asyncio.wait([self._task])
+        except asyncio.CancelledError:
+            # Whoever waits has no time for an application that takes its own.
+            self._task.cancel()
+            raise
+
+
+class Pieces:
+    """The body of a response, for plain code on another thread.
+
+    :param exchange: the request, whose response has started.
+    """
+
+    def __init__(self, exchange: Exchange) -> None:
+        #: The request, for code on the loop.
+        self.exchange = exchange
+
+    def _is_on_its_loop(self) -> bool:
+        return in_a_loop() and asyncio.get_running_loop() is self.exchange.loop
 
     def __iter__(self) -> t.Iterator[bytes]:
         return self
 
     def __next__(self) -> bytes:
-        while not self._is_over:
-            piece = self._pieces.get()
-            self._loop.call_soon_threadsafe(self._may_go_on.set)
-            if isinstance(piece, bytes):
-                if piece:
-                    return piece
-                continue
-            self._is_over = True
-            if piece is not None:
-                raise piece
-        raise StopIteration
+        exchange = self.exchange
+        if exchange.is_over:
+            piece = exchange.next_at_once()
+        elif self._is_on_its_loop():
+            raise RuntimeError(
+                "A streamed response was read on the event loop that the application runs on, and would wait for itself. "
+                "Read it with 'async with client.stream(...) as (response, pieces)', or leave out 'buffered=False'."
+            )
+        else:
+            piece = run_on_loop(exchange.next(), copy_context(), exchange.loop).result()
+        if piece is None:
+            raise StopIteration
+        return piece
 
     def close(self) -> None:
-        """Go away, if the response has not been read to its end, and wait for the application."""
-        self._is_over = True
-        if not self._done.done():
-            self._go_away()
-            self._done.result()
-
-    def _go_away(self) -> None:
-        self._loop.call_soon_threadsafe(self._is_gone.set)
-        self._loop.call_soon_threadsafe(self._may_go_on.set)
+        """Go away, if the response has not been read to its end; on another thread, wait for the application."""
+        exchange = self.exchange
+        if self._is_on_its_loop():
+            exchange.go_away()
+        elif not exchange.is_over:
+            run_on_loop(exchange.close(), copy_context(), exchange.loop).result()
 
     def __del__(self) -> None:
-        done = vars(self).get("_done")
-        if done is not None and not done.done():
-            self._go_away()
+        if not self.exchange.is_over:
+            with contextlib.suppress(RuntimeError):
+                self.exchange.loop.call_soon_threadsafe(self.exchange.go_away)
 
 
-def over_asgi(app: t.Any, loop: asyncio.AbstractEventLoop | None = None) -> WSGIApplication:
-    """Return a WSGI application that sends each request to an application over ASGI.
+def over_asgi(app: t.Any) -> WSGIApplication:
+    """Return a WSGI application that sends each request to an application over ASGI, on the background loop.
 
     :param app: the application.
-    :param loop: as for :class:`Exchange`.
     """
 
+    async def begin(environ: WSGIEnvironment) -> tuple[str, list[tuple[str, str]], Pieces]:
+        exchange = Exchange(app, scope_of(environ), environ["wsgi.input"])
+        status, headers = await exchange.start()
+        return status, headers, Pieces(exchange)
+
     def answer(environ: WSGIEnvironment, start_response: StartResponse) -> t.Iterable[bytes]:
-        exchange = Exchange(app, scope_of(environ), environ["wsgi.input"], loop)
-        status, headers = exchange.start()
+        refuse_to_wait("sent a request over ASGI", "await app.async_test_client().get(...)")
+        status, headers, pieces = run_in_background(begin(environ), copy_context()).result()
         start_response(status, headers)
-        return exchange
+        return pieces
 
     return answer
