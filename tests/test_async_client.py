@@ -1284,13 +1284,13 @@ def test_phases_replaced_in_the_async_spelling_run_without_hooks_too() -> None:
             log.append("process")
             return await super().aprocess_response(response)
 
-        async def ado_teardown_request(self, *args: t.Any) -> None:
+        async def ado_teardown_request(self, *args: t.Any, **kwargs: t.Any) -> None:
             log.append("teardown request")
-            await super().ado_teardown_request(*args)
+            await super().ado_teardown_request(*args, **kwargs)
 
-        async def ado_teardown_appcontext(self, *args: t.Any) -> None:
+        async def ado_teardown_appcontext(self, *args: t.Any, **kwargs: t.Any) -> None:
             log.append("teardown appcontext")
-            await super().ado_teardown_appcontext(*args)
+            await super().ado_teardown_appcontext(*args, **kwargs)
 
     app = Mine("erlen_test", static_folder=None)
 

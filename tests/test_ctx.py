@@ -41,6 +41,7 @@ from erlen.ctx import AppContext, RequestContext, context_var
 from erlen.globals import app_ctx, request_ctx
 from erlen.sessions import SecureCookieSessionInterface
 from erlen.testing import ErlenClient
+from waiting import until
 
 T = t.TypeVar("T")
 
@@ -1232,8 +1233,7 @@ def test_client_that_leaves_does_not_cancel_teardown(app: Erlen, answer: str, ki
         async with Peer(app, get("/")) as peer:
             await begun(is_there)
             peer.give({"type": "http.disconnect"})
-            while not peer.received:
-                await asyncio.sleep(0)
+            await until(lambda: peer.received)
             await asyncio.sleep(0.01)
             may_go_on.set()
 

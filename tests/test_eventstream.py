@@ -32,6 +32,7 @@ from erlen import (
 from erlen.json.provider import DefaultJSONProvider
 from erlen.streams import PLAIN_STREAMS
 from erlen.testing import ErlenClient
+from waiting import until
 
 FIRST = b":\n\n"
 
@@ -798,11 +799,13 @@ def test_nothing_of_a_stream_is_kept(app: Erlen, client: ErlenClient) -> None:
     things: list[weakref.ref[Thing]] = []
 
     def events(thing: Thing) -> t.Iterator[str]:
-        while thing:
+        kept = [thing]
+        while kept:
             yield "a"
 
     async def aevents(thing: Thing) -> t.AsyncIterator[str]:
-        while thing:
+        kept = [thing]
+        while kept:
             yield "a"
 
     @app.get("/<kind>")
@@ -883,14 +886,10 @@ def test_client_that_leaves_waits_for_no_other_plain_stream(
     async def index() -> t.Any:
         return EventStream(stream_with_context(events()), keep_alive=0.01)
 
-    async def all_busy() -> None:
-        while len(busy) < PLAIN_STREAMS:
-            await asyncio.sleep(0.005)
-
     async def main() -> None:
         async with AsyncExitStack() as stack:
             peers = [await stack.enter_async_context(Peer(app, get("/"))) for _ in range(PLAIN_STREAMS)]
-            await all_busy()
+            await until(lambda: len(busy) == PLAIN_STREAMS)
             async with Peer(app, get("/")) as peer:
                 if begins:
                     await peer.take("http.response.start")
@@ -931,7 +930,7 @@ def test_error_of_the_generator_reaches_the_server(
 
     @app.get("/")
     def index() -> t.Any:
-        return response_class(stream_with_context(t.cast(t.Any, of_kind(kind, events()))))
+        return response_class(stream_with_context(of_kind(kind, events())))
 
     with pytest.raises(ZeroDivisionError, match="planned"):
         # The client reads up to the first piece by itself.

@@ -52,6 +52,12 @@ def wait_for(condition: t.Callable[[], bool]) -> None:
         time.sleep(0.002)
 
 
+def noted(log: list[t.Any]) -> str:
+    """Answer a request, and note that there was one."""
+    log.append("request")
+    return "text"
+
+
 def bounded(function: t.Callable[[], t.Any]) -> t.Any:
     """Return what a function returns, and fail where it hangs."""
     future: concurrent.futures.Future[t.Any] = concurrent.futures.Future()
@@ -108,19 +114,19 @@ class AsyncManager:
 def life_spans(log: list[t.Any]) -> dict[str, t.Callable[..., t.Any]]:
     """Return a life span of each kind, which notes when it begins and ends."""
 
-    async def async_generator() -> t.AsyncIterator[None]:
+    async def async_generator() -> t.AsyncGenerator[None]:
         await asyncio.sleep(0)
         log.append("begin")
         yield
         await asyncio.sleep(0)
         log.append("end")
 
-    def generator() -> t.Iterator[None]:
+    def generator() -> t.Generator[None]:
         log.append("begin")
         yield
         log.append("end")
 
-    async def async_generator_of_app(app: Erlen) -> t.AsyncIterator[None]:
+    async def async_generator_of_app(app: Erlen) -> t.AsyncGenerator[None]:
         assert type(app) is Erlen
         log.append("begin")
         yield
@@ -164,7 +170,7 @@ def life_spans(log: list[t.Any]) -> dict[str, t.Callable[..., t.Any]]:
 def test_life_span_of_any_kind_runs_around_the_requests(app: Erlen, client: ErlenClient, kind: str) -> None:
     log: list[t.Any] = []
     assert app.lifespan(life_spans(log)[kind]) is not None
-    app.add_url_rule("/", "index", lambda: log.append("request") or "text")
+    app.add_url_rule("/", "index", lambda: noted(log))
     assert log == []
     with client:
         assert log == ["begin"]
@@ -217,7 +223,7 @@ def test_order_of_everything(app: Erlen, client: ErlenClient, kind: str) -> None
     app.lifespan(span("b"))
     app.before_serving(function("before 2"))
     app.after_serving(function("after 2"))
-    app.add_url_rule("/", "index", lambda: log.append("request") or "text")
+    app.add_url_rule("/", "index", lambda: noted(log))
     with client:
         client.get("/")
     assert log == [
@@ -946,7 +952,7 @@ def test_threads_that_race_for_the_first_request_begin_once(app: Erlen, kind: st
         yield
 
     app.lifespan(plain if kind == "plain" else asynchronous)
-    app.add_url_rule("/", "index", lambda: log.append("request") or "text")
+    app.add_url_rule("/", "index", lambda: noted(log))
     answers: list[int] = []
 
     def ask() -> None:
@@ -980,7 +986,7 @@ def test_request_fails_with_the_start_and_the_next_tries_again(
         yield
         log.append("end")
 
-    app.add_url_rule("/", "index", lambda: log.append("request") or "text")
+    app.add_url_rule("/", "index", lambda: noted(log))
     for _ in range(2):
         if propagates:
             with pytest.raises(LookupError, match="planned"):

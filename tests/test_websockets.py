@@ -44,6 +44,7 @@ from erlen.scopes import MalformedScope
 from erlen.sessions import SecureCookieSession, SessionInterface
 from erlen.testing import ErlenClient, WebSocketRejected
 from erlen.websockets import AHEAD, UnexpectedData, UpgradeRequired, WebSocketError
+from waiting import until
 
 BOTH = pytest.mark.protocol("wsgi", "asgi")
 
@@ -980,8 +981,10 @@ def test_server_that_cannot_send_a_rejection_closes(app: Erlen, told: list[t.Any
 
     kept: list[Response] = []
 
+    without: tuple[t.Any, ...] = ({}, None, {"tls": {}})
+
     async def main() -> None:
-        for extensions in ({}, None, {"tls": {}}):
+        for extensions in without:
             async with Peer(app, handshake(extensions=extensions), connect()) as peer:
                 assert (await peer.take("websocket.close"))["code"] == 1008
 
@@ -1792,22 +1795,22 @@ def test_replaced_teardown_is_honoured(kind: str) -> None:
     log: list[str] = []
 
     class Plain(Erlen):
-        def do_teardown_request(self, *args: t.Any) -> None:
+        def do_teardown_request(self, *args: t.Any, **kwargs: t.Any) -> None:
             log.append("request")
-            super().do_teardown_request(*args)
+            super().do_teardown_request(*args, **kwargs)
 
-        def do_teardown_appcontext(self, *args: t.Any) -> None:
+        def do_teardown_appcontext(self, *args: t.Any, **kwargs: t.Any) -> None:
             log.append("appcontext")
-            super().do_teardown_appcontext(*args)
+            super().do_teardown_appcontext(*args, **kwargs)
 
     class Async(Erlen):
-        async def ado_teardown_request(self, *args: t.Any) -> None:
+        async def ado_teardown_request(self, *args: t.Any, **kwargs: t.Any) -> None:
             log.append("request")
-            await super().ado_teardown_request(*args)
+            await super().ado_teardown_request(*args, **kwargs)
 
-        async def ado_teardown_appcontext(self, *args: t.Any) -> None:
+        async def ado_teardown_appcontext(self, *args: t.Any, **kwargs: t.Any) -> None:
             log.append("appcontext")
-            await super().ado_teardown_appcontext(*args)
+            await super().ado_teardown_appcontext(*args, **kwargs)
 
     app = (Plain if kind == "plain" else Async)("erlen_test")
     app.config["TESTING"] = True
@@ -1872,7 +1875,7 @@ def test_replaced_phases_of_a_rejection_are_honoured(kind: str) -> None:
 
 def test_phase_assigned_on_the_instance_is_honoured(app: Erlen, client: ErlenClient) -> None:
     original = app.dispatch_request
-    app.dispatch_request = lambda: ("stopped", 403)  # type: ignore[assignment, method-assign, return-value]
+    app.dispatch_request = lambda: ("stopped", 403)  # type: ignore[method-assign]
     echo(app)
     assert rejection(client).text == "stopped"
     app.dispatch_request = original  # type: ignore[method-assign]
@@ -1947,7 +1950,7 @@ def test_request_class_of_a_subclass_is_used(app: Erlen, client: ErlenClient) ->
 
 
 def test_middleware_of_wsgi_leaves_websockets_alone(app: Erlen, client: ErlenClient) -> None:
-    app.wsgi_app = ProxyFix(app.wsgi_app)  # type: ignore[method-assign]
+    app.wsgi_app = ProxyFix(app.wsgi_app)  # type: ignore[assignment, method-assign]
     echo(app)
     with client.websocket("/") as socket:
         socket.send("a")
@@ -2153,6 +2156,7 @@ def test_client_that_leaves_before_the_handshake_is_no_request(app: Erlen, told:
 def test_client_that_leaves_before_the_acceptance_ends_the_handshake(
     app: Erlen, told: list[t.Any], kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
+    loop: t.Any = None
     log: list[str] = []
     entered = asyncio.Event()
     may_end = threading.Event()
@@ -2186,12 +2190,10 @@ def test_client_that_leaves_before_the_acceptance_ends_the_handshake(
         async with Peer(app, handshake(), connect()) as peer:
             await begun(entered)
             peer.give(disconnect())
-            while peer.received < 2:
-                await asyncio.sleep(0)
+            await until(lambda: peer.received >= 2)
             may_end.set()
         assert peer.rest() == []
 
-    loop: t.Any = None
     run(main())
     assert (
         log
@@ -2241,8 +2243,7 @@ def test_client_that_leaves_while_it_is_accepted(app: Erlen, told: list[t.Any], 
         async with Peer(app, handshake(), connect()) as peer:
             await begun(entered)
             peer.give(disconnect())
-            while peer.received < 2:
-                await asyncio.sleep(0)
+            await until(lambda: peer.received >= 2)
             may_end.set()
         # What came in the meantime must not be answered with an acceptance.
         assert peer.rest() == []
@@ -2327,8 +2328,7 @@ def test_handler_that_is_busy_with_a_message_may_finish(app: Erlen, told: list[t
             await peer.take("websocket.accept")
             await begun(is_busy)
             peer.give(disconnect())
-            while peer.received < 4:
-                await asyncio.sleep(0)
+            await until(lambda: peer.received >= 4)
             may_finish.set()
         assert peer.rest() == []
 
@@ -2472,6 +2472,7 @@ def test_server_that_refuses_to_send_says_that_the_client_is_gone(
     """ASGI, HTTP and WebSocket 2.4: ``send`` raises an ``OSError`` for a client that is gone."""
     without_propagation(app)
     log: list[t.Any] = []
+    peer: t.Any = None
 
     @app.websocket("/")
     async def index() -> t.Any:
@@ -2493,7 +2494,6 @@ def test_server_that_refuses_to_send_says_that_the_client_is_gone(
         async with Peer(app, handshake(), connect()) as peer:
             pass
 
-    peer: t.Any = None
     run(main())
     if step in {"accept", "send"}:
         assert log == [(1006, BrokenPipeError)]
