@@ -841,6 +841,34 @@ def test_stream_has_the_context_and_the_cookies_of_a_request(app: Erlen) -> None
     run(main())
 
 
+@pytest.mark.parametrize("way", ["asgi", "async"])
+def test_stream_whose_context_has_ended_may_be_left(app: Erlen, way: str) -> None:
+    """The next request of a block ends the context; the stream goes on, and ends when its client goes."""
+    log: list[str] = []
+
+    async def pieces() -> t.AsyncIterator[str]:
+        try:
+            yield "a"
+            await asyncio.Event().wait()
+        finally:
+            log.append("closed")
+
+    app.add_url_rule("/stream", "stream", lambda: pieces())
+
+    async def main() -> None:
+        async with app.async_test_client() as client, client.stream("/stream") as (_, received):
+            assert await anext(received) == b"a"
+            await client.get("/")
+
+    if way == "async":
+        run(main())
+    else:
+        with app.test_client(protocol=way) as client, client.get("/stream") as response:
+            assert next(iter(response.iter_encoded())) == b"a"
+            client.get("/")
+    assert log == ["closed"]
+
+
 # Contexts
 
 

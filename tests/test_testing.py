@@ -255,6 +255,13 @@ def test_context_after_a_redirect_is_that_of_the_last_request(client: ErlenClien
     assert not has_request_context()
 
 
+def test_request_that_is_sent_again_after_the_block_keeps_no_context(client: ErlenClient) -> None:
+    with client:
+        response = client.get("/")
+    client.open(response.request)
+    assert not has_app_context()
+
+
 def test_context_is_kept_after_a_stream(app: Erlen, client: ErlenClient) -> None:
     @app.get("/stream")
     def stream() -> t.Iterator[str]:

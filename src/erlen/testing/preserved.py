@@ -1,4 +1,4 @@
-"""The contexts that an async test client keeps after an answer, for the test to look at."""
+"""The contexts that a test client keeps after an answer, for the test to look at."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from contextlib import AsyncExitStack
 from contextvars import Token
 
 from ..ctx import AppContext, context_var
+from ..scopes import WATCH
 
 # The attribute of a context that is kept no more: the token of its being active.
 _ENDED = "_ended_after_preservation"
 
 
 class PreservedContexts:
-    """The contexts of the last request of one client, active in the task that has sent it.
+    """The contexts of the last request of one async client, active in the task that has sent it.
 
     They are not pushed meanwhile: another task may end them, and several clients may end theirs in any order.
     """
@@ -50,8 +51,21 @@ async def _tear_down(contexts: list[AppContext]) -> None:
 
 
 async def _pass_through(context: AppContext) -> None:
-    async with context:
-        pass
+    try:
+        async with context:
+            pass
+    finally:
+        await watch_again(context)
+
+
+async def watch_again(context: AppContext) -> None:
+    """Let a stream that outlives its context be cancelled when the client goes away: teardown is not, nor what follows.
+
+    :param context: one that was torn down.
+    """
+    watch = context.request.head.get(WATCH)
+    if watch is not None:
+        watch.resume()
 
 
 def _leave_ended() -> None:
