@@ -23,7 +23,6 @@ from ..scopes import PRESERVE_CONTEXT
 from ..sessions import SessionMixin
 from ..typing import Application
 from .exchange import over_asgi, refuse_to_wait
-from .preserved import watch_again
 from .sockets import AsyncWebSocketSession, WebSocketSession, websocket_scope
 
 if t.TYPE_CHECKING:
@@ -145,10 +144,7 @@ class ErlenClient(Client):
     def _keep_contexts(self) -> None:
         # Where the application called another, that one was done first: this one's context comes on top.
         while self._answered:
-            context = self._answered.pop(0)
-            if self.protocol == "asgi":
-                self._preserved.callback(_watch_again, context)
-            self._preserved.enter_context(context)
+            self._preserved.enter_context(self._answered.pop(0))
 
     def run_wsgi_app(
         self, environ: WSGIEnvironment, buffered: bool = False
@@ -308,10 +304,6 @@ class ErlenClient(Client):
         finally:
             if self._has_begun:
                 self.application.stop_serving()
-
-
-def _watch_again(context: AppContext) -> None:
-    run_in_background(watch_again(context), Context()).result()
 
 
 FlaskClient = ErlenClient

@@ -7,7 +7,6 @@ from contextlib import AsyncExitStack
 from contextvars import Token
 
 from ..ctx import AppContext, context_var
-from ..scopes import WATCH
 
 # The attribute of a context that is kept no more: the token of its being active.
 _ENDED = "_ended_after_preservation"
@@ -51,21 +50,8 @@ async def _tear_down(contexts: list[AppContext]) -> None:
 
 
 async def _pass_through(context: AppContext) -> None:
-    try:
-        async with context:
-            pass
-    finally:
-        await watch_again(context)
-
-
-async def watch_again(context: AppContext) -> None:
-    """Let a stream that outlives its context be cancelled when the client goes away: teardown is not, nor what follows.
-
-    :param context: one that was torn down.
-    """
-    watch = context.request.head.get(WATCH)
-    if watch is not None:
-        watch.resume()
+    async with context:
+        pass
 
 
 def _leave_ended() -> None:
