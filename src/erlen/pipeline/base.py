@@ -57,7 +57,8 @@ class Base:
         """Decide what requests would otherwise decide each time, and return it."""
         with self._plan_lock:
             cls, own = type(self), vars(self)
-            for name in [name for name, value in own.items() if isinstance(value, _OfPlain)]:
+            # A copy, as other threads may set attributes meanwhile.
+            for name in [name for name, value in list(own.items()) if isinstance(value, _OfPlain)]:
                 del own[name]
             overridden = {
                 name for name in OVERRIDABLE if name in own or getattr(cls, name) is not self.stock[name]
