@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import io
 import json
 import logging
 import threading
 import typing as t
 import weakref
+from contextvars import ContextVar
 from functools import partial
+from wsgiref.validate import validator
 
 import pytest
 from werkzeug.exceptions import HTTPException, ImATeapot
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from asgi_peer import Peer, begun, connect, disconnect, get, handshake, run, text
 from erlen import (
     Blueprint,
     Erlen,
+    JSONLines,
     Response,
     WebSocketDisconnected,
     abort,
@@ -33,6 +38,7 @@ from erlen import (
     nonblocking,
     request,
     request_started,
+    send_file,
     session,
     stream_with_context,
     url_for,
@@ -43,6 +49,7 @@ from erlen.json.provider import DefaultJSONProvider
 from erlen.scopes import MalformedScope
 from erlen.sessions import SecureCookieSession, SessionInterface
 from erlen.testing import ErlenClient, WebSocketRejected
+from erlen.typing import Message
 from erlen.websockets import AHEAD, UnexpectedData, UpgradeRequired, WebSocketError
 from waiting import until
 
@@ -957,6 +964,123 @@ def test_rejection_may_stream(app: Erlen, client: ErlenClient, told: list[t.Any]
     assert (response.status_code, response.text) == (403, "a / b")
     assert log == ["end, 0 torn down"]
     assert told == ONCE
+
+
+@pytest.mark.parametrize("kind", ["generator", "async generator", "file", "lines", "whole"])
+def test_rejection_is_sent_in_one_piece(app: Erlen, kind: str) -> None:
+    """Servers that take no more of it fail where a second piece comes, or one without a key ``body``."""
+
+    async def pieces() -> t.AsyncIterator[str]:
+        yield "[1"
+        yield "]\n"
+
+    def answer() -> t.Any:
+        match kind:
+            case "generator":
+                return iter(["[1", "]", "", "\n"]), 403
+            case "async generator":
+                return pieces(), 403
+            case "file":
+                return send_file(io.BytesIO(b"[1]\n"), "text/plain"), 403
+            case "lines":
+                return JSONLines([[1]]), 403
+            case _:
+                return "[1]\n", 403
+
+    @app.websocket("/")
+    async def index() -> t.Any:
+        return answer()
+
+    async def main() -> None:
+        async with Peer(app, handshake(), connect()) as peer:
+            start = await peer.take("websocket.http.response.start")
+            assert start["status"] == 403
+            assert [value for name, value in start["headers"] if name == b"content-length"] == [b"4"]
+            body = await peer.take("websocket.http.response.body")
+            assert body == {"type": "websocket.http.response.body", "body": b"[1]\n"}
+            await peer.over()
+            assert peer.rest() == []
+
+    run(main())
+
+
+def test_rejection_without_an_end_is_an_error_before_anything_is_sent(
+    app: Erlen, client: ErlenClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    without_propagation(app)
+    log: list[str] = []
+
+    def pieces() -> t.Iterator[bytes]:
+        try:
+            while True:
+                yield b"x" * 100_000
+        finally:
+            log.append("closed")
+
+    @app.websocket("/endless")
+    async def index() -> t.Any:
+        return pieces(), 403
+
+    assert rejection(client, "/endless").status_code == 500
+    assert log == ["closed"]
+    assert (
+        "The response that rejects the WebSocket '/endless' has more than 1048576 bytes. Servers send such a response as "
+        "a whole, and browsers do not show it: return a short text with a status, as in 'return \"not for you\", 403'."
+    ) in caplog.text
+
+
+def test_rejection_whose_stream_fails_is_answered_500(
+    app: Erlen, client: ErlenClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    without_propagation(app)
+
+    async def pieces() -> t.AsyncIterator[str]:
+        yield "a"
+        raise ZeroDivisionError
+
+    @app.websocket("/")
+    async def index() -> t.Any:
+        return pieces(), 403
+
+    assert rejection(client).status_code == 500
+    assert "ZeroDivisionError" in caplog.text
+
+
+@pytest.mark.parametrize("event", ["start", "body"])
+@pytest.mark.parametrize(("error", "logged"), [(OSError("gone"), 0), (KeyError("body"), 1)])
+def test_rejection_that_the_server_cannot_send_is_not_answered_again(
+    app: Erlen, caplog: pytest.LogCaptureFixture, event: str, error: Exception, logged: int
+) -> None:
+    processed: list[int] = []
+    sent: list[str] = []
+
+    @app.after_request
+    def after(response: Response) -> Response:
+        processed.append(response.status_code)
+        return response
+
+    @app.websocket("/")
+    async def index() -> t.Any:
+        return "no", 403
+
+    async def send(message: Message) -> None:
+        sent.append(message["type"].rpartition(".")[2])
+        if sent[-1] == event:
+            raise error
+
+    async def main() -> None:
+        messages = [connect()]
+
+        async def receive() -> Message:
+            return messages.pop() if messages else await asyncio.Future()
+
+        await app.asgi(handshake(), receive, send)
+
+    run(main())
+    assert sent == ["start", "body"][: 1 if event == "start" else 2]
+    assert processed == [403]
+    said = "The server could not send the response that rejects a WebSocket"
+    assert [record.getMessage() for record in caplog.records] == [said] * logged
 
 
 @pytest.mark.parametrize("kind", ["plain", "async"])
@@ -1949,12 +2073,262 @@ def test_request_class_of_a_subclass_is_used(app: Erlen, client: ErlenClient) ->
         assert socket.receive() == "/a"
 
 
-def test_middleware_of_wsgi_leaves_websockets_alone(app: Erlen, client: ErlenClient) -> None:
-    app.wsgi_app = ProxyFix(app.wsgi_app)  # type: ignore[assignment, method-assign]
-    echo(app)
+def behind(app: Erlen, make: t.Callable[[t.Any], t.Any]) -> None:
+    """Put middleware around an application."""
+    app.wsgi_app = make(app.wsgi_app)  # type: ignore[method-assign]
+
+
+PROXIED = {
+    "X-Forwarded-Proto": "https",
+    "X-Forwarded-For": "9.9.9.9",
+    "X-Forwarded-Host": "public.example",
+    "X-Forwarded-Prefix": "/shop",
+}
+
+
+def behind_a_proxy(app: Erlen) -> None:
+    behind(app, lambda wsgi_app: ProxyFix(wsgi_app, x_for=1, x_proto=1, x_host=1, x_prefix=1))
+
+
+@pytest.mark.parametrize("proto", ["https", "wss"])
+def test_proxy_fix_is_honoured(app: Erlen, client: ErlenClient, proto: str) -> None:
+    behind_a_proxy(app)
+    app.secret_key = "a key"
+
+    @app.websocket("/<name>")
+    async def index(name: str) -> None:
+        session["name"] = name
+        await websocket.send_json(
+            [
+                request.url,
+                url_for("index", name="b"),
+                request.is_secure,
+                request.remote_addr,
+                request.is_websocket,
+                request.headers["Host"],
+            ]
+        )
+
+    with client.websocket("/a", headers=PROXIED | {"X-Forwarded-Proto": proto}) as socket:
+        assert socket.receive_json() == [
+            "wss://public.example/shop/a",
+            "wss://public.example/shop/b",
+            True,
+            "9.9.9.9",
+            True,
+            "public.example",
+        ]
+        assert "Secure" in socket.headers["Set-Cookie"]
+
+
+def test_without_the_headers_of_a_proxy_proxy_fix_changes_nothing(app: Erlen, client: ErlenClient) -> None:
+    behind_a_proxy(app)
+
+    @app.websocket("/")
+    async def index() -> None:
+        async for message in websocket:
+            await websocket.send(f"{message!s} {request.url} {request.remote_addr} {request.is_secure}")
+
     with client.websocket("/") as socket:
         socket.send("a")
+        assert socket.receive() == "a ws://localhost/ 127.0.0.1 False"
+
+
+@pytest.mark.parametrize(
+    ("origin", "is_own"), [("https://public.example", True), ("http://localhost", False)]
+)
+def test_origin_is_compared_with_the_host_that_proxy_fix_tells(
+    app: Erlen, client: ErlenClient, origin: str, is_own: bool
+) -> None:
+    behind_a_proxy(app)
+    echo(app)
+    headers = PROXIED | {"Origin": origin}
+    if not is_own:
+        assert rejection(client, headers=headers).status_code == 403
+        return
+    with client.websocket("/", headers=headers) as socket:
+        socket.send("a")
         assert socket.receive() == "a"
+
+
+def test_middleware_sees_a_handshake_as_wsgi_spells_it(app: Erlen, client: ErlenClient) -> None:
+    seen: list[t.Any] = []
+
+    def make(wsgi_app: t.Any) -> t.Any:
+        def middleware(environ: t.Any, start_response: t.Any) -> t.Any:
+            seen.append(
+                (environ["wsgi.url_scheme"], environ["HTTP_UPGRADE"], threading.current_thread().name)
+            )
+            variable.set("set by middleware")
+            return wsgi_app(environ | {"mine": "passed on"}, start_response)
+
+        return middleware
+
+    variable: ContextVar[str] = ContextVar("variable")
+    behind(app, validator)
+    behind(app, make)
+
+    @app.websocket("/")
+    async def index() -> None:
+        await websocket.send(f"{request.environ['mine']} {variable.get()} {request.scheme}")
+
+    with client.websocket("/") as socket:
+        assert socket.receive() == "passed on set by middleware ws"
+    ((scheme, upgrade, thread),) = seen
+    assert (scheme, upgrade) == ("http", "websocket")
+    assert thread.startswith("erlen-worker")
+
+
+@pytest.mark.parametrize("has_response", [True, False])
+@pytest.mark.parametrize("kind", ["list", "generator"])
+def test_middleware_that_answers_rejects(
+    app: Erlen, told: list[t.Any], kind: str, has_response: bool
+) -> None:
+    closed: list[str] = []
+
+    class Body:
+        def __iter__(self) -> t.Iterator[bytes]:
+            yield b"not "
+            yield b"you"
+
+        def close(self) -> None:
+            closed.append("closed")
+
+    def guard(environ: t.Any, start_response: t.Any) -> t.Any:
+        start_response("401 UNAUTHORIZED", [("WWW-Authenticate", "Basic")])
+        return [b"not ", b"you"] if kind == "list" else Body()
+
+    behind(app, lambda wsgi_app: guard)
+    echo(app)
+
+    async def main() -> None:
+        scope = handshake() if has_response else handshake(extensions={})
+        async with Peer(app, scope, connect()) as peer:
+            if not has_response:
+                assert (await peer.take("websocket.close"))["code"] == 1008
+                return
+            start = await peer.take("websocket.http.response.start")
+            assert (start["status"], start["headers"][0]) == (401, (b"www-authenticate", b"Basic"))
+            assert (await peer.take("websocket.http.response.body"))["body"] == b"not you"
+
+    run(main())
+    assert closed == (["closed"] if kind == "generator" else [])
+    assert told == []
+
+
+def test_middleware_that_answers_in_place_of_the_application_rejects(app: Erlen, client: ErlenClient) -> None:
+    def make(wsgi_app: t.Any) -> t.Any:
+        def middleware(environ: t.Any, start_response: t.Any) -> t.Any:
+            list(wsgi_app(environ, lambda *_: None))
+            start_response("403 FORBIDDEN", [])
+            return [b"on second thoughts"]
+
+        return middleware
+
+    behind(app, make)
+    echo(app)
+    response = rejection(client)
+    assert (response.status_code, response.text) == (403, "on second thoughts")
+
+
+def test_middleware_that_raises_reaches_the_server(app: Erlen, client: ErlenClient) -> None:
+    def broken(environ: t.Any, start_response: t.Any) -> t.Any:
+        raise ZeroDivisionError
+
+    behind(app, lambda wsgi_app: broken)
+    echo(app)
+    with pytest.raises(ZeroDivisionError), client.websocket("/"):
+        pass
+
+
+def test_body_that_middleware_has_wrapped_is_closed_when_the_websocket_ends(
+    app: Erlen, client: ErlenClient, told: list[t.Any]
+) -> None:
+    log: list[t.Any] = []
+
+    def make(wsgi_app: t.Any) -> t.Any:
+        def middleware(environ: t.Any, start_response: t.Any) -> t.Iterator[bytes]:
+            log.append("begins")
+            try:
+                yield from wsgi_app(environ, start_response)
+            finally:
+                log.append(f"ends, {len(told)} torn down")
+
+        return middleware
+
+    behind(app, make)
+
+    @app.websocket("/")
+    async def index() -> None:
+        async for _ in websocket:
+            await websocket.send_json(log)
+
+    with client.websocket("/") as socket:
+        socket.send("a")
+        assert socket.receive_json() == ["begins"]
+    assert log == ["begins", "ends, 2 torn down"]
+    assert told == ONCE
+
+
+def test_client_that_leaves_while_middleware_runs(app: Erlen, told: list[t.Any]) -> None:
+    has_begun, may_go_on = threading.Event(), threading.Event()
+
+    def make(wsgi_app: t.Any) -> t.Any:
+        def middleware(environ: t.Any, start_response: t.Any) -> t.Any:
+            has_begun.set()
+            may_go_on.wait(10)
+            return wsgi_app(environ, start_response)
+
+        return middleware
+
+    behind(app, make)
+
+    @app.websocket("/")
+    async def index() -> None:
+        await websocket.receive()
+
+    async def main() -> None:
+        async with Peer(app, handshake(), connect()) as peer:
+            await asyncio.to_thread(has_begun.wait, 10)
+            peer.give(disconnect())
+            may_go_on.set()
+
+    run(main())
+    assert [name for name, _ in told] == ["request", "appcontext"]
+
+
+def test_websocket_of_a_mounted_application(app: Erlen, client: ErlenClient) -> None:
+    other = Erlen("other", root_path=".")
+
+    @other.websocket("/room")
+    async def room() -> None:
+        await websocket.send(f"{current_app.name} {url_for('room')}")
+
+    @app.websocket("/room")
+    async def outer_room() -> None:
+        await websocket.send(current_app.name)
+
+    behind(app, lambda wsgi_app: DispatcherMiddleware(wsgi_app, {"/other": other}))
+    behind_a_proxy(other)
+    with client.websocket("/other/room") as socket:
+        assert socket.receive() == "other ws://localhost/other/room"
+    with client.websocket("/room") as socket:
+        assert socket.receive() == "erlen_test"
+
+
+def test_request_context_of_a_subclass_knows_its_websocket(client: ErlenClient) -> None:
+    class Own(Erlen):
+        def request_context(self, environ: t.Any) -> t.Any:
+            return super().request_context(environ)
+
+    app = Own("erlen_test", root_path=".")
+
+    @app.websocket("/")
+    async def index() -> None:
+        await websocket.send_json(request.is_websocket)
+
+    with app.test_client().websocket("/") as socket:
+        assert socket.receive_json() is True
 
 
 def test_middleware_of_asgi_sees_websockets(app: Erlen, client: ErlenClient) -> None:
@@ -2572,12 +2946,13 @@ def test_teardown_is_not_cancelled_by_the_client_s_end(app: Erlen, step: str) ->
 
 def test_client_that_leaves_during_a_streamed_rejection_closes_it(app: Erlen, told: list[t.Any]) -> None:
     log: list[str] = []
+    has_begun = asyncio.Event()
 
     async def pieces() -> t.AsyncIterator[str]:
         try:
-            while True:
-                yield "piece"
-                await asyncio.sleep(0)
+            yield "piece"
+            has_begun.set()
+            await asyncio.Event().wait()
         finally:
             log.append("closed")
 
@@ -2587,10 +2962,10 @@ def test_client_that_leaves_during_a_streamed_rejection_closes_it(app: Erlen, to
 
     async def main() -> None:
         async with Peer(app, handshake(), connect()) as peer:
-            await peer.take("websocket.http.response.start")
-            await peer.take("websocket.http.response.body")
-            peer.refusal = BrokenPipeError()
+            await begun(has_begun)
             peer.give(disconnect())
+            await peer.over()
+            assert peer.rest() == []
 
     run(main())
     assert log == ["closed"]

@@ -33,6 +33,7 @@
 #   pipeline.base
 #   pipeline.dispatch
 #   protocols.wsgi protocols.sending protocols.lifespan
+#   protocols.handshake
 #   protocols.websocket
 #   protocols.asgi
 #   lifespans

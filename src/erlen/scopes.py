@@ -26,6 +26,9 @@ PRESERVE_CONTEXT = "werkzeug.debug.preserve_context"
 #: The key of an environment under which stands what cancels its request when the client goes away.
 WATCH = "erlen.watch"
 
+#: The key of an environment under which stands what is handed a WebSocket's handshake that has come through middleware.
+HANDSHAKE = "erlen.handshake"
+
 #: How many bytes of a file are read at once.
 FILE_PIECE = 256 * 1024
 

@@ -22,6 +22,8 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from urllib.parse import parse_qs
 
+from werkzeug.middleware.proxy_fix import ProxyFix
+
 from erlen import (
     Blueprint,
     Erlen,
@@ -581,6 +583,18 @@ async def ws_aborted() -> Value:
     abort(404)
 
 
+@app.websocket("/ws/refused/<kind>")
+async def ws_refused_with_a_stream(kind: str) -> Value:
+    async def pieces() -> t.AsyncIterator[str]:
+        for word in ("not", " for", " you"):
+            await asyncio.sleep(0)
+            yield word
+
+    if kind == "file":
+        return send_file(io.BytesIO(b"not for you"), "text/plain", max_age=0), 403
+    return (iter(["not", " for", " you"]) if kind == "plain" else pieces()), 403
+
+
 @app.websocket("/ws/unaccepted")
 async def ws_unaccepted() -> Value:
     await websocket.close()
@@ -716,3 +730,36 @@ def fail_to_start() -> t.Iterator[None]:
 @failing.get("/ready")
 def never_ready() -> Value:
     return "ready"
+
+
+#: An application behind a proxy, and behind middleware that refuses what it does not like.
+proxied = Erlen("proxied")
+
+
+@proxied.get("/ready")
+@nonblocking
+def proxied_ready() -> Value:
+    return "ready"
+
+
+@proxied.websocket("/ws")
+async def ws_proxied() -> Value:
+    async for message in websocket:
+        await websocket.send_json([message, request.url, request.is_secure, request.remote_addr])
+
+
+def _guarded(wsgi_app: Value) -> Value:
+    def guard(environ: Value, start_response: Value) -> Value:
+        match environ["QUERY_STRING"]:
+            case "refused":
+                start_response("401 UNAUTHORIZED", [("Content-Length", "7"), ("X-Why", "guard")])
+                return [b"refused"]
+            case "on-purpose":
+                raise Provoked
+            case _:
+                return wsgi_app(environ, start_response)
+
+    return guard
+
+
+proxied.wsgi_app = ProxyFix(_guarded(proxied.wsgi_app), x_for=1, x_proto=1, x_host=1)  # type: ignore[method-assign, assignment]

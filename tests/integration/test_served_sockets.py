@@ -11,7 +11,8 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from .application import FLOOD_PIECE, MAX_MESSAGE
-from .servers import ASGI_KINDS, ON_THE_WAY, Server, eventually, new_key, settled
+from .conftest import StartServer
+from .servers import ASGI_KINDS, ON_THE_WAY, Kind, Server, eventually, new_key, settled
 from .wire import LIMIT, close_code_in, dial, end_of, frame, handshake, read_until, reset
 
 asgi_only = pytest.mark.parametrize(
@@ -151,6 +152,38 @@ def test_the_headers_of_a_refusal_arrive(server: Server) -> None:
     response = refusal_of(server, "/ws/refused")
     if server.kind.name not in CANNOT_REJECT:
         assert response.headers["X-Why"] == "unknown"
+
+
+@asgi_only
+@pytest.mark.parametrize("kind", ["plain", "async", "file"])
+def test_a_refusal_may_be_a_stream(server: Server, kind: str) -> None:
+    response = refusal_of(server, f"/ws/refused/{kind}")
+    assert response.status_code == 403
+    if server.kind.name not in CANNOT_REJECT:
+        assert response.body == b"not for you"
+        assert response.headers["Content-Length"] == "11"
+
+
+@pytest.mark.parametrize("kind", [pytest.param(kind, id=kind.name) for kind in ASGI_KINDS])
+def test_middleware_around_wsgi_app_sees_websockets(kind: Kind, start_server: StartServer) -> None:
+    server = start_server(kind, "proxied")
+    headers = {
+        "X-Forwarded-For": "9.9.9.9",
+        "X-Forwarded-Proto": "https",
+        "X-Forwarded-Host": "public.example",
+    }
+    origin = "https://public.example"
+    with dial(server.port, "/ws", additional_headers=headers, origin=origin) as opened:
+        opened.send("hello")
+        assert json.loads(opened.recv(LIMIT)) == ["hello", "wss://public.example/ws", True, "9.9.9.9"]
+    assert refusal_of(server, "/ws", additional_headers=headers, origin="http://other").status_code == 403
+    response = refusal_of(server, "/ws?refused")
+    if kind.name not in CANNOT_REJECT:
+        assert (response.status_code, response.body) == (401, b"refused")
+        assert response.headers["X-Why"] == "guard"
+    assert server.problems() == []
+    # What middleware raises is the server's to answer, as for any request.
+    assert refusal_of(server, "/ws?on-purpose").status_code >= 400
 
 
 @asgi_only

@@ -191,7 +191,7 @@ async def send_stream(
             await _send_plain(send, body, pool, context)
         if watch is not None:
             watch.finish()
-        await send({"type": "http.response.body"})
+        await send({"type": "http.response.body", "body": b""})
     finally:
         if watch is not None:
             watch.end()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import typing as t
-from contextvars import Context, copy_context
+from contextvars import Context
 
 from werkzeug.exceptions import HTTPException
 
@@ -20,9 +20,13 @@ from ..pipeline.steps import Plan
 from ..scopes import malformed
 from ..signals import atell, got_request_exception, request_started
 from ..streams import aclose
-from ..typing import Message, Receive, Scope, Send
-from ..websockets import WebSocket, WebSocketDisconnected, WebSocketError
-from .sending import ENCODED, Start, begin, send_stream, whole
+from ..typing import Receive, Scope, Send
+from ..websockets import WebSocket, WebSocketError
+from .handshake import Handshake, can_reject, gathered, reject_outside, send_rejection
+from .sending import ENCODED, Start, begin
+
+if t.TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 # Headers of a response that say something of its body.
 _OF_BODY = frozenset({"content-type", "content-length"})
@@ -43,12 +47,31 @@ async def serve_websocket(app: t.Any, scope: Scope, receive: Receive, send: Send
         raise ValueError(f"The server began a WebSocket with {kind!r} instead of 'websocket.connect'.")
     plan: Plan = app.plan or app.freeze()
     request = app.request_class.of_scope(scope, receive, app)
-    context = (
-        app.request_context(request.environ)
-        if plan.needs_environ
-        else RequestContext(app, request.head, request)
-    )
-    await _Connection(app, plan, context, scope, receive, send).serve()
+    if not plan.goes_through_wsgi:
+        context = (
+            _context_of(app, request.environ, scope)
+            if plan.needs_environ
+            else RequestContext(app, request.head, request)
+        )
+        await _Connection(app, plan, context, scope, receive, send).serve()
+        return
+    handshake = Handshake(app, request.environ)
+    await handshake.pass_through()
+    if not handshake.is_passed_on:
+        await reject_outside(app, scope, send, handshake.start, handshake.body)
+        return
+    try:
+        app = handshake.app
+        context = _context_of(app, handshake.environ, scope)
+        await _Connection(app, app.plan or app.freeze(), context, scope, receive, send).serve()
+    finally:
+        await handshake.close()
+
+
+def _context_of(app: t.Any, environ: WSGIEnvironment, scope: Scope) -> AppContext:
+    context: AppContext = app.request_context(environ)
+    context.request._scope = scope
+    return context
 
 
 class _Connection:
@@ -231,33 +254,22 @@ class _Connection:
 
     async def _reject(self, response: t.Any) -> None:
         """Answer the handshake with an ordinary response, where the server can send one."""
-        websocket, start = self._websocket, Start()
-        if "websocket.http.response" not in (self._scope.get("extensions") or ()):
+        app, websocket, start = self._app, self._websocket, Start()
+        if not can_reject(self._scope):
             # The server answers this with 403.
             await websocket.break_off(1008, "")
         if websocket.close_code is not None:
             await aclose(response)
-            await self._app.on_thread(response.close)
+            await app.on_thread(response.close)
             return
-        websocket.end(1006, "")
-        await websocket.stop_listening()
-        body = begin(response, self._context.request.environ, start)
-
-        async def send(message: Message) -> None:
-            has_more = message["type"] == "http.response.start" or message.get("more_body", False)
-            message["type"] = f"websocket.{message['type']}"
-            try:
-                await self._send(message)
-            except OSError as error:
-                raise WebSocketDisconnected(1006) from error
-            self._is_over = not has_more
-
-        with contextlib.suppress(WebSocketDisconnected):
-            if type(body) is list:
-                await send(start.message())
-                await send(whole(body))
-            else:
-                await send_stream(send, start, body, self._app.threads.executor(), copy_context())
+        request = self._context.request
+        # A client that goes meanwhile ends this, as any handler.
+        messages = await gathered(app, request.path, start, begin(response, request.environ, start))
+        if t.cast("int | None", websocket.close_code) is None:
+            websocket.end(1006, "")
+            await websocket.stop_listening()
+            await send_rejection(app, self._send, messages)
+            self._is_over = True
 
     async def _fail(self, error: Exception) -> None:
         """Answer what nothing handled: with the 500 response before the acceptance, with a code after it."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import typing as t
 from traceback import clear_frames
 
-from ..scopes import PRESERVE_CONTEXT
+from ..scopes import HANDSHAKE, PRESERVE_CONTEXT
 from ..streams import aclose_body, close_body
 
 if t.TYPE_CHECKING:
@@ -40,6 +40,9 @@ class WSGI:
         :return: the body.
         """
         if context is None:
+            if HANDSHAKE in environ:
+                handed: t.Iterable[bytes] = environ[HANDSHAKE](self, environ, start_response)
+                return handed
             context = self.request_context(environ)
         body: t.Any = None
         try:
@@ -67,6 +70,9 @@ class WSGI:
     ) -> t.Iterable[bytes]:
         """Do what :meth:`wsgi_app` does, for requests that come over ASGI."""
         if context is None:
+            if HANDSHAKE in environ:
+                handed: t.Iterable[bytes] = environ[HANDSHAKE](self, environ, start_response)
+                return handed
             context = self.request_context(environ)
         body: t.Any = None
         try:
