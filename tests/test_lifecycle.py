@@ -389,13 +389,37 @@ def test_function_that_makes_no_context_manager_is_explained(
     )
 
 
-def test_generator_that_yields_twice_is_an_error(app: Erlen, client: ErlenClient) -> None:
+@pytest.mark.parametrize("kind", ["plain", "async"])
+@pytest.mark.parametrize(("yields", "did"), [(0, "has not yielded"), (2, "has yielded twice")])
+def test_generator_that_does_not_yield_once_is_named(
+    app: Erlen, client: ErlenClient, kind: str, yields: int, did: str
+) -> None:
+    def span() -> t.Iterator[None]:
+        yield from [None] * yields
+
+    async def aspan() -> t.AsyncIterator[None]:
+        for _ in range(yields):
+            yield
+
+    function = span if kind == "plain" else aspan
+    app.lifespan(function)
+    with pytest.raises(RuntimeError) as caught, client:
+        pass
+    assert str(caught.value) == (
+        f"The lifespan function {function.__qualname__!r} {did}. It yields once, on every way through it: what is to be "
+        f"done before serving, then 'yield', then what is to be done after it."
+    )
+
+
+def test_error_of_a_life_span_that_is_no_mistake_of_its_generator_is_raised_as_it_is(
+    app: Erlen, client: ErlenClient
+) -> None:
     @app.lifespan
-    async def twice() -> t.AsyncIterator[None]:
-        yield
+    def span() -> t.Iterator[None]:
+        raise RuntimeError("no database")
         yield
 
-    with pytest.raises(RuntimeError, match="didn't stop"), client:
+    with pytest.raises(RuntimeError, match=r"\Ano database\Z"), client:
         pass
 
 

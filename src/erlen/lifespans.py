@@ -28,6 +28,14 @@ _End: t.TypeAlias = "t.Callable[[BaseException | None], t.Awaitable[object]]"
 beginning: ContextVar[t.Any] = ContextVar("erlen.beginning", default=None)
 
 
+# What the context manager of a generator says of it, and what that means.
+_MISTAKES = {
+    "generator didn't yield": "has not yielded",
+    "generator didn't stop": "has yielded twice",
+    "generator didn't stop after throw()": "has yielded again after an error was raised at its 'yield'",
+}
+
+
 class LifeSpan:
     """One run of the life spans of an application.
 
@@ -130,20 +138,29 @@ class LifeSpan:
         elif inspect.isgeneratorfunction(function):
             make = contextlib.contextmanager(function)
         manager: t.Any = make(self._app) if takes_an_argument(function) else make()
-        if hasattr(manager, "__aenter__"):
-            await manager.__aenter__()
-            return lambda cause: manager.__aexit__(*_details(cause))
-        if hasattr(manager, "__enter__"):
-            await self._call_plain(manager.__enter__)
-            return lambda cause: self._call_plain(manager.__exit__, *_details(cause))
         name = getattr(function, "__qualname__", repr(function))
-        if inspect.iscoroutine(manager):
-            manager.close()
-        raise TypeError(
-            f"The lifespan function {name!r} returned {manager!r}, which is no context manager. Write a generator: what is "
-            f"to be done before serving, then 'yield', then what is to be done after it. For one of both alone there are "
-            f"'before_serving' and 'after_serving'."
-        )
+        is_awaited = hasattr(manager, "__aenter__")
+        if not is_awaited and not hasattr(manager, "__enter__"):
+            if inspect.iscoroutine(manager):
+                manager.close()
+            raise TypeError(
+                f"The lifespan function {name!r} returned {manager!r}, which is no context manager. Write a generator: what "
+                f"is to be done before serving, then 'yield', then what is to be done after it. For one of both alone there "
+                f"are 'before_serving' and 'after_serving'."
+            )
+
+        async def end(cause: BaseException | None) -> None:
+            details = _details(cause)
+            with _named(name):
+                await (
+                    manager.__aexit__(*details)
+                    if is_awaited
+                    else self._call_plain(manager.__exit__, *details)
+                )
+
+        with _named(name):
+            await (manager.__aenter__() if is_awaited else self._call_plain(manager.__enter__))
+        return end
 
 
 class WaitingThread:
@@ -190,3 +207,18 @@ def takes_an_argument(function: t.Callable[..., t.Any]) -> bool:
 
 def _details(cause: BaseException | None) -> tuple[t.Any, ...]:
     return (None, None, None) if cause is None else (type(cause), cause, cause.__traceback__)
+
+
+@contextlib.contextmanager
+def _named(name: str) -> t.Iterator[None]:
+    """Say of which life span an error is that a context manager raises because its generator yields too often or never."""
+    try:
+        yield
+    except RuntimeError as error:
+        did = _MISTAKES.get(str(error))
+        if did is None:
+            raise
+        raise RuntimeError(
+            f"The lifespan function {name!r} {did}. It yields once, on every way through it: what is to be done before "
+            f"serving, then 'yield', then what is to be done after it."
+        ) from error
