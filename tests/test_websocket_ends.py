@@ -8,7 +8,7 @@ import typing as t
 
 import pytest
 
-from erlen import Erlen, websocket
+from erlen import Erlen, WebSocketDisconnected, websocket
 from erlen.typing import Message
 
 
@@ -163,3 +163,90 @@ def test_a_close_that_a_server_cannot_send_is_given_up(app: Erlen) -> None:
         await websocket.close()
 
     assert [message["type"] for message in asyncio.run(Stuck(app).serve())] == ["websocket.accept"]
+
+
+GONE = "unable to perform operation on <TCPTransport closed=True>; the handler is closed"
+
+
+def gone_while(app: Erlen, kind: str, *events: Message, is_gone: bool) -> None:
+    """Serve a WebSocket whose server raises something of its own where one kind of event is sent."""
+
+    class Raising(Server):
+        def __init__(self) -> None:
+            super().__init__(app, *events)
+            self.hears = asyncio.Event()
+
+        async def receive(self) -> Message:
+            if self.events:
+                return await super().receive()
+            await self.hears.wait()
+            return {"type": "websocket.disconnect", "code": 1006}
+
+        async def send(self, message: Message) -> None:
+            if message["type"] == kind:
+                if is_gone:
+                    asyncio.get_running_loop().call_soon(self.hears.set)
+                raise RuntimeError(GONE)
+            await super().send(message)
+
+    asyncio.run(Raising().serve())
+
+
+def test_an_error_of_a_server_whose_client_has_gone_is_a_disconnection(
+    app: Erlen, caplog: pytest.LogCaptureFixture
+) -> None:
+    @app.websocket("/")
+    async def index() -> None:
+        with pytest.raises(WebSocketDisconnected, match="1006") as caught:
+            await websocket.send(await websocket.receive())
+        raised.append(caught.value.__cause__)
+        raise caught.value
+
+    raised: list[BaseException | None] = []
+    gone_while(app, "websocket.send", said("a"), is_gone=True)
+    assert [str(error) for error in raised] == [GONE]
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("kind", ["websocket.accept", "websocket.send"])
+def test_an_error_of_a_server_whose_client_has_gone_ends_a_handler_that_only_sends(
+    app: Erlen, caplog: pytest.LogCaptureFixture, kind: str
+) -> None:
+    log: list[str] = []
+
+    @app.websocket("/")
+    async def index() -> None:
+        try:
+            await websocket.send("a")
+        finally:
+            log.append("ended")
+
+    gone_while(app, kind, is_gone=True)
+    assert log == ["ended"]
+    assert caplog.records == []
+
+
+def test_an_error_of_a_server_whose_client_is_there_is_raised(app: Erlen) -> None:
+    @app.websocket("/")
+    async def index() -> None:
+        await websocket.receive()
+        await websocket.send("a")
+
+    with pytest.raises(RuntimeError, match="unable to perform operation"):
+        gone_while(app, "websocket.send", said("a"), is_gone=False)
+
+
+def test_a_close_that_a_server_refuses_is_no_error_of_the_handler(
+    app: Erlen, caplog: pytest.LogCaptureFixture
+) -> None:
+    log: list[str] = []
+
+    @app.websocket("/")
+    async def index() -> None:
+        await websocket.accept()
+        await websocket.close()
+        log.append("closed")
+
+    gone_while(app, "websocket.close", is_gone=False)
+    assert log == ["closed"]
+    assert [record for record in caplog.records if record.levelno > logging.DEBUG] == []

@@ -50,7 +50,7 @@ from erlen.scopes import MalformedScope
 from erlen.sessions import SecureCookieSession, SessionInterface
 from erlen.testing import ErlenClient, WebSocketRejected
 from erlen.typing import Message
-from erlen.websockets import AHEAD, UnexpectedData, UpgradeRequired, WebSocketError
+from erlen.websockets import AHEAD, AHEAD_SIZE, UnexpectedData, UpgradeRequired, WebSocketError
 from waiting import until
 
 BOTH = pytest.mark.protocol("wsgi", "asgi")
@@ -167,6 +167,39 @@ def test_send_of_something_else_says_what_to_call(app: Erlen, client: ErlenClien
             f"A WebSocket sends str and bytes, and was given {value!r}, of type {type(value).__name__}. Call 'send_json' for "
             f"anything else that JSON can say."
         )
+    ]
+
+
+SURROGATE = (
+    "{what} has '\\ud800' in it, and so cannot be sent: half of a surrogate pair has no UTF-8 form. JSON of a client may bring "
+    'it along. Replace it with \'text.encode("utf-8", "replace").decode()\', or refuse the text.'
+)
+
+
+def test_half_of_a_surrogate_pair_is_refused_before_the_server_has_it(
+    app: Erlen, client: ErlenClient
+) -> None:
+    """JSON of one client may bring it along: it must not close the WebSockets of others."""
+    raised: list[str] = []
+
+    @app.websocket("/")
+    async def index() -> None:
+        taken = await websocket.receive_json()
+        for call in (partial(websocket.send, taken), partial(websocket.close, 4000, taken)):
+            try:
+                await call()
+            except ValueError as error:
+                raised.append(str(error))
+        await websocket.send_json(taken)
+        await websocket.send(taken.encode("utf-8", "replace").decode())
+
+    with client.websocket("/") as socket:
+        socket.send('"\\ud800"')
+        assert socket.receive_json() == "\ud800"
+        assert socket.receive() == "?"
+    assert raised == [
+        SURROGATE.format(what="The text for a WebSocket"),
+        SURROGATE.format(what="The reason of a close"),
     ]
 
 
@@ -654,6 +687,29 @@ def test_subprotocol_that_is_not_offered_is_refused(
             f"without."
         )
     ]
+
+
+@pytest.mark.parametrize("pair", [(b"x-a", b"b"), ("x-a", b"b"), (b"x-a", "b"), ("x-a",), 7, "x-a"])
+def test_header_of_accept_that_is_no_pair_of_text_says_what_to_write(
+    app: Erlen, client: ErlenClient, pair: t.Any
+) -> None:
+    raised: list[str] = []
+
+    @app.websocket("/")
+    async def index() -> None:
+        try:
+            await websocket.accept(headers=[pair])
+        except TypeError as error:
+            raised.append(str(error))
+        await websocket.accept(headers={"X-A": "b"})
+
+    with client.websocket("/") as socket:
+        assert socket.headers["X-A"] == "b"
+    (message,) = raised
+    assert message == (
+        f"A header of 'accept' is {pair!r}, not a pair of a name and a value, both str: write "
+        f"headers={{'X-Name': 'value'}}, or headers=[('X-Name', 'value')]."
+    )
 
 
 def test_subprotocol_is_no_header(app: Erlen, client: ErlenClient) -> None:
@@ -3286,6 +3342,47 @@ def test_messages_are_received_ahead_up_to_a_number(app: Erlen) -> None:
 
     run(main())
     assert counts == [AHEAD]
+
+
+@pytest.mark.parametrize(
+    ("limit", "size", "count"),
+    [
+        (1000, 1000, 1),
+        (1000, 999, 2),
+        (1000, 300, 4),
+        (1000, 1, AHEAD),
+        (None, AHEAD_SIZE, 1),
+        (None, 1, AHEAD),
+    ],
+)
+@pytest.mark.parametrize("character", ["a", b"a"])
+def test_messages_are_received_ahead_up_to_a_size(
+    app: Erlen, limit: int | None, size: int, count: int, character: str | bytes
+) -> None:
+    """A message of the largest size comes through, and about one of that waits."""
+    app.config["WEBSOCKET_MAX_MESSAGE_SIZE"] = limit
+    may_receive = asyncio.Event()
+
+    @app.websocket("/")
+    async def index() -> None:
+        await websocket.accept()
+        await may_receive.wait()
+        for _ in range(AHEAD * 2):
+            assert await websocket.receive() == character * size
+
+    async def main() -> None:
+        async with Peer(app, handshake(), connect()) as peer:
+            await peer.take("websocket.accept")
+            key = "text" if isinstance(character, str) else "bytes"
+            message = {"type": "websocket.receive", key: character * size}
+            peer.give(*[message] * (AHEAD * 2))
+            for _ in range(50):
+                await asyncio.sleep(0)
+            # One is the handshake.
+            assert peer.received - 1 == count
+            may_receive.set()
+
+    run(main())
 
 
 def test_handler_that_ends_with_messages_unread_leaves_no_task(app: Erlen) -> None:

@@ -1,4 +1,4 @@
-"""What is said where a proxy is used and nothing is active."""
+"""What is said where a proxy is used and nothing is active, and what several modules say."""
 
 from __future__ import annotations
 
@@ -36,3 +36,21 @@ Something asked for 'websocket', and no WebSocket is being handled here. Its han
         async for message in websocket:
             await websocket.send(message)
 """
+
+NO_UTF_8 = """\
+{what} has {part!r} in it, and so cannot be sent: half of a surrogate pair has no UTF-8 form. JSON of a client may bring it \
+along. Replace it with 'text.encode("utf-8", "replace").decode()', or refuse the text."""
+
+
+def as_utf_8(text: str, what: str) -> bytes:
+    """Return text in UTF-8.
+
+    :param text: the text.
+    :param what: what it is, for the message.
+    :raises ValueError: for a lone surrogate.
+    """
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        part = text[max(error.start - 10, 0) : error.end + 10]
+        raise ValueError(NO_UTF_8.format(what=what, part=part)) from None

@@ -15,6 +15,7 @@ from functools import update_wrapper
 
 from werkzeug.exceptions import HTTPException
 
+from .messages import as_utf_8
 from .pipeline.bridge import is_async
 from .scopes import SCOPE
 
@@ -25,6 +26,9 @@ if t.TYPE_CHECKING:
 
 #: How many messages of a client are received ahead; more wait in the server, and then at the client.
 AHEAD = 16
+
+#: After how many characters or bytes no more messages are received ahead, where the size of one has no limit.
+AHEAD_SIZE = 1024 * 1024
 
 #: After how many messages the loop gets a turn. Servers need not wait in ``send``, and some say nothing there when the
 #: client has gone: a handler that only sends would keep everybody else from running, and never learn that it is over.
@@ -158,6 +162,7 @@ class WebSocket:
         # Several tasks may begin to receive and send at the same time; one accepts.
         self._accepting = asyncio.Lock()
         self._messages: deque[str | bytes] = deque()
+        self._size = 0
         # Set when something has come, and when there is room for more.
         self._has_come = asyncio.Event()
         self._has_room = asyncio.Event()
@@ -196,11 +201,7 @@ class WebSocket:
                 f"The client does not offer the subprotocol {subprotocol!r}; it offers {offered}. Choose one of "
                 f"'websocket.subprotocols', or accept without."
             )
-        given: t.Any = headers or ()
-        pairs: list[tuple[str, str]] = list(given.items() if hasattr(given, "items") else given)
-        for name, _ in pairs:
-            if name.lower() == "sec-websocket-protocol":
-                raise ValueError("The subprotocol is no header of 'accept': pass it as 'subprotocol'.")
+        pairs = _pairs_of(headers)
         if self.close_code is not None:
             raise self._gone()
         encoded = await self._begins(pairs)
@@ -227,8 +228,10 @@ class WebSocket:
             has_waited = True
             self._has_come.clear()
             await self._has_come.wait()
+        message = self._messages.popleft()
+        self._size -= len(message)
         self._has_room.set()
-        return self._messages.popleft()
+        return message
 
     async def receive_text(self) -> str:
         """Return the next message, which has to be text.
@@ -291,6 +294,7 @@ class WebSocket:
     async def send(self, data: str | bytes) -> None:
         """Send a message: text for a ``str``, binary for ``bytes``. Waits while the client is slow.
 
+        :raises ValueError: for text with half of a surrogate pair.
         :raises WebSocketDisconnected: when the client has gone.
         :raises RuntimeError: after :meth:`close`.
         """
@@ -300,6 +304,9 @@ class WebSocket:
                 f"A WebSocket sends str and bytes, and was given {given!r}, of type {type(given).__name__}. Call "
                 f"'send_json' for anything else that JSON can say."
             )
+        if isinstance(given, str) and not given.isascii():
+            # Servers raise what they like for it, and close.
+            as_utf_8(given, "The text for a WebSocket")
         await self._begin()
         if self.close_code is not None:
             raise self._gone()
@@ -328,10 +335,9 @@ class WebSocket:
                 f"A WebSocket cannot be closed with the code {code} (RFC 6455, section 7.4). Use 1000, or a code of your own "
                 f"from 4000 to 4999."
             )
-        if len(reason.encode()) > MAX_REASON:
-            raise ValueError(
-                f"The reason of a close has at most {MAX_REASON} bytes; this one has {len(reason.encode())}."
-            )
+        length = len(as_utf_8(reason, "The reason of a close"))
+        if length > MAX_REASON:
+            raise ValueError(f"The reason of a close has at most {MAX_REASON} bytes; this one has {length}.")
         if self.close_code is None:
             self._closed_here = True
             await self.break_off(code, reason)
@@ -351,6 +357,9 @@ class WebSocket:
             with contextlib.suppress(OSError):
                 async with asyncio.timeout(self._app.config["WEBSOCKET_CLOSE_TIMEOUT"]):
                     await self._send({"type": "websocket.close", "code": code, "reason": reason})
+        except Exception:
+            # Most likely the client has gone as well. It is over, and nobody can do anything about it.
+            self._app.logger.debug("A server could not send the close of a WebSocket", exc_info=True)
         finally:
             # Not before: a task that receives would end its handler, and this with it.
             self.end(code, reason)
@@ -361,6 +370,13 @@ class WebSocket:
         except OSError as error:
             self.end(1006, "")
             raise self._gone() from error
+        except Exception as error:
+            # gunicorn on uvloop raises a RuntimeError where the client has gone: then the listener is about to hear of it.
+            for _ in range(TURN):
+                if self.close_code is not None:
+                    raise self._gone() from error
+                await asyncio.sleep(0)
+            raise
 
     @property
     def has_messages(self) -> bool:
@@ -399,7 +415,7 @@ class WebSocket:
         :raises ValueError: for an event that is none of a WebSocket.
         """
         while self.close_code is None:
-            if len(self._messages) >= AHEAD:
+            if self._is_full:
                 self._has_room.clear()
                 try:
                     # What comes behind these, as the end of the client, is not heard of meanwhile.
@@ -416,6 +432,13 @@ class WebSocket:
                 raise ValueError(f"The server sent {kind!r}, which is no event of a WebSocket in ASGI 3.")
             elif not self._take(message):
                 await self.break_off(1009, f"at most {self._limit} bytes")
+
+    @property
+    def _is_full(self) -> bool:
+        if not self._messages:
+            # The next one may be as large as it may.
+            return False
+        return len(self._messages) >= AHEAD or self._size >= (self._limit or AHEAD_SIZE)
 
     async def stop_listening(self) -> None:
         """Stop what :meth:`listen` does. granian sends no close while its ``receive`` waits."""
@@ -434,8 +457,30 @@ class WebSocket:
         if self._limit is not None and _is_larger(data, self._limit):
             return False
         self._messages.append(data)
+        self._size += len(data)
         self._has_come.set()
         return True
+
+
+def _pairs_of(headers: t.Any) -> list[tuple[str, str]]:
+    given: t.Any = headers or ()
+    pairs: list[t.Any] = list(given.items() if hasattr(given, "items") else given)
+    for pair in pairs:
+        match pair:
+            case str(), bytes():
+                is_header = False
+            case str() as name, _:
+                is_header = True
+                if name.lower() == "sec-websocket-protocol":
+                    raise ValueError("The subprotocol is no header of 'accept': pass it as 'subprotocol'.")
+            case _:
+                is_header = False
+        if not is_header:
+            raise TypeError(
+                f"A header of 'accept' is {pair!r}, not a pair of a name and a value, both str: write "
+                f"headers={{'X-Name': 'value'}}, or headers=[('X-Name', 'value')]."
+            )
+    return pairs
 
 
 def _is_larger(data: str | bytes, limit: int) -> bool:

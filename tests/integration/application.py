@@ -555,6 +555,15 @@ async def ws_json() -> Value:
         await websocket.send_json({"received": await websocket.receive_json()})
 
 
+@app.websocket("/ws/unpacked")
+async def ws_unpacked() -> Value:
+    async for value in websocket.iter_json():
+        try:
+            await websocket.send(value)
+        except ValueError:
+            await websocket.send("refused")
+
+
 @app.websocket("/ws/rooms/<int:room>/<name>")
 async def ws_room(room: int, name: str) -> Value:
     session["visits"] = session.get("visits", 0) + 1

@@ -80,6 +80,14 @@ def test_json_comes_back(server: Server) -> None:
 
 
 @asgi_only
+def test_text_that_cannot_be_sent_leaves_the_websocket_open(server: Server) -> None:
+    with dial(server.port, "/ws/unpacked") as opened:
+        for sent, received in (('"\\ud83d\\ude00"', "\U0001f600"), ('"\\ud800"', "refused"), ('"a"', "a")):
+            opened.send(sent)
+            assert opened.recv(LIMIT) == received
+
+
+@asgi_only
 def test_what_is_no_json_closes_with_1007(server: Server) -> None:
     with dial(server.port, "/ws/json") as opened:
         opened.send('{"a": ')
