@@ -131,11 +131,50 @@ def test_name_with_a_line_break_is_refused(name: str, value: str) -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["event", "id"])
+@pytest.mark.parametrize("name", ["event", "id", "comment"])
 def test_name_that_is_no_text_is_refused(name: str) -> None:
     with pytest.raises(TypeError) as caught:
         ServerSentEvent("data", **t.cast(t.Any, {name: 7}))
     assert str(caught.value) == f"The {name!r} of a server-sent event is text, not 7: write {name}=str(...)."
+
+
+@pytest.mark.parametrize("retry", ["x", "7", 1.5, True])
+@pytest.mark.parametrize("make", [ServerSentEvent, EventStream])
+def test_retry_that_is_no_number_is_refused(make: t.Any, retry: t.Any) -> None:
+    with pytest.raises(TypeError) as caught:
+        make(retry=retry)
+    assert str(caught.value) == (
+        f"The 'retry' of a server-sent event is a number of milliseconds, not {retry!r}: write retry=3000 for three seconds."
+    )
+
+
+def test_retry_below_0_is_refused() -> None:
+    with pytest.raises(ValueError) as caught:
+        ServerSentEvent(retry=-5)
+    assert str(caught.value) == (
+        "The 'retry' of a server-sent event is -5, and no time is shorter than 0: write the milliseconds after which the "
+        "browser connects again, as in retry=3000."
+    )
+
+
+@pytest.mark.parametrize("name", ["data", "event", "id", "comment"])
+def test_half_of_a_surrogate_pair_is_refused_where_the_event_is_made(name: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        ServerSentEvent(**t.cast(t.Any, {name: "0123456789abc\ud800\xe4"}))
+    assert str(caught.value) == (
+        f"The {name!r} of a server-sent event has '3456789abc\\ud800\xe4' in it, and so cannot be sent: half of a surrogate pair "
+        f'has no UTF-8 form. JSON of a client may bring it along. Replace it with \'text.encode("utf-8", '
+        f'"replace").decode()\', or refuse the text.'
+    )
+
+
+def test_half_of_a_surrogate_pair_in_what_writes_json_is_explained() -> None:
+    event = ServerSentEvent(["\ud800"])
+    with pytest.raises(
+        ValueError, match="The JSON of a server-sent event has '.*' in it, and so cannot be sent"
+    ):
+        event.encode(lambda value: str(value[0]))
+    assert event.encode() == b'data: ["\\ud800"]\n\n'
 
 
 def test_event_cannot_be_changed() -> None:
@@ -200,13 +239,14 @@ def test_every_kind_of_item_is_sent(app: Erlen, client: ErlenClient, kind: str) 
         {"a": 1},
         ServerSentEvent("named", event="name"),
         7,
+        None,
         "a\nb",
         ServerSentEvent(comment="c"),
     ]
     app.add_url_rule("/", "index", lambda: EventStream(of_kind(kind, items)))
     assert client.get("/").data == (
         FIRST
-        + b'data: text\n\ndata: {"a":1}\n\nevent: name\ndata: named\n\ndata: 7\n\ndata: a\ndata: b\n\n: c\n\n'
+        + b'data: text\n\ndata: {"a":1}\n\nevent: name\ndata: named\n\ndata: 7\n\ndata: null\n\ndata: a\ndata: b\n\n: c\n\n'
     ).replace(b'{"a":1}', app.json.dumps({"a": 1}).encode())
 
 
@@ -325,6 +365,15 @@ def test_id_of_the_last_event_is_an_attribute_of_the_request(app: Erlen, client:
 
     assert client.get("/").data == FIRST + b"id: 1\ndata: a\n\n"
     assert client.get("/", headers={"Last-Event-ID": "41"}).data == FIRST + b"id: 42\ndata: a\n\n"
+
+
+@pytest.mark.parametrize(
+    ("sent", "id"), [("größe 🦉".encode(), "größe 🦉"), (b"caf\xe9", "caf\ufffd"), (b"7", "7")]
+)
+def test_id_of_the_last_event_is_utf_8(app: Erlen, client: ErlenClient, sent: bytes, id: str) -> None:
+    app.add_url_rule("/", "index", lambda: {"id": request.last_event_id})
+    response = client.get("/", headers={"Last-Event-ID": sent.decode("latin1")})
+    assert response.get_json() == {"id": id}
 
 
 @KINDS
@@ -983,6 +1032,42 @@ def test_what_cannot_be_iterated_fails_in_the_view(
     app.add_url_rule("/", "index", lambda: response_class(value))
     with pytest.raises(TypeError, match="is not iterable"):
         client.get("/")
+
+
+@pytest.mark.parametrize(
+    ("value", "shown", "one"),
+    [("hello", "'hello'", "letter"), (b"hi", "b'hi'", "number"), ("x" * 31, f"'{'x' * 30}'...", "letter")],
+)
+@pytest.mark.parametrize("response_class", [EventStream, JSONLines])
+def test_text_in_place_of_an_iterator_says_what_to_pass(
+    value: str | bytes, shown: str, one: str, response_class: t.Any
+) -> None:
+    with pytest.raises(TypeError) as caught:
+        response_class(value)
+    name = response_class.__name__
+    assert str(caught.value) == (
+        f"{name} was given {shown}, and would send it {one} by {one}. Pass an iterator of what is to be sent, a list for a "
+        f"single one: {name}([...])."
+    )
+
+
+@KINDS
+@pytest.mark.parametrize("response_class", [EventStream, JSONLines])
+def test_function_in_place_of_its_generator_says_what_to_pass(kind: str, response_class: t.Any) -> None:
+    def events() -> t.Iterator[str]:
+        yield "a"
+
+    async def aevents() -> t.AsyncIterator[str]:
+        yield "a"
+
+    function = events if kind == "plain" else aevents
+    with pytest.raises(TypeError) as caught:
+        response_class(function)
+    name = response_class.__name__
+    assert str(caught.value) == (
+        f"{name} was given {function!r}, which is not iterable, but can be called. Pass what it returns: "
+        f"{name}({function.__name__}())."
+    )
 
 
 @KINDS

@@ -11,15 +11,14 @@ from dataclasses import dataclass
 
 from . import json
 from .ctx import context_var
-from .streams import OnThreads, aclose, variables_without_context
+from .messages import as_utf_8
+from .streams import OnThreads, _end, _next_or_end, aclose, variables_without_context
 from .wrappers import Response
 
 #: Seconds of silence after which a comment shows that the stream is alive; proxies give up after 30 to 60.
 KEEP_ALIVE = 15.0
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
-
-_end: t.Any = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +30,8 @@ class ServerSentEvent:
     :param id: what the browser sends as ``Last-Event-ID`` when it connects again (``request.last_event_id``).
     :param retry: milliseconds after which the browser connects again.
     :param comment: a line that the browser ignores.
-    :raises ValueError: for a name or an id that has a line break.
-    :raises TypeError: for one that is no text.
+    :raises ValueError: for a name or an id that has a line break, text with half of a surrogate pair, a ``retry`` below 0.
+    :raises TypeError: for a name, an id or a comment that is no text, a ``retry`` that is no ``int``.
     """
 
     data: t.Any = None
@@ -43,16 +42,32 @@ class ServerSentEvent:
 
     def __post_init__(self) -> None:
         value: t.Any
-        for name, value in (("event", self.event), ("id", self.id)):
+        for name, value in (("event", self.event), ("id", self.id), ("comment", self.comment)):
             if value is not None and not isinstance(value, str):
                 raise TypeError(
                     f"The {name!r} of a server-sent event is text, not {value!r}: write {name}=str(...)."
                 )
-            if value is not None and (_LINE_END.search(value) or "\0" in value):
+            if value is not None and name != "comment" and (_LINE_END.search(value) or "\0" in value):
                 raise ValueError(
                     f"The {name!r} of a server-sent event is {value!r}, and would end in the middle: it is one line. Put "
                     f"text with line breaks in 'data'."
                 )
+        value = self.retry
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
+            raise TypeError(
+                f"The 'retry' of a server-sent event is a number of milliseconds, not {value!r}: write retry=3000 for three "
+                f"seconds."
+            )
+        if value is not None and value < 0:
+            raise ValueError(
+                f"The 'retry' of a server-sent event is {value}, and no time is shorter than 0: write the milliseconds after "
+                f"which the browser connects again, as in retry=3000."
+            )
+        for name in ("data", "event", "id", "comment"):
+            value = getattr(self, name)
+            if isinstance(value, str) and not value.isascii():
+                # Here, as the stream could only break off.
+                as_utf_8(value, f"The {name!r} of a server-sent event")
 
     def encode(self, dumps: t.Callable[[t.Any], str] = json.dumps) -> bytes:
         """Return the event as it is sent.
@@ -67,11 +82,11 @@ class ServerSentEvent:
         if self.id is not None:
             lines.append(f"id: {self.id}")
         if self.retry is not None:
-            lines.append(f"retry: {int(self.retry)}")
+            lines.append(f"retry: {self.retry:d}")
         if self.data is not None:
             text = self.data if isinstance(self.data, str) else dumps(self.data)
             lines += [f"data: {line}" for line in _LINE_END.split(text)]
-        return ("\n".join(lines) + "\n\n").encode()
+        return as_utf_8("\n".join(lines) + "\n\n", "The JSON of a server-sent event")
 
 
 class EventStream(Response):
@@ -115,6 +130,7 @@ class EventStream(Response):
         keep_alive: float | None = KEEP_ALIVE,
         retry: int | None = None,
     ) -> None:
+        _check("EventStream", events)
         source = events if isinstance(events, cabc.AsyncIterable) else OnThreads(events)
         super().__init__(t.cast(t.Any, _Encoded(source, keep_alive, retry)), status, headers)
         self.headers.setdefault("Cache-Control", "no-cache")
@@ -172,6 +188,9 @@ class _Encoded:
         item = step.result()
         if item is _end:
             raise StopAsyncIteration
+        if item is None:
+            # An event without data would be none.
+            item = self._dumps(None)
         event = item if isinstance(item, ServerSentEvent) else ServerSentEvent(item)
         return event.encode(self._dumps)
 
@@ -217,10 +236,6 @@ def _set(future: asyncio.Future[None]) -> None:
         future.set_result(None)
 
 
-async def _next_or_end(iterator: t.AsyncIterator[t.Any]) -> t.Any:
-    return await anext(iterator, _end)
-
-
 class JSONLines(Response):
     """A response of JSON values, a line each, sent as they come (newline-delimited JSON).
 
@@ -239,6 +254,7 @@ class JSONLines(Response):
         status: t.Any = None,
         headers: t.Any = None,
     ) -> None:
+        _check("JSONLines", values)
         dumps = _dumps()
         lines: t.Any
         if isinstance(values, cabc.AsyncIterable):
@@ -256,7 +272,7 @@ class _Lines:
     def __iter__(self) -> t.Self:
         return self
 
-    def __next__(self) -> str:
+    def __next__(self) -> bytes:
         return _line(self._dumps(next(self._values)))
 
     def close(self) -> None:
@@ -273,7 +289,7 @@ class _AsyncLines:
     def __aiter__(self) -> t.Self:
         return self
 
-    async def __anext__(self) -> str:
+    async def __anext__(self) -> bytes:
         return _line(self._dumps(await anext(self._values)))
 
     async def aclose(self) -> None:
@@ -286,9 +302,26 @@ class _AsyncLines:
             close()
 
 
-def _line(text: str) -> str:
+def _line(text: str) -> bytes:
     # A line break in JSON is white space between two values: one within a text is escaped.
-    return text.replace("\n", " ") + "\n"
+    return as_utf_8(text.replace("\n", " ") + "\n", "A line of JSON")
+
+
+def _check(name: str, given: t.Any) -> None:
+    """Raise :exc:`TypeError` for what is likely another thing than the iterator that was meant."""
+    if isinstance(given, str | bytes | bytearray):
+        shown = repr(given) if len(given) <= 30 else f"{given[:30]!r}..."
+        one = "letter" if isinstance(given, str) else "number"
+        raise TypeError(
+            f"{name} was given {shown}, and would send it {one} by {one}. Pass an iterator of what is to be sent, a list "
+            f"for a single one: {name}([...])."
+        )
+    if callable(given) and not isinstance(given, cabc.Iterable | cabc.AsyncIterable):
+        called = getattr(given, "__name__", "function")
+        raise TypeError(
+            f"{name} was given {given!r}, which is not iterable, but can be called. Pass what it returns: "
+            f"{name}({called}())."
+        )
 
 
 def _dumps() -> t.Callable[[t.Any], str]:

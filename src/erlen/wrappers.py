@@ -185,7 +185,8 @@ class Request(ReceivedRequest):
     @property
     def last_event_id(self) -> str:
         """The id of the last event that a client of server-sent events has seen, empty for a first connection."""
-        return self.headers.get("Last-Event-ID", "")
+        # Browsers send the id as it came, in UTF-8 (WHATWG HTML, section 9.2.4).
+        return _decoded(self.headers.get("Last-Event-ID", ""))
 
     @_lazy
     def scheme(self) -> str:
