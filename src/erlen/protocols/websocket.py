@@ -3,6 +3,21 @@
 ``before_request`` hooks run for the handshake as for any request, so what protects a blueprint protects its WebSockets too.
 ``after_request`` hooks run on the response of the handshake: on that of status 101 when the WebSocket is accepted,
 else on the rejection. Teardown runs at the end of the WebSocket.
+
+How hooks and handler end decides what the client sees:
+
+==================  =============================================  ==============================================
+they                before the acceptance                          after it
+==================  =============================================  ==============================================
+return nothing      403 of the server                              closed with 1000
+return a value      rejected with it as a response                 TypeError: as for other errors
+WebSocketError      403 of the server                              closed with its code
+HTTPException       error handlers, else rejected with it          closed with 1008; from 500 on as other errors
+other errors        error handlers, else logged, rejected: 500     logged, closed with 1011
+==================  =============================================  ==============================================
+
+Error handlers run in ``_handle``, where nothing is accepted yet; what they and ``_end`` raise is ``_fail``'s to answer. A
+response that the server cannot send becomes its 403.
 """
 
 from __future__ import annotations
