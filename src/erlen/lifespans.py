@@ -210,7 +210,7 @@ def _details(cause: BaseException | None) -> tuple[t.Any, ...]:
 
 
 @contextlib.contextmanager
-def _named(name: str) -> t.Iterator[None]:
+def _named(name: str) -> t.Generator[None, None, None]:
     """Say of which life span an error is that a context manager raises because its generator yields too often or never."""
     try:
         yield
