@@ -908,6 +908,55 @@ def test_first_request_begins_where_the_server_has_no_life_span(app: Erlen) -> N
     run(main())
 
 
+@pytest.mark.protocol("asgi")
+@pytest.mark.parametrize(
+    "needs", ["a plain function", "a plain teardown", "a plain function of an async one"]
+)
+def test_requests_that_wait_for_the_start_leave_it_a_thread(app: Erlen, needs: str) -> None:
+    app.config["THREAD_POOL_SIZE"] = 2
+    all_wait = asyncio.Event()
+    waiting: list[int] = []
+    log: list[str] = []
+    start = app.start_serving
+
+    def start_noted() -> bool:
+        waiting.append(1)
+        return start()
+
+    vars(app)["start_serving"] = start_noted
+
+    @app.before_serving
+    async def first() -> None:
+        await all_wait.wait()
+        if needs == "a plain function of an async one":
+            await app.ensure_async(log.append)("begin")
+
+    if needs == "a plain function":
+        app.before_serving(lambda: log.append("begin"))
+    if needs == "a plain teardown":
+        app.teardown_appcontext(lambda exc: log.append("begin"))
+    app.add_url_rule("/plain", "plain", lambda: "text")
+
+    @app.get("/async")
+    async def asynchronous() -> str:
+        return "text"
+
+    async def main() -> None:
+        async with contextlib.AsyncExitStack() as stack:
+            peers = [await stack.enter_async_context(Peer(app, get("/async")))]
+            await asyncio.sleep(0)
+            for _ in range(4):
+                peers.append(await stack.enter_async_context(Peer(app, get("/plain"))))
+            await asyncio.to_thread(wait_for, lambda: len(waiting) == 2)
+            all_wait.set()
+            for peer in peers:
+                assert (await peer.take("http.response.start"))["status"] == 200
+        await app.astop_serving()
+
+    run(main())
+    assert log[0] == "begin"
+
+
 @pytest.mark.parametrize("leaves", ["the first", "another"])
 @pytest.mark.parametrize("kind", ["http", "websocket"])
 def test_client_that_leaves_while_the_application_begins_harms_no_other(

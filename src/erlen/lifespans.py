@@ -15,7 +15,7 @@ import typing as t
 from contextvars import ContextVar, copy_context
 from functools import partial
 
-from .pipeline.bridge import copy_back, is_async
+from .pipeline.bridge import copy_back, is_async, take_threads_of_a_life_span
 
 T = t.TypeVar("T")
 
@@ -57,6 +57,7 @@ class LifeSpan:
     async def run(self) -> None:
         """Begin everything, wait until it is to end, and end it."""
         self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
+        take_threads_of_a_life_span()
         token = beginning.set(self._app)
         try:
             await self._begin()

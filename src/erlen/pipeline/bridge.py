@@ -43,6 +43,9 @@ _missing: t.Any = object()
 # How many worker threads wait for what runs here, each for the next.
 _depth: ContextVar[int] = ContextVar("erlen.depth", default=0)
 
+# That of a life span, which threads of any other depth may wait for.
+_DEPTH_OF_LIFE_SPAN = 1_000_000
+
 
 def is_async(function: t.Any) -> bool:
     """Return whether a call of a function, or of an object, gives a coroutine.
@@ -370,16 +373,24 @@ class Threads:
     def __init__(self, size: int) -> None:
         self._size = size
         self._process = 0
-        self._executors: list[concurrent.futures.Executor] = []
+        # By the number of threads that wait.
+        self._executors: dict[int, concurrent.futures.Executor] = {}
 
     def executor(self) -> concurrent.futures.Executor:
         """Return what runs functions on the threads."""
         # The threads of a parent process are not here.
         if self._process != os.getpid():
-            self._process, self._executors = os.getpid(), []
-        while len(self._executors) <= (depth := _depth.get()):
-            self._executors.append(concurrent.futures.ThreadPoolExecutor(self._size, "erlen-worker"))
-        return self._executors[depth]
+            self._process, self._executors = os.getpid(), {}
+        executor = self._executors.get(depth := _depth.get())
+        if executor is None:
+            made = concurrent.futures.ThreadPoolExecutor(self._size, "erlen-worker")
+            executor = self._executors.setdefault(depth, made)
+        return executor
+
+
+def take_threads_of_a_life_span() -> None:
+    """Let what runs here, and whatever it calls, get no worker threads that may be waiting for it."""
+    _depth.set(_DEPTH_OF_LIFE_SPAN)
 
 
 class BackgroundThreads:
