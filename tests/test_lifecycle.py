@@ -1369,11 +1369,40 @@ def test_process_that_forks_before_the_first_request_begins_in_the_child_alone()
 
 
 @PROCESS
-def test_application_that_was_dropped_is_not_ended() -> None:
-    """Nobody can use what it has opened any more; its own end is that of its objects."""
+@pytest.mark.parametrize("begins", ["the client", "app.start_serving()"])
+def test_application_that_nobody_holds_ends_with_the_process(begins: str) -> None:
+    code = """
+        import gc
+        from erlen import Erlen
+
+        def use():
+            app = Erlen("app")
+
+            @app.lifespan
+            async def span():
+                print("begin")
+                yield
+                print("end")
+
+            app.add_url_rule("/", "index", lambda: "text")
+            BEGIN
+
+        use()
+        gc.collect()
+        print("collected")
+        """
+    begin = "app.test_client().get('/')" if begins == "the client" else begins
+    out, error = python(code.replace("BEGIN", begin))
+    assert (out.split(), error) == (["begin", "collected", "end"], "")
+
+
+@PROCESS
+def test_application_without_an_end_is_freed_when_nobody_holds_it() -> None:
     out, _ = python(
         """
         import gc
+        import time
+        import weakref
         from erlen import Erlen
 
         def use():
@@ -1381,13 +1410,17 @@ def test_application_that_was_dropped_is_not_ended() -> None:
             app.before_serving(lambda: print("before"))
             app.add_url_rule("/", "index", lambda: "text")
             print(app.test_client().get("/").text)
+            return weakref.ref(app)
 
-        use()
-        gc.collect()
-        print("end")
+        reference = use()
+        # The loop in the background has it until it has nothing to do.
+        while reference() is not None:
+            time.sleep(0.01)
+            gc.collect()
+        print("freed")
         """
     )
-    assert out.split() == ["before", "text", "end"]
+    assert out.split() == ["before", "text", "freed"]
 
 
 @pytest.fixture

@@ -24,6 +24,9 @@ CallPlain: t.TypeAlias = "t.Callable[..., t.Awaitable[t.Any]]"
 
 _End: t.TypeAlias = "t.Callable[[BaseException | None], t.Awaitable[object]]"
 
+# Those that have begun and not ended. Their tasks would be freed with an application that nobody else holds.
+_running: set[LifeSpan] = set()
+
 #: The application that is being begun here: what that calls must not wait for it.
 beginning: ContextVar[t.Any] = ContextVar("erlen.beginning", default=None)
 
@@ -56,6 +59,13 @@ class LifeSpan:
 
     async def run(self) -> None:
         """Begin everything, wait until it is to end, and end it."""
+        _running.add(self)
+        try:
+            await self._run()
+        finally:
+            _running.discard(self)
+
+    async def _run(self) -> None:
         self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
         take_threads_of_a_life_span()
         token = beginning.set(self._app)
@@ -96,11 +106,13 @@ class LifeSpan:
             loop.call_soon_threadsafe(self._is_over.set)
         elif not self._ended.done():
             # Nobody will run that task any more.
+            self.forget()
             return await self._end_all(None)
         return await asyncio.wrap_future(self._ended)
 
     def forget(self) -> None:
-        """Leave it to the process that this one was forked from, without a warning that its task does not end here."""
+        """Let go of a task that does not end here, as its loop does not run any more, without a warning of that."""
+        _running.discard(self)
         if self._task is not None:
             t.cast(t.Any, self._task)._log_destroy_pending = False
 
