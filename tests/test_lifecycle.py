@@ -33,6 +33,7 @@ from erlen import (
     g,
     has_app_context,
     has_request_context,
+    redirect,
     request,
     session,
     websocket,
@@ -1691,6 +1692,59 @@ def test_spawned_function_after_the_response_begins_once(app: Erlen, client: Erl
     response.close()
     app.stop_serving()
     assert log == ["worked"]
+
+
+@pytest.mark.parametrize("path", ["/", "/stream", "/head", "/redirect", "/empty"])
+@pytest.mark.parametrize("buffered", [False, True])
+def test_spawned_function_after_the_response_begins_when_a_test_has_it(
+    app: Erlen, client: ErlenClient, path: str, buffered: bool
+) -> None:
+    log: list[str] = []
+    done = threading.Event()
+
+    def work() -> None:
+        log.append("worked")
+        done.set()
+
+    def stream() -> t.Iterator[str]:
+        yield "a"
+        log.append("streamed")
+
+    @app.get("/<name>")
+    @app.get("/", defaults={"name": ""})
+    def index(name: str) -> t.Any:
+        app.spawn_after_response(work)
+        if name == "redirect":
+            return redirect("/elsewhere")
+        if name == "stream":
+            return stream()
+        return ("", 204) if name == "empty" else "text"
+
+    with client:
+        response = client.open(path, method="HEAD" if path == "/head" else "GET", buffered=buffered)
+        if path == "/stream":
+            assert response.text == "a"
+        assert done.wait(LIMIT)
+    assert log == (["streamed", "worked"] if path == "/stream" else ["worked"])
+
+
+@pytest.mark.protocol("wsgi")
+def test_plain_client_closes_no_response_by_itself(app: Erlen) -> None:
+    """As in Flask."""
+    log: list[str] = []
+
+    @app.get("/")
+    def index() -> Response:
+        app.spawn_after_response(log.append, "worked")
+        response = Response("text")
+        response.call_on_close(lambda: log.append("closed"))
+        return response
+
+    with app.test_client() as client:
+        response = client.get("/")
+        wait_for(lambda: log == ["worked"])
+        response.close()
+    assert log == ["worked", "closed"]
 
 
 def test_spawned_function_after_the_response_needs_a_request(app: Erlen) -> None:

@@ -30,6 +30,7 @@ from .pipeline.bridge import (
     waits_for_hop,
 )
 from .pipeline.loops import is_background_running, is_background_thread, run_in_background
+from .scopes import BEGINS_AFTERWARDS
 from .teardown import raise_all
 
 F = t.TypeVar("F", bound=t.Callable[..., t.Any])
@@ -324,7 +325,11 @@ class LifeCycle:
         @after_this_request
         def begin_at_the_end(response: t.Any) -> t.Any:
             response.call_on_close(start)
+            if BEGINS_AFTERWARDS in head:
+                head[BEGINS_AFTERWARDS](response, start)
             return response
+
+        head: dict[str, t.Any] = context_var.get().request.head
 
     def _spawning(
         self, function: t.Any, args: tuple[t.Any, ...], kwargs: dict[str, t.Any]

@@ -23,6 +23,9 @@ SCOPE = "asgi.scope"
 #: The key of a scope and of an environment under which a test client asks for the context to outlive its request.
 PRESERVE_CONTEXT = "werkzeug.debug.preserve_context"
 
+#: The key of an environment under which a test client, which closes no response, asks for what begins when one is closed.
+BEGINS_AFTERWARDS = "erlen.begins_afterwards"
+
 #: The key of an environment under which stands what cancels its request when the client goes away.
 WATCH = "erlen.watch"
 

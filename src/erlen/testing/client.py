@@ -19,9 +19,10 @@ from werkzeug.wsgi import get_current_url
 from ..cli.locate import ScriptInfo
 from ..ctx import AppContext
 from ..pipeline.loops import run_in_background
-from ..scopes import PRESERVE_CONTEXT
+from ..scopes import BEGINS_AFTERWARDS, PRESERVE_CONTEXT
 from ..sessions import SessionMixin
 from ..typing import Application
+from .afterwards import Afterwards
 from .exchange import over_asgi, refuse_to_wait
 from .sockets import AsyncWebSocketSession, WebSocketSession, websocket_scope
 
@@ -155,7 +156,11 @@ class ErlenClient(Client):
         :param buffered: whether to read the whole body before returning.
         """
         if self.protocol == "wsgi":
-            return super().run_wsgi_app(environ, buffered)
+            afterwards = Afterwards()
+            environ[BEGINS_AFTERWARDS] = afterwards.add
+            pieces, status, headers = super().run_wsgi_app(environ, buffered)
+            is_read = buffered or environ.get("REQUEST_METHOD") == "HEAD"
+            return afterwards.begin_after(pieces, is_read), status, headers
         self._add_cookies_to_wsgi(environ)
         answer = werkzeug.test.run_wsgi_app(over_asgi(self.application), environ, buffered)
         self._keep_cookies(environ, answer[2])
