@@ -1694,6 +1694,53 @@ def test_spawned_function_after_the_response_begins_once(app: Erlen, client: Erl
     assert log == ["worked"]
 
 
+@pytest.mark.parametrize("name", ["spawn", "spawn_after_response"])
+def test_what_cannot_be_called_is_refused_where_it_is_spawned(
+    app: Erlen, client: ErlenClient, name: str
+) -> None:
+    async def work() -> None:
+        """Do nothing."""
+
+    @app.get("/")
+    def index() -> str:
+        with pytest.raises(
+            TypeError, match=r"'abc' was to be run in the background.*'app.spawn\(send_mail, "
+        ):
+            getattr(app, name)("abc")
+        coroutine = work()
+        with pytest.raises(TypeError, match="<coroutine object"):
+            getattr(app, name)(coroutine, "argument")
+        coroutine.close()
+        return "text"
+
+    assert client.get("/").text == "text"
+
+
+def test_plain_function_that_returns_a_coroutine_is_explained(
+    app: Erlen, client: ErlenClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    futures: list[concurrent.futures.Future[t.Any]] = []
+
+    async def work() -> None:
+        raise AssertionError("nobody awaits this")
+
+    def wraps_work() -> t.Any:
+        return work()
+
+    @app.get("/")
+    def index() -> str:
+        futures.append(app.spawn(wraps_work))
+        return "text"
+
+    assert client.get("/").text == "text"
+    with pytest.raises(
+        TypeError, match=r"wraps_work' was run .* returned <coroutine object .*Pass the async function"
+    ):
+        futures[0].result(LIMIT)
+    wait_for(lambda: len(caplog.records) == 1)
+    assert "wraps_work, spawned by / [GET]" in caplog.text
+
+
 @pytest.mark.parametrize("path", ["/", "/stream", "/head", "/redirect", "/empty"])
 @pytest.mark.parametrize("buffered", [False, True])
 def test_spawned_function_after_the_response_begins_when_a_test_has_it(

@@ -43,6 +43,14 @@ WAITS_FOR_ITSELF = """\
 '{name}' was called by code that runs on the event loop on which the life span has to run, and would wait for itself. \
 Async code writes 'await app.a{name}()', and uses 'app.async_test_client()'."""
 
+NOT_CALLABLE = """\
+{function!r} was to be run in the background, and cannot be called with these arguments. Pass a function and its arguments: \
+'app.spawn(send_mail, address)', without the parentheses of a call."""
+
+AWAITABLE = """\
+{name!r} was run in the background as the plain function it is, and returned {result!r}, which nobody awaits. Pass the async \
+function itself and its arguments, 'app.spawn(send_mail, address)', not a plain function that calls it."""
+
 
 class LifeCycle:
     """The part of an application that starts and stops, and that works in the background."""
@@ -291,6 +299,9 @@ class LifeCycle:
     def spawn(self, function: t.Any, /, *args: t.Any, **kwargs: t.Any) -> concurrent.futures.Future[t.Any]:
         """Run a function beside the request, with a copy of its context; nobody waits for it.
 
+        The copy has the request, the session and the context variables of here; ``g`` is empty in it. Teardown functions
+        run at its end, as they do for the request. Outside of a request it is an application context.
+
         A coroutine runs on the server's loop, a plain function on a thread (``BACKGROUND_THREADS`` of them). An
         exception is logged with the request that spawned. When the application stops, what is still running has
         ``SHUTDOWN_TIMEOUT`` seconds to end.
@@ -306,6 +317,7 @@ class LifeCycle:
         :param args: its arguments, as is ``kwargs``. Hand over values: of the request a copy of the context has the
             headers, but the body may be closed by then.
         :return: a future, for tests and for whoever wants the result after all.
+        :raises TypeError: for what cannot be called.
 
         .. versionadded:: 0.1
         """
@@ -317,6 +329,7 @@ class LifeCycle:
         :param function: a plain or an async function.
         :param args: its arguments, as is ``kwargs``.
         :raises RuntimeError: outside of a request.
+        :raises TypeError: for what cannot be called.
 
         .. versionadded:: 0.1
         """
@@ -334,6 +347,8 @@ class LifeCycle:
     def _spawning(
         self, function: t.Any, args: tuple[t.Any, ...], kwargs: dict[str, t.Any]
     ) -> t.Callable[[], concurrent.futures.Future[t.Any]]:
+        if not callable(function) and (args or kwargs or not inspect.iscoroutine(function)):
+            raise TypeError(NOT_CALLABLE.format(function=function))
         active = context_var.get(None)
         context = active.copy() if active is not None and active.app is self else self.app_context()
         name = getattr(function, "__qualname__", repr(function))
@@ -355,7 +370,12 @@ class LifeCycle:
         def run() -> t.Any:
             try:
                 with work, context:
-                    return function(*args, **kwargs)
+                    result = function(*args, **kwargs)
+                    if inspect.isawaitable(result):
+                        if inspect.iscoroutine(result):
+                            result.close()
+                        raise TypeError(AWAITABLE.format(name=name, result=result))
+                    return result
             except Exception as error:
                 self._log_background(described, error)
                 raise
