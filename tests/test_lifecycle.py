@@ -16,6 +16,7 @@ import sys
 import textwrap
 import threading
 import time
+import traceback
 import typing as t
 import weakref
 from contextvars import ContextVar
@@ -1072,6 +1073,30 @@ def test_request_fails_with_the_start_and_the_next_tries_again(
     app.stop_serving()
     assert log == ["begin", "request", "end"]
     assert len(caplog.records) == (0 if propagates else 2)
+
+
+@pytest.mark.parametrize("kind", ["plain", "async"])
+def test_request_that_fails_with_the_start_logs_little_but_the_user_s_traceback(
+    app: Erlen, client: ErlenClient, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+
+    @app.lifespan
+    def span() -> t.Iterator[None]:
+        raise LookupError("planned")
+        yield
+
+    async def index() -> str:
+        return "text"
+
+    app.add_url_rule("/", "index", (lambda: "text") if kind == "plain" else index)
+    for _ in range(2):
+        assert client.get("/").status_code == 500
+    for record in caplog.records:
+        assert record.exc_info is not None
+        names = [frame.name for frame in traceback.extract_tb(record.exc_info[2])]
+        assert names[-2].endswith("full_dispatch_request")
+        assert names[-1] == "span"
 
 
 @pytest.mark.protocol("wsgi")

@@ -19,6 +19,7 @@ from contextvars import Context, copy_context
 
 from .config import Config
 from .ctx import AppContext, after_this_request, context_var
+from .debug import own_traceback
 from .lifespans import CallPlain, LifeSpan, WaitingThread, beginning
 from .logging import printable
 from .pipeline.bridge import (
@@ -134,7 +135,12 @@ class LifeCycle:
 
     def begin_serving(self) -> None:
         """Start what has not been started, before the first request that this process answers."""
-        self.start_serving()
+        try:
+            self.start_serving()
+        except Exception as error:
+            # Each request that waited raises the same exception, with the frames of those before it.
+            own_traceback(error)
+            raise
 
     async def abegin_serving(self) -> None:
         """Do what :meth:`begin_serving` does."""
@@ -144,10 +150,14 @@ class LifeCycle:
         if is_own:
             # The client of this request may go, and other requests wait as well.
             self._begin_here(start, Context())
-        if start.done():
-            start.result()
-        else:
-            await asyncio.shield(asyncio.wrap_future(start))
+        try:
+            if start.done():
+                start.result()
+            else:
+                await asyncio.shield(asyncio.wrap_future(start))
+        except Exception as error:
+            own_traceback(error)
+            raise
 
     def _begin_here(self, start: concurrent.futures.Future[None], context: Context) -> None:
         """Begin on the running loop, in a task of its own: it lasts longer than whoever begins it."""
@@ -347,11 +357,9 @@ class LifeCycle:
     def _spawning(
         self, function: t.Any, args: tuple[t.Any, ...], kwargs: dict[str, t.Any]
     ) -> t.Callable[[], concurrent.futures.Future[t.Any]]:
-        if not callable(function) and (args or kwargs or not inspect.iscoroutine(function)):
-            raise TypeError(NOT_CALLABLE.format(function=function))
+        name = _name_of(function, has_arguments=bool(args or kwargs))
         active = context_var.get(None)
         context = active.copy() if active is not None and active.app is self else self.app_context()
-        name = getattr(function, "__qualname__", repr(function))
         described = f"{name}{_origin(context)}"
         variables = copy_context()
         work = _Work()
@@ -370,12 +378,7 @@ class LifeCycle:
         def run() -> t.Any:
             try:
                 with work, context:
-                    result = function(*args, **kwargs)
-                    if inspect.isawaitable(result):
-                        if inspect.iscoroutine(result):
-                            result.close()
-                        raise TypeError(AWAITABLE.format(name=name, result=result))
-                    return result
+                    return _no_awaitable(function(*args, **kwargs), name)
             except Exception as error:
                 self._log_background(described, error)
                 raise
@@ -456,6 +459,20 @@ class _Work:
     def _end(self) -> None:
         if not self.over.done():
             self.over.set_result(None)
+
+
+def _name_of(function: t.Any, *, has_arguments: bool) -> str:
+    if not callable(function) and (has_arguments or not inspect.iscoroutine(function)):
+        raise TypeError(NOT_CALLABLE.format(function=function))
+    return t.cast(str, getattr(function, "__qualname__", repr(function)))
+
+
+def _no_awaitable(result: T, name: str) -> T:
+    if inspect.isawaitable(result):
+        if inspect.iscoroutine(result):
+            result.close()
+        raise TypeError(AWAITABLE.format(name=name, result=result))
+    return result
 
 
 def _origin(context: AppContext) -> str:
