@@ -107,7 +107,7 @@ class EventStream(Response):
 
     When the client goes away, an async generator is cancelled where it waits; a plain one, which runs on a thread of its
     own, is closed when it gives its next event. Prefer async ones for many clients: of plain ones 256 can wait at the
-    same time.
+    same time, and the next client gets the first comment and the keep-alives, and no event until one of them ends.
 
     :param events: an iterator, plain or async, of :class:`ServerSentEvent`, of ``str``, which is data, or of anything
         else, which is data in JSON.
