@@ -48,8 +48,8 @@ _FLASK: dict[str, t.Any] = {
     "WEBSOCKET_MAX_MESSAGE_SIZE": 1024 * 1024,  # bytes of one message
     "WEBSOCKET_RECEIVE_TIMEOUT": 60,  # seconds that messages may wait which a handler does not receive
     "REFUSE_MALFORMED_REQUESTS": False,  # Host, Content-Length, path and query are taken as they come
-    "CROSS_ORIGIN_PROTECTION": False,  # unsafe requests from other sites pass
-    "TRUSTED_ORIGINS": [],  # "https://host[:port]" that may send unsafe requests
+    "CROSS_ORIGIN_PROTECTION": False,  # unsafe requests and WebSockets of other sites pass
+    "TRUSTED_ORIGINS": [],  # "https://host[:port]" whose requests and WebSockets pass
     "CONTENT_TYPE_OPTIONS": None,  # no header
     "REFERRER_POLICY": None,  # no header
     "CONTENT_SECURITY_POLICY": None,  # no header: only the application knows its sources
@@ -62,7 +62,7 @@ _SAFE: dict[str, t.Any] = _FLASK | {
     "SESSION_COOKIE_SAMESITE": "Lax",  # forms of other sites are sent without the session
     "SESSION_COOKIE_OVERFLOW": "error",  # nobody is logged out by a cookie that was dropped
     "REFUSE_MALFORMED_REQUESTS": True,  # what no correct client sends is answered with 400
-    "CROSS_ORIGIN_PROTECTION": True,  # CSRF, by Sec-Fetch-Site and Origin
+    "CROSS_ORIGIN_PROTECTION": True,  # CSRF, by Sec-Fetch-Site and Origin, also by WebSockets
     "CONTENT_TYPE_OPTIONS": "nosniff",  # an upload is not taken for a script
     "REFERRER_POLICY": "strict-origin-when-cross-origin",  # other sites learn the host, not the URL
 }
