@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+from pathlib import Path
+
 import pytest
 
 from .conftest import StartServer
-from .servers import ASGI_KINDS, KINDS, Kind, NoStart, Server, eventually
+from .servers import ASGI_KINDS, KINDS, Kind, NoStart, Server, eventually, new_key
+from .wire import read_until
 
 each_kind = pytest.mark.parametrize("kind", [pytest.param(kind, id=kind.name) for kind in KINDS])
 each_asgi_kind = pytest.mark.parametrize("kind", [pytest.param(kind, id=kind.name) for kind in ASGI_KINDS])
@@ -57,6 +61,38 @@ def test_a_failure_at_the_start_is_answered_with_500_where_requests_start_the_ap
         assert "on purpose" not in answer.text
     assert eventually(lambda: server.log().count("in fail_to_start") >= 2)
     assert server.stop() == kind.exit_code
+
+
+def kind_with_hook(folder: Path) -> Kind:
+    """Return gunicorn over WSGI with the configuration that the page about async code shows."""
+    page = (Path(__file__).parents[2] / "docs" / "async.md").read_text(encoding="utf-8")
+    blocks = [part.split("```")[0] for part in page.split("```python\n")[1:]]
+    configuration = folder / "gunicorn.conf.py"
+    configuration.write_text(next(block for block in blocks if "def post_worker_init" in block))
+    gunicorn = next(kind for kind in KINDS if kind.name == "gunicorn-wsgi")
+    return dataclasses.replace(gunicorn, options=f"{gunicorn.options} --config {configuration}")
+
+
+@pytest.mark.parametrize("events", ["plain", "async"])
+def test_the_hook_for_gunicorn_ends_streams_and_the_life_span(
+    tmp_path: Path, start_server: StartServer, events: str
+) -> None:
+    server = start_server(kind_with_hook(tmp_path))
+    with server.opened(f"GET /events/{events}?key={new_key()} HTTP/1.1") as opened:
+        read_until(opened, b": keep-alive")
+        assert server.stop() == 0
+        # The end of a chunked body.
+        read_until(opened, b"\r\n0\r\n\r\n")
+    assert server.life()[-2:] == ["after serving", "ended"]
+
+
+def test_the_hook_for_gunicorn_ends_a_server_whose_start_fails(
+    tmp_path: Path, start_server: StartServer
+) -> None:
+    with pytest.raises(NoStart) as failure:
+        start_server(kind_with_hook(tmp_path), "failing")
+    assert failure.value.server.process.returncode == 3
+    assert "in fail_to_start" in failure.value.server.log()
 
 
 def test_an_error_in_the_background_is_logged_with_the_request(server: Server) -> None:
