@@ -1012,6 +1012,56 @@ async def test_server_that_loses_its_patience_with_a_closing_generator(way: str)
     assert log == ["closing", *ONCE, "response closed"] and await still_fine(app)
 
 
+@pytest.mark.parametrize(
+    "end", ["request", "context", "request signal", "context signal", "response", "stream"]
+)
+@on_a_loop
+async def test_server_that_cancels_before_a_thread_is_free_for_the_end(end: str) -> None:
+    app, log, free = Erlen("ends", root_path="."), list[str](), threading.Event()
+    app.config["THREAD_POOL_SIZE"] = 1
+    waits = asyncio.Event()
+
+    def note(*args: t.Any, **values: t.Any) -> None:
+        log.append("ended")
+
+    @app.get("/")
+    async def index() -> t.Any:
+        waits.set()
+        if end == "stream":
+
+            async def generate() -> t.AsyncIterator[str]:
+                yield "text"
+
+            response = Response(t.cast("t.Any", generate()))
+        else:
+            response = Response("text")
+        if end in {"response", "stream"}:
+            response.call_on_close(note)
+        return response
+
+    if end == "request":
+        app.teardown_request(note)
+    elif end == "context":
+        app.teardown_appcontext(note)
+    elif end == "request signal":
+        request_tearing_down.connect(note, app)
+    elif end == "context signal":
+        appcontext_tearing_down.connect(note, app)
+    busy = asyncio.create_task(app.on_thread(free.wait, PATIENCE))
+    await asyncio.sleep(0)
+    task = Call(app).start()
+    await waits.wait()
+    for _ in range(3):
+        for _ in range(10):
+            await asyncio.sleep(0)
+        task.cancel()
+    assert not task.done() and log == []
+    free.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await busy and log == ["ended"]
+
+
 # After the response
 
 

@@ -47,4 +47,7 @@ def tell(signal: NamedSignal, app: t.Any, /, **values: t.Any) -> None:
 
 async def atell(signal: NamedSignal, app: t.Any, /, **values: t.Any) -> None:
     """Send a signal; plain receivers run on a worker thread."""
-    await signal.send_async(app, _sync_wrapper=app.ensure_async, **values)
+    # What ends a context is told of it whatever is cancelled meanwhile.
+    ends = signal is request_tearing_down or signal is appcontext_tearing_down
+    ensure = app._ensure_called if ends else app.ensure_async
+    await signal.send_async(app, _sync_wrapper=ensure, **values)

@@ -256,6 +256,12 @@ class Base:
         """
         return func if is_async(func) else to_async(func, self.threads.executor, responses.close_value)
 
+    def _ensure_called(
+        self, func: t.Callable[..., t.Any]
+    ) -> t.Callable[..., t.Coroutine[t.Any, t.Any, t.Any]]:
+        """Do what :meth:`ensure_async` does for what ends a context: a cancellation does not keep it from being called."""
+        return func if is_async(func) else to_async(func, self.threads.executor, must_run=True)
+
     async def on_thread(self, function: t.Callable[..., T], *args: t.Any) -> T:
         """Call a plain function on a worker thread, with the context variables of here.
 
@@ -294,7 +300,8 @@ class _OfPlain:
 
     async def __call__(self, *args: t.Any, **kwargs: t.Any) -> t.Any:
         app = self._app
-        return await app.ensure_async(getattr(app, self._name))(*args, **kwargs)
+        ensure = app._ensure_called if self._name.startswith("do_teardown") else app.ensure_async
+        return await ensure(getattr(app, self._name))(*args, **kwargs)
 
 
 def explain_call(error: Exception, request: t.Any) -> None:

@@ -463,6 +463,7 @@ async def run_on_thread(
     *args: t.Any,
     discard: t.Callable[[T], object] | None = None,
     watch: Watching | None = None,
+    must_run: bool = False,
 ) -> T:
     """Call a plain function on a worker thread and await its result.
 
@@ -473,6 +474,7 @@ async def run_on_thread(
     :param context: the variables it runs in.
     :param discard: is called, on a worker thread, with a result that nobody awaits any more.
     :param watch: what cancels the awaiting task when the client goes away.
+    :param must_run: whether it is called, and waited for, also when the task is cancelled before a thread is free.
     """
     loop = asyncio.get_running_loop()
     hop = _Hop(loop, watch)
@@ -481,7 +483,9 @@ async def run_on_thread(
         return await asyncio.wrap_future(future, loop=loop)
     except asyncio.CancelledError:
         if future.cancelled():
-            raise
+            if not must_run:
+                raise
+            future = pool.submit(hop.run, context, function, args)
         hop.cancel()
         await _wait_out(future, hop)
         if hop.is_answered:
@@ -550,6 +554,7 @@ def to_async(
     func: t.Callable[..., t.Any],
     pool: t.Callable[[], concurrent.futures.Executor],
     discard: t.Callable[[t.Any], object] | None = None,
+    must_run: bool = False,
 ) -> t.Callable[..., t.Coroutine[t.Any, t.Any, t.Any]]:
     """Wrap a plain function so that async code can await it.
 
@@ -557,6 +562,7 @@ def to_async(
     :param pool: returns the threads.
     :param discard: is called, on a thread, with a result that nobody awaits any more. What the function was given and
         returns belongs to its caller.
+    :param must_run: whether it is called also when who awaits it is cancelled before a thread is free.
     """
 
     def discard_new(args: tuple[t.Any, ...], result: t.Any) -> None:
@@ -576,7 +582,9 @@ def to_async(
         context = copy_context()
         try:
             step = partial(func, *args, **kwargs)
-            return await run_on_thread(pool(), context, step, discard=partial(discard_new, args))
+            return await run_on_thread(
+                pool(), context, step, discard=partial(discard_new, args), must_run=must_run
+            )
         finally:
             copy_back(context)
 

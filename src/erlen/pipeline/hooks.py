@@ -13,10 +13,14 @@ Hook: t.TypeAlias = t.Callable[..., t.Any]
 AsyncHook: t.TypeAlias = t.Callable[..., t.Coroutine[t.Any, t.Any, t.Any]]
 
 
-def awaited(app: t.Any, hooks: t.Iterable[Hook], together: t.Callable[[list[Hook]], Hook]) -> list[AsyncHook]:
+def awaited(
+    ensure_async: t.Callable[[Hook], AsyncHook],
+    hooks: t.Iterable[Hook],
+    together: t.Callable[[list[Hook]], Hook],
+) -> list[AsyncHook]:
     """Return hooks as async functions, in their order.
 
-    :param app: the application.
+    :param ensure_async: makes an async function of one hook.
     :param hooks: plain and async ones.
     :param together: makes one plain function of several, so that they cost one hop.
     """
@@ -25,7 +29,7 @@ def awaited(app: t.Any, hooks: t.Iterable[Hook], together: t.Callable[[list[Hook
         members = list(group)
         if may_wait and len(members) > 1:
             members = [together(members)]
-        result += map(app.ensure_async, members)
+        result += map(ensure_async, members)
     return result
 
 

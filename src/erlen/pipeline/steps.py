@@ -183,7 +183,7 @@ class Plan:
     def _freeze_asgi(self, app: t.Any, overridden: t.AbstractSet[str]) -> None:
         #: What ``teardown_appcontext`` registered, in the async spelling.
         self.ateardown_appcontext: list[AsyncHook] = awaited(
-            app, app.teardown_appcontext_funcs[::-1], each_of
+            app._ensure_called, app.teardown_appcontext_funcs[::-1], each_of
         )
         #: Whether ASGI has to go through ``wsgi_app``, as somebody has put middleware around it.
         self.goes_through_wsgi = "wsgi_app" in overridden
@@ -414,10 +414,10 @@ class Plan:
         app = self._app
         preprocessors, before, after, teardown = hooks
         steps.aview = None if view is None else spelled_async(view) or app.ensure_async(view)
-        steps.apreprocessors = awaited(app, preprocessors, all_of)
-        steps.abefore = awaited(app, before, first_of)
-        steps.aafter = awaited(app, after, one_after_another)
-        steps.ateardown = awaited(app, teardown, each_of)
+        steps.apreprocessors = awaited(app.ensure_async, preprocessors, all_of)
+        steps.abefore = awaited(app.ensure_async, before, first_of)
+        steps.aafter = awaited(app.ensure_async, after, one_after_another)
+        steps.ateardown = awaited(app._ensure_called, teardown, each_of)
 
     def _shorten(self, steps: Steps) -> None:
         """Note what is to be done before the view, or that nothing is."""

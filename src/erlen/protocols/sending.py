@@ -221,7 +221,7 @@ async def _close(body: t.Any, pool: concurrent.futures.Executor, context: Contex
     finally:
         close = getattr(body, "close", None)
         if close is not None:
-            await run_on_thread(pool, context, close)
+            await run_on_thread(pool, context, close, must_run=True)
 
 
 class Watch:
