@@ -846,6 +846,40 @@ def test_coroutine_that_comes_while_a_task_is_left_runs_on_the_same_loop() -> No
     assert len(loops) == 3 and len(set(map(id, loops))) == 1
 
 
+@pytest.mark.parametrize("how", [SystemExit, KeyboardInterrupt, "stop"])
+def test_task_left_that_takes_its_loop_down_leaves_the_loop_working(how: t.Any) -> None:
+    tasks: list[asyncio.Task[t.Any]] = []
+
+    async def background() -> None:
+        await asyncio.sleep(0)
+        if how == "stop":
+            asyncio.get_running_loop().stop()
+        else:
+            raise how
+
+    async def start() -> None:
+        tasks.append(asyncio.create_task(asyncio.sleep(0.05)))
+        tasks.append(asyncio.create_task(background()))
+
+    async def after() -> asyncio.AbstractEventLoop:
+        await asyncio.sleep(0)
+        return asyncio.get_running_loop()
+
+    def work() -> bool:
+        to_sync(start)()
+        loop = to_sync(after)()
+        for _ in range(500):
+            if "erlen-keeper" not in [thread.name for thread in threading.enumerate()]:
+                break
+            time.sleep(0.01)
+        return loop is to_sync(after)() and tasks[0].done() and not tasks[0].cancelled()
+
+    assert on_thread(work)
+    assert "erlen-keeper" not in [thread.name for thread in threading.enumerate()]
+    if how != "stop":
+        assert isinstance(tasks[1].exception(), how)
+
+
 def test_loop_with_a_task_left_is_closed_when_the_task_is_done() -> None:
     loops: list[asyncio.AbstractEventLoop] = []
     tasks: list[asyncio.Task[None]] = []
@@ -908,12 +942,40 @@ assert os.waitpid(child, 0)[1] == 0
 assert client.get("/").text == "7"
 """
 
+FORKING_ON_A_WORKER = """
+import os, signal
+from erlen import Erlen
+
+app = Erlen("forking", root_path=".")
+
+
+async def seven():
+    return str(await asyncio.to_thread(lambda: 7))
+
+
+@app.route("/")
+def index():
+    child = os.fork()
+    signal.alarm(10)
+    if child == 0:
+        os._exit(int(app.ensure_sync(seven)() != "7"))
+    assert os.waitpid(child, 0)[1] == 0
+    return app.ensure_sync(seven)()
+
+
+import asyncio
+assert app.test_client(protocol="asgi").get("/").text == "7"
+"""
+
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="os.fork is missing on this system")
-def test_loop_is_not_shared_with_a_forked_process(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "source", [FORKING, FORKING_ON_A_WORKER], ids=["after a request", "in a plain view over ASGI"]
+)
+def test_loop_is_not_shared_with_a_forked_process(source: str, tmp_path: Path) -> None:
     """A server that forks after an async view ran: neither process waits for the other's events."""
     script = tmp_path / "forking.py"
-    script.write_text(FORKING)
+    script.write_text(source)
     # Python 3.12 and later warn of the executor's thread, which the child does not use.
     done = subprocess.run(
         [sys.executable, "-W", "ignore::DeprecationWarning", script],

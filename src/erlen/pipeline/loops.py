@@ -114,9 +114,12 @@ class KeptLoop:
     def _run_tasks(self) -> None:
         loop = self.loop
         while True:
-            self._last = asyncio.Task(_until_alone(), loop=loop, context=Context())
-            with contextlib.suppress(RuntimeError):
-                # Somebody stopped the loop from within: what is left is looked at again.
+            # One that has not come to its end is run again: two would wait for each other.
+            if self._last is None or self._last.done():
+                self._last = asyncio.Task(_until_alone(), loop=loop, context=Context())
+            with contextlib.suppress(RuntimeError, KeyboardInterrupt, SystemExit):
+                # Somebody stopped the loop from within, or a task ended with what takes the loop down: what is left is
+                # looked at again.
                 loop.run_until_complete(self._last)
             with self._lock:
                 if not self._handed_over and not asyncio.all_tasks(loop):
