@@ -1284,6 +1284,57 @@ async def test_stream_whose_client_goes_leaves_later_teardowns_running_over_asgi
     assert not any(await asyncio.gather(*(loop.run_in_executor(pool, has_app_context) for _ in range(8))))
 
 
+@pytest.mark.parametrize("goes", ["while the generator waits", "before it is asked"])
+@on_a_loop
+async def test_client_goes_during_an_async_stream_in_an_iterable_of_middleware(goes: str) -> None:
+    log: list[str] = []
+    app, waits = make_app("async spelling", log), asyncio.Event()
+    asked, may_ask = threading.Event(), threading.Event()
+
+    class Outer:
+        def __init__(self, body: t.Any) -> None:
+            self._body, self._pieces = body, iter(body)
+
+        def __iter__(self) -> t.Iterator[bytes]:
+            return self
+
+        def __next__(self) -> bytes:
+            piece = next(self._pieces)
+            if goes == "before it is asked":
+                asked.set()
+                assert may_ask.wait(PATIENCE)
+                next(self._pieces)
+            return piece
+
+        def close(self) -> None:
+            self._body.close()
+
+    inner = app.wsgi_app
+    app.wsgi_app = lambda *args: Outer(inner(*args))  # type: ignore[method-assign, misc, assignment]
+
+    @app.get("/")
+    async def index() -> t.Any:
+        async def generate() -> t.AsyncIterator[str]:
+            try:
+                yield "a"
+                waits.set()
+                await asyncio.Event().wait()
+            finally:
+                log.append("closed")
+
+        return generate()
+
+    call = Call(app)
+    task = call.start()
+    await (waits.wait() if goes == "while the generator waits" else happens(asked))
+    call.go_away()
+    for _ in range(10):
+        await asyncio.sleep(0)
+    may_ask.set()
+    await task
+    assert log == [*ONCE, "closed"]
+
+
 @on_a_loop
 async def test_generator_is_closed_on_another_thread_than_the_one_that_ran_it_issue_6123() -> None:
     """As it happens with a pool: the thread of the last piece is busy when the client goes."""

@@ -180,6 +180,10 @@ class _Worker(threading.local):
 
 _worker = _Worker()
 
+if hasattr(os, "register_at_fork"):
+    # The loop that the hop belongs to runs in the parent process alone.
+    os.register_at_fork(after_in_child=lambda: setattr(_worker, "hop", None))
+
 
 def run_coroutine(coroutine: t.Coroutine[t.Any, t.Any, T]) -> T:
     """Run a coroutine to its end from plain code and return its result.
@@ -273,14 +277,19 @@ class LoopOfOneStream:
     """
 
     def __init__(self) -> None:
-        self._hop = _worker.hop
-        self._kept = None if self._hop is not None else check_out()
+        hop = _worker.hop
+        self._loop = None if hop is None else hop.loop
+        self._kept = None if hop is not None else check_out()
 
     def run(self, coroutine: t.Coroutine[t.Any, t.Any, T]) -> T:
         """Run one step and return its result."""
         context = copy_context()
-        if self._hop is not None:
-            return self._hop.run_coroutine(coroutine, context)
+        if self._loop is not None:
+            # Each step may be a hop of its own, and only that one hears of its cancellation.
+            hop = _worker.hop
+            if hop is None or hop.loop is not self._loop:
+                hop = _Hop(self._loop)
+            return hop.run_coroutine(coroutine, context)
         assert self._kept is not None
         if not in_a_loop():
             return self._kept.run(coroutine, context)

@@ -188,7 +188,7 @@ async def send_stream(
         if hasattr(body, "__aiter__"):
             await _send_async(send, body)
         else:
-            await _send_plain(send, body, pool, context)
+            await _send_plain(send, body, pool, context, watch)
         if watch is not None:
             watch.finish()
         await send({"type": "http.response.body", "body": b""})
@@ -207,9 +207,11 @@ async def _send_async(send: Send, body: t.AsyncIterable[t.Any]) -> None:
             await asyncio.sleep(0)
 
 
-async def _send_plain(send: Send, body: t.Any, pool: concurrent.futures.Executor, context: Context) -> None:
+async def _send_plain(
+    send: Send, body: t.Any, pool: concurrent.futures.Executor, context: Context, watch: Watch | None
+) -> None:
     pieces: t.Iterator[t.Any] = await run_on_thread(pool, context, iter, body)
-    while (piece := await run_on_thread(pool, context, next, pieces, _end)) is not _end:
+    while (piece := await run_on_thread(pool, context, next, pieces, _end, watch=watch)) is not _end:
         if piece:
             await send({"type": "http.response.body", "body": as_bytes(piece), "more_body": True})
 
