@@ -727,6 +727,66 @@ def test_greenlet_that_waits_inside_an_async_view_leaves_the_others_working(app:
     assert waiting.switch() == "/wait"
 
 
+REPLACING = """
+from gevent import monkey
+monkey.patch_all()
+from erlen import Erlen
+
+app = Erlen("replaced", root_path=".")
+
+
+@app.route("/plain")
+def plain():
+    return "text"
+
+
+@app.route("/view")
+async def view():
+    return "text"
+
+
+@app.route("/stream")
+def stream():
+    async def generate():
+        yield "text"
+
+    return generate()
+
+
+async def work():
+    pass
+
+
+@app.route("/spawned")
+def spawned():
+    app.spawn(work)
+    return "text"
+
+
+app.testing = True
+client = app.test_client()
+assert client.get("/plain").text == "text"
+for path in "/view", "/stream", "/spawned":
+    try:
+        print(client.get(path).text)
+    except RuntimeError as error:
+        assert "in which gevent has replaced threads" in str(error), error
+        assert "'gunicorn --threads 8 module:app'" in str(error), error
+    else:
+        raise AssertionError(path)
+assert client.get("/plain").text == "text"
+"""
+
+
+@pytest.mark.protocol("wsgi")
+def test_async_code_where_gevent_has_replaced_threads_is_told_so(tmp_path: Path) -> None:
+    pytest.importorskip("gevent")
+    script = tmp_path / "replacing.py"
+    script.write_text(REPLACING)
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 @pytest.mark.protocol("wsgi")
 def test_greenlets_that_switch_between_async_steps_keep_apart(app: Erlen) -> None:
     main = greenlet.getcurrent()

@@ -198,7 +198,11 @@ def run_coroutine(coroutine: t.Coroutine[t.Any, t.Any, T]) -> T:
             return _run_on_helper(coroutine, context)
         if _worker.hop is not None:
             return _worker.hop.run_coroutine(coroutine, context)
-        kept = check_out()
+        try:
+            kept = check_out()
+        except RuntimeError:
+            coroutine.close()
+            raise
         try:
             return kept.run(coroutine, context)
         finally:

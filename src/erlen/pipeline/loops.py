@@ -15,6 +15,7 @@ import atexit
 import concurrent.futures
 import contextlib
 import os
+import sys
 import threading
 import typing as t
 import weakref
@@ -25,6 +26,12 @@ T = t.TypeVar("T")
 #: How many seconds the end of the process waits for tasks that were cancelled.
 EXIT_LIMIT = 5.0
 
+# Modules that replace the standard library's, with what tells whether the threads are replaced.
+_REPLACERS = (
+    ("gevent.monkey", "is_module_patched", "threading"),
+    ("eventlet.patcher", "is_monkey_patched", "thread"),
+)
+
 
 def in_a_loop() -> bool:
     """Return whether a loop is running in this thread."""
@@ -33,6 +40,24 @@ def in_a_loop() -> bool:
     except RuntimeError:
         return False
     return True
+
+
+def refuse_greenlets() -> None:
+    """Look whether threads are what they seem, before a loop is made for one.
+
+    :raises RuntimeError: where gevent or eventlet has replaced them with greenlets. Those share one thread of the system,
+        which runs one loop at a time: while one waits, another could not run its own.
+    """
+    for name, asks, module in _REPLACERS:
+        replacer = sys.modules.get(name)
+        if replacer is not None and getattr(replacer, asks)(module):
+            library = name.partition(".")[0]
+            raise RuntimeError(
+                f"Async code was called in a process in which {library} has replaced threads with greenlets. They share one "
+                f"thread of the system, and asyncio runs one event loop at a time there, so that requests would fail while "
+                f"another waits. Serve this application with threads, for example 'gunicorn --threads 8 module:app', or "
+                f"over ASGI, 'uvicorn module:app'; or make what it calls plain functions."
+            )
 
 
 class KeptLoop:
@@ -294,9 +319,14 @@ def check_out() -> KeptLoop:
     """Return a loop of this thread that nobody uses; :func:`check_in` gives it back.
 
     Checked out rather than shared: where greenlets share a thread, a second call finds the list empty.
+
+    :raises RuntimeError: where all threads are greenlets.
     """
     idle = _loops.idle
-    return idle.pop() if idle else KeptLoop()
+    if idle:
+        return idle.pop()
+    refuse_greenlets()
+    return KeptLoop()
 
 
 def check_in(kept: KeptLoop) -> None:
@@ -324,6 +354,7 @@ class _Background:
     def loop(self) -> asyncio.AbstractEventLoop:
         with self._lock:
             if self._loop is None:
+                refuse_greenlets()
                 self._loop = Context().run(asyncio.new_event_loop)
                 self.thread = threading.Thread(target=self._run, args=(self._loop,), daemon=True)
                 self.thread.name = "erlen-background"
@@ -380,7 +411,12 @@ def run_in_background(
     :return: a future for its result; cancelling it cancels the coroutine.
     """
     future = concurrent.futures.Future[T]()
-    start_task(_background.loop(), coroutine, context, future, lambda task: copy_outcome(task, future))
+    try:
+        loop = _background.loop()
+    except RuntimeError:
+        coroutine.close()
+        raise
+    start_task(loop, coroutine, context, future, lambda task: copy_outcome(task, future))
     return future
 
 
