@@ -29,6 +29,7 @@ from erlen import (
     render_template_string,
     request,
     session,
+    stream_with_context,
 )
 from erlen.pipeline.bridge import run_coroutine, to_sync
 from erlen.testing import ErlenClient
@@ -576,9 +577,7 @@ def test_exception_crosses_a_running_loop(app: Erlen, client: ErlenClient) -> No
 
 
 @pytest.mark.protocol("wsgi")
-@pytest.mark.parametrize(
-    "error", [LookupError("plain"), KeyboardInterrupt(), SystemExit(3), asyncio.CancelledError()]
-)
+@pytest.mark.parametrize("error", [LookupError("plain"), KeyboardInterrupt(), SystemExit(3)])
 def test_exception_of_an_async_view_propagates(
     app: Erlen, client: ErlenClient, caplog: pytest.LogCaptureFixture, error: BaseException
 ) -> None:
@@ -609,7 +608,7 @@ def test_exception_is_logged_by_no_loop(caplog: pytest.LogCaptureFixture, error:
     async def work() -> None:
         raise error
 
-    with caplog.at_level(logging.DEBUG, "asyncio"), contextlib.suppress(error):
+    with caplog.at_level(logging.DEBUG, "asyncio"), contextlib.suppress(error, RuntimeError):
         on_thread(to_sync(work))
     gc.collect()
     messages = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
@@ -630,7 +629,7 @@ def test_loop_is_kept_after_an_exception(app: Erlen, client: ErlenClient, error:
 
     def work() -> None:
         client.get("/")
-        with pytest.raises(error):
+        with pytest.raises(RuntimeError if error is asyncio.CancelledError else error):
             client.get("/fail")
         assert client.get("/").text == "text"
 
@@ -677,6 +676,91 @@ def test_cancelled_task_inside_a_view_can_be_caught(app: Erlen, client: ErlenCli
         return "not timed out"
 
     assert client.get("/").text == "timed out"
+
+
+async def await_a_cancelled_task() -> None:
+    task = asyncio.create_task(asyncio.sleep(10))
+    await asyncio.sleep(0)
+    task.cancel()
+    await task
+
+
+def cancelled_views(app: Erlen) -> None:
+    @app.route("/async")
+    async def in_async_code() -> None:
+        await await_a_cancelled_task()
+
+    @app.route("/plain")
+    def in_plain_code() -> None:
+        app.ensure_sync(await_a_cancelled_task)()
+
+    @app.route("/raised")
+    def raised() -> None:
+        raise asyncio.CancelledError
+
+
+@pytest.mark.parametrize("path", ["/async", "/plain", "/raised"])
+def test_cancellation_that_nobody_ordered_is_an_error_that_a_handler_answers(
+    app: Erlen, client: ErlenClient, path: str
+) -> None:
+    told: list[t.Any] = []
+    app.teardown_request(told.append)
+    cancelled_views(app)
+
+    @app.errorhandler(RuntimeError)
+    def handle(error: RuntimeError) -> t.Any:
+        told.append(type(error.__cause__))
+        return str(error), 418
+
+    response = client.get(path)
+    assert response.status_code == 418
+    assert "nobody has cancelled what it ended" in response.text and "suppress(" in response.text
+    assert told == [asyncio.CancelledError, None]
+
+
+@pytest.mark.parametrize("path", ["/async", "/plain", "/raised"])
+def test_cancellation_that_nobody_ordered_is_logged(
+    app: Erlen, client: ErlenClient, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    told: list[t.Any] = []
+    app.teardown_request(told.append)
+    cancelled_views(app)
+    assert client.get(path).status_code == 500
+    errors = [record.exc_info for record in caplog.records if record.name == app.name]
+    assert [error and error[0] for error in errors] == [RuntimeError]
+    assert [type(error) for error in told] == [RuntimeError]
+
+
+@pytest.mark.parametrize("where", ["after", "teardown", "stream", "stream with context"])
+def test_cancellation_that_nobody_ordered_reaches_no_server(
+    app: Erlen, client: ErlenClient, where: str
+) -> None:
+    if where == "after":
+
+        @app.after_request
+        async def after(response: t.Any) -> t.Any:
+            await await_a_cancelled_task()
+            return response
+
+    if where == "teardown":
+
+        @app.teardown_request
+        async def tear_down(exc: BaseException | None) -> None:
+            await await_a_cancelled_task()
+
+    @app.route("/")
+    async def index() -> t.Any:
+        async def generate() -> t.AsyncIterator[str]:
+            await await_a_cancelled_task()
+            yield "never"
+
+        if where == "stream with context":
+            return stream_with_context(generate())
+        return generate() if where == "stream" else "text"
+
+    with pytest.raises(RuntimeError, match="nobody has cancelled what it ended"):
+        assert client.get("/").text
 
 
 def test_result_and_coroutine_are_freed_after_the_call() -> None:

@@ -634,7 +634,7 @@ async def test_large_body_is_received_by_a_view_that_occupies_the_only_thread(wa
 # What a view on a thread may raise
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, asyncio.CancelledError])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
 @pytest.mark.parametrize("hook", ["", "async"])
 @on_a_loop
 async def test_exception_that_is_no_error_leaves_a_thread(hook: str, error: type[BaseException]) -> None:

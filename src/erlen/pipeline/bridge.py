@@ -33,6 +33,7 @@ from .loops import (
     in_a_loop,
     is_kept,
     run_on_loop,
+    unordered,
 )
 
 T = t.TypeVar("T")
@@ -173,6 +174,11 @@ class _Hop:
         """Whether the code of the thread knows of each cancellation: it raises it, or has dealt with it."""
         return self._has_told and not self._has_missed
 
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether somebody has cancelled the call."""
+        return self._has_told or self._has_missed
+
 
 class _Worker(threading.local):
     hop: _Hop | None = None
@@ -183,6 +189,24 @@ _worker = _Worker()
 if hasattr(os, "register_at_fork"):
     # The loop that the hop belongs to runs in the parent process alone.
     os.register_at_fork(after_in_child=lambda: setattr(_worker, "hop", None))
+
+
+def is_cancelled() -> bool:
+    """Return whether somebody has cancelled what runs here: its task, or the one that waits for this thread."""
+    if in_a_loop():
+        task = asyncio.current_task()
+        return task is None or task.cancelling() > 0
+    return _worker.hop is not None and _worker.hop.is_cancelled
+
+
+def as_error(failure: BaseException) -> BaseException:
+    """Return what an application answers in place of an exception: of a cancellation that nobody has ordered, an error.
+
+    :param failure: anything else is returned as it is.
+    """
+    if isinstance(failure, asyncio.CancelledError) and not is_cancelled():
+        return unordered(failure)
+    return failure
 
 
 def run_coroutine(coroutine: t.Coroutine[t.Any, t.Any, T]) -> T:

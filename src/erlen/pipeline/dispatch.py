@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import sys
 import typing as t
+from asyncio import CancelledError
 from types import TracebackType
 
 from werkzeug.exceptions import HTTPException, InternalServerError
@@ -34,7 +35,9 @@ from ..teardown import raise_all
 from ..typing import ResponseReturnValue
 from ..wrappers import Response
 from .base import Base, explain_call, no_view
+from .bridge import is_cancelled
 from .hooks import checked
+from .loops import unordered
 from .safety import SAFE_METHODS
 
 _sentinel: t.Any = object()
@@ -70,6 +73,10 @@ class Dispatch(Base):
         except Exception as error:
             explain_call(error, request)
             value = self.handle_user_exception(error)
+        except CancelledError as cancelled:
+            if is_cancelled():
+                raise
+            value = self.handle_user_exception(unordered(cancelled))
         return self.response_at_once(value, context) or self.finalize_request(value)
 
     async def afull_dispatch_request(self) -> Response:
@@ -98,6 +105,10 @@ class Dispatch(Base):
         except Exception as error:
             explain_call(error, request)
             value = await self.ahandle_user_exception(error)
+        except CancelledError as cancelled:
+            if is_cancelled():
+                raise
+            value = await self.ahandle_user_exception(unordered(cancelled))
         return self.response_at_once(value, context) or await self.afinalize_request(value)
 
     def preprocess_request(self) -> ResponseReturnValue | None:

@@ -93,9 +93,14 @@ class KeptLoop:
                 future = self._hand_over(coroutine, context)
             else:
                 future = None
-        if future is not None:
-            return _wait_for(future)
-        return self._run_here(coroutine, context)
+        try:
+            return self._run_here(coroutine, context) if future is None else _wait_for(future)
+        except asyncio.CancelledError as error:
+            # Nobody cancels what plain code waits for.
+            raise unordered(error) from error
+        finally:
+            # The exception holds this frame, and the future the exception.
+            del future
 
     def _run_here(self, coroutine: t.Coroutine[t.Any, t.Any, T], context: Context) -> T:
         loop = self.loop
@@ -195,6 +200,20 @@ class KeptLoop:
 
     def __del__(self) -> None:
         self.close()
+
+
+def unordered(error: asyncio.CancelledError) -> RuntimeError:
+    """Return the error for a cancellation that nobody has ordered, which servers would take for one of their own.
+
+    :param error: the cancellation.
+    """
+    result = RuntimeError(
+        "A CancelledError was raised, but nobody has cancelled what it ended: it comes from something that was awaited and had "
+        "been cancelled, a task for example. Where a task is awaited after 'task.cancel()', catch it: with "
+        "contextlib.suppress(asyncio.CancelledError): await task."
+    )
+    result.__cause__ = error
+    return result
 
 
 def _task_factory(made: list[bool]) -> t.Callable[..., t.Any]:

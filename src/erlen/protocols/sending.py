@@ -11,6 +11,7 @@ from http import HTTPStatus
 from itertools import chain
 
 from ..pipeline.bridge import run_on_thread
+from ..pipeline.loops import unordered
 from ..scopes import WATCH
 from ..streams import close_body
 
@@ -349,6 +350,8 @@ class Watch:
         task = self._task
         del self._task
         if not self._has_cancelled:
+            if isinstance(error, asyncio.CancelledError) and not task.cancelling():
+                raise unordered(error) from error
             return False
         # The server has not asked for this cancellation, and need not hear of it. Where it asks as well, it does.
         return task.uncancel() == 0 and isinstance(error, asyncio.CancelledError)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import typing as t
 from traceback import clear_frames
 
+from ..pipeline.bridge import as_error
 from ..scopes import HANDSHAKE, PRESERVE_CONTEXT
 from ..streams import aclose_body, close_body
 
@@ -101,6 +102,7 @@ class WSGI:
         environ: WSGIEnvironment,
         start_response: StartResponse,
     ) -> t.Iterable[bytes]:
+        failure = as_error(failure)
         try:
             if body is not None or not isinstance(failure, Exception):
                 # It failed while it was sent, or is none that a handler answers.
@@ -126,6 +128,7 @@ class WSGI:
         environ: WSGIEnvironment,
         start_response: StartResponse,
     ) -> t.Iterable[bytes]:
+        failure = as_error(failure)
         try:
             if body is not None or not isinstance(failure, Exception):
                 raise failure
