@@ -1476,15 +1476,17 @@ def test_type_error_inside_a_view_is_not_explained(
         assert not getattr(caught.value, "__notes__", [])
 
 
+@pytest.mark.parametrize("kind", ["plain", "nonblocking"])
 @pytest.mark.parametrize("hook", ["async", "plain"])
 @on_a_loop
-async def test_stop_iteration_of_a_plain_view_is_told_as_such(app: Erlen, hook: str) -> None:
+async def test_stop_iteration_of_a_plain_view_is_told_as_such(app: Erlen, hook: str, kind: str) -> None:
     """A coroutine that lets it out would look as if it had ended."""
     app.before_request(of_kind(hook, lambda: None))
 
-    @app.get("/")
     def index() -> str:
         return t.cast(str, next(iter(())))
+
+    app.add_url_rule("/", "index", nonblocking(index) if kind == "nonblocking" else index)
 
     with pytest.raises(RuntimeError) as caught:
         await answer(app)

@@ -14,6 +14,7 @@ import typing as t
 import weakref
 from contextvars import ContextVar
 
+import anyio
 import pytest
 
 from asgi_calls import PATIENCE, Call, answer, gone, happens, on_a_loop, run_on_a_loop
@@ -629,6 +630,40 @@ async def test_large_body_is_received_by_a_view_that_occupies_the_only_thread(wa
         return str(len(request.get_data()))
 
     assert (await answer(app, body=[bytes(65536)] * 40)).text == str(40 * 65536)
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+@on_a_loop
+async def test_cancel_scope_of_anyio_waits_for_a_thread_without_turning_the_loop(is_async: bool) -> None:
+    app, begun, may_go_on = make_app(), threading.Event(), threading.Event()
+
+    def wait() -> str:
+        begun.set()
+        may_go_on.wait(PATIENCE)
+        return "text"
+
+    @app.get("/plain")
+    def plain() -> str:
+        return wait()
+
+    @app.get("/async")
+    async def asynchronous() -> str:
+        return t.cast(str, await app.ensure_async(wait)())
+
+    async def request() -> bool:
+        with scope:
+            await Call(app, "/async" if is_async else "/plain").run()
+        return scope.cancelled_caught
+
+    scope = anyio.CancelScope()
+    task = asyncio.create_task(request())
+    await happens(begun)
+    scope.cancel()
+    for _ in range(50):
+        await asyncio.sleep(0)
+    orders = task.cancelling()
+    may_go_on.set()
+    assert await task and orders < 5
 
 
 # What a view on a thread may raise

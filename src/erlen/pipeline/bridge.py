@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import inspect
 import os
 import queue
@@ -110,11 +111,7 @@ class _Hop:
             return context.run(function, *args)
         except StopIteration as error:
             # A future cannot carry one: it would end the coroutine that awaits it.
-            *_, (frame, _) = traceback.walk_tb(error.__traceback__)
-            raise RuntimeError(
-                f"{frame.f_code.co_qualname!r} raised StopIteration, which no async code can be told of: it means the end of a coroutine. Give "
-                f"'next()' a default, or raise another exception."
-            ) from error
+            raise _no_end(error) from error
         finally:
             _worker.hop = outer
 
@@ -178,6 +175,14 @@ class _Hop:
     def is_cancelled(self) -> bool:
         """Whether somebody has cancelled the call."""
         return self._has_told or self._has_missed
+
+
+def _no_end(error: StopIteration) -> RuntimeError:
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    return RuntimeError(
+        f"{frame.f_code.co_qualname!r} raised StopIteration, which no async code can be told of: it means the end of a "
+        f"coroutine. Give 'next()' a default, or raise another exception."
+    )
 
 
 class _Worker(threading.local):
@@ -539,12 +544,20 @@ async def run_on_thread(
 async def _wait_out(future: concurrent.futures.Future[t.Any], hop: _Hop) -> None:
     loop, over = asyncio.get_running_loop(), asyncio.Event()
     future.add_done_callback(lambda _: loop.call_soon_threadsafe(over.set))
-    while not over.is_set():
-        # The first cancellation is raised when the thread is done; another one is for what it has begun meanwhile.
-        try:
-            await over.wait()
-        except asyncio.CancelledError:
-            hop.cancel()
+    with _held_off():
+        while not over.is_set():
+            # The first cancellation is raised when the thread is done; another one is for what it has begun meanwhile.
+            try:
+                await over.wait()
+            except asyncio.CancelledError:
+                hop.cancel()
+
+
+def _held_off() -> t.ContextManager[object]:
+    """Return what holds anyio off, whose scopes cancel anew in each turn of the loop until they are told to wait."""
+    if "anyio._backends._asyncio" not in sys.modules:
+        return contextlib.nullcontext()
+    return t.cast(t.Any, sys.modules["anyio"]).CancelScope(shield=True)
 
 
 @types.coroutine
@@ -610,7 +623,10 @@ def to_async(
 
         @wraps(func)
         async def call_here(*args: t.Any, **kwargs: t.Any) -> t.Any:
-            return func(*args, **kwargs)
+            try:
+                return func(*args, **kwargs)
+            except StopIteration as error:
+                raise _no_end(error) from error
 
         return call_here
 
