@@ -412,6 +412,41 @@ async def test_stream_of_a_plain_generator_leaves_the_thread_between_two_pieces(
     assert (call.text, between) == ("012", ["text"] * 5)
 
 
+@pytest.mark.parametrize(
+    ("kind", "body", "hops"),
+    [
+        ("async", "whole", 1),
+        ("async", "pieces", 1),
+        ("async", "generator", 3),
+        ("plain", "whole", 2),
+        ("plain", "generator", 4),
+    ],
+)
+@on_a_loop
+async def test_hops_of_a_response_that_calls_something_when_it_is_sent(
+    app: Erlen, kind: str, body: str, hops: int
+) -> None:
+    log: list[str] = []
+    bodies: dict[str, t.Any] = {"whole": "text", "pieces": [b"te", b"xt"], "generator": iter(["text"])}
+
+    def index() -> Response:
+        response = Response(bodies[body])
+        response.call_on_close(lambda: log.append("closed"))
+        return response
+
+    app.add_url_rule("/", "index", of_kind(kind, index))
+    pool, call = counted(app), Call(app)
+
+    async def note(message: t.Any) -> None:
+        log.append(message["type"])
+
+    call.on_send = note
+    await call.run()
+    pieces = 2 if body == "generator" else 1
+    assert (call.text, pool.hops) == ("text", hops)
+    assert log == ["http.response.start", *["http.response.body"] * pieces, "closed"]
+
+
 # The same order on both protocols
 
 

@@ -687,15 +687,15 @@ async def await_a_cancelled_task() -> None:
 
 def cancelled_views(app: Erlen) -> None:
     @app.route("/async")
-    async def in_async_code() -> None:
+    async def in_async_code() -> t.Any:
         await await_a_cancelled_task()
 
     @app.route("/plain")
-    def in_plain_code() -> None:
+    def in_plain_code() -> t.Any:
         app.ensure_sync(await_a_cancelled_task)()
 
     @app.route("/raised")
-    def raised() -> None:
+    def raised() -> t.Any:
         raise asyncio.CancelledError
 
 

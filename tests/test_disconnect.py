@@ -1299,7 +1299,7 @@ async def test_client_goes_during_an_async_stream_in_an_iterable_of_middleware(g
             return self
 
         def __next__(self) -> bytes:
-            piece = next(self._pieces)
+            piece: bytes = next(self._pieces)
             if goes == "before it is asked":
                 asked.set()
                 assert may_ask.wait(PATIENCE)
@@ -1310,7 +1310,7 @@ async def test_client_goes_during_an_async_stream_in_an_iterable_of_middleware(g
             self._body.close()
 
     inner = app.wsgi_app
-    app.wsgi_app = lambda *args: Outer(inner(*args))  # type: ignore[method-assign, misc, assignment]
+    app.wsgi_app = lambda *args: Outer(inner(*args))  # type: ignore[method-assign]
 
     @app.get("/")
     async def index() -> t.Any:

@@ -454,9 +454,10 @@ class Response(ResponseBase):
         if kind is AsyncBody:
             is_sent = environ["REQUEST_METHOD"] != "HEAD" and self._status_code not in _WITHOUT_BODY
             return AsyncStream(sent, self) if is_sent else sent
-        if (kind is list or kind is tuple) and not self._on_close and self._sends_plainly:
-            # Nothing is to be closed, and ASGI sends it without a worker thread.
-            return [bytes(piece) for piece in sent]
+        if (kind is list or kind is tuple) and self._sends_plainly:
+            # ASGI sends it without a worker thread, which only what is called at the end needs.
+            pieces = [bytes(piece) for piece in sent]
+            return WholeBody(pieces, self) if self._on_close else pieces
         return sent
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> t.Iterable[bytes]:
@@ -488,6 +489,22 @@ class Response(ResponseBase):
             # The head that ASGI makes of a scope: the request fills it.
             environ = context.request.environ
         return super().__call__(environ, start_response)
+
+
+class WholeBody(list[bytes]):
+    """What a server iterates over for a response that is complete, and that calls something when it has been sent.
+
+    :param pieces: the body.
+    :param response: the response, which is closed at the end.
+    """
+
+    def __init__(self, pieces: t.Iterable[bytes], response: Response) -> None:
+        super().__init__(pieces)
+        self._response = response
+
+    def close(self) -> None:
+        """Close the response."""
+        self._response.close()
 
 
 class AsyncStream:

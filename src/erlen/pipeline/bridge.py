@@ -557,7 +557,8 @@ def _held_off() -> t.ContextManager[object]:
     """Return what holds anyio off, whose scopes cancel anew in each turn of the loop until they are told to wait."""
     if "anyio._backends._asyncio" not in sys.modules:
         return contextlib.nullcontext()
-    return t.cast(t.Any, sys.modules["anyio"]).CancelScope(shield=True)
+    anyio: t.Any = sys.modules["anyio"]
+    return t.cast("t.ContextManager[object]", anyio.CancelScope(shield=True))
 
 
 @types.coroutine

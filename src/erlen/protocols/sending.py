@@ -14,6 +14,7 @@ from ..pipeline.bridge import run_on_thread
 from ..pipeline.loops import unordered
 from ..scopes import WATCH
 from ..streams import close_body
+from ..wrappers import WholeBody
 
 if t.TYPE_CHECKING:
     from ..typing import Message, Receive, Send
@@ -148,7 +149,7 @@ class _Chained:
 def whole(body: list[bytes]) -> Message:
     """Return the event for a body that is complete.
 
-    :param body: its pieces, of which nothing has to be closed.
+    :param body: its pieces.
     """
     only = body[0] if len(body) == 1 else b"".join(body)
     return {"type": "http.response.body", "body": only if type(only) is bytes else as_bytes(only)}
@@ -186,6 +187,11 @@ async def send_stream(
         await send(start.message())
         if watch is not None:
             watch.drop_body()
+        if type(body) is WholeBody:
+            if watch is not None:
+                watch.finish()
+            await send(whole(body))
+            return
         if hasattr(body, "__aiter__"):
             await _send_async(send, body)
         else:
@@ -211,10 +217,17 @@ async def _send_async(send: Send, body: t.AsyncIterable[t.Any]) -> None:
 async def _send_plain(
     send: Send, body: t.Any, pool: concurrent.futures.Executor, context: Context, watch: Watch | None
 ) -> None:
-    pieces: t.Iterator[t.Any] = await run_on_thread(pool, context, iter, body)
-    while (piece := await run_on_thread(pool, context, next, pieces, _end, watch=watch)) is not _end:
+    pieces, piece = await run_on_thread(pool, context, _first, body, watch=watch)
+    while piece is not _end:
         if piece:
             await send({"type": "http.response.body", "body": as_bytes(piece), "more_body": True})
+        piece = await run_on_thread(pool, context, next, pieces, _end, watch=watch)
+
+
+def _first(body: t.Iterable[t.Any]) -> tuple[t.Iterator[t.Any], t.Any]:
+    """Begin to iterate over a body, and return the iterator and the first piece."""
+    pieces = iter(body)
+    return pieces, next(pieces, _end)
 
 
 async def _close(body: t.Any, pool: concurrent.futures.Executor, context: Context) -> None:
