@@ -3051,8 +3051,10 @@ def test_server_that_cancels_is_obeyed(app: Erlen, told: list[t.Any]) -> None:
     assert [name for name, _ in told] == ["request", "appcontext"]
 
 
-def test_handler_that_awaits_a_cancelled_task_ends_with_that(app: Erlen, told: list[t.Any]) -> None:
-    """The cancellation comes from within; servers close the connection of a task that ends so."""
+def test_cancellation_that_nobody_ordered_is_an_error_of_the_handler(
+    app: Erlen, told: list[t.Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Servers would take it for their own, and close the connection of a task that ends so without a word."""
     without_propagation(app)
 
     @app.websocket("/")
@@ -3063,12 +3065,16 @@ def test_handler_that_awaits_a_cancelled_task_ends_with_that(app: Erlen, told: l
         await task
 
     async def main() -> None:
-        with pytest.raises(asyncio.CancelledError):
-            async with Peer(app, handshake(), connect()) as peer:
-                await peer.take("websocket.accept")
+        async with Peer(app, handshake(), connect()) as peer:
+            await peer.take("websocket.accept")
+            await peer.over()
+            assert peer.rest() == [
+                {"type": "websocket.close", "code": 1011, "reason": "Internal Server Error"}
+            ]
 
     run(main())
     assert [name for name, _ in told] == ["request", "appcontext"]
+    assert len(caplog.records) == 1 and "nobody has cancelled" in caplog.text
 
 
 def test_the_next_websocket_is_unharmed(app: Erlen) -> None:

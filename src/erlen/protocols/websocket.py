@@ -31,6 +31,7 @@ from werkzeug.exceptions import HTTPException
 
 from ..ctx import AppContext, RequestContext, context_var
 from ..logging import printable
+from ..pipeline.bridge import as_error
 from ..pipeline.steps import Plan
 from ..scopes import malformed
 from ..signals import atell, got_request_exception, request_started
@@ -131,7 +132,7 @@ class _Connection:
                     task.cancel()
                     await asyncio.wait({task})
             if self._acceptance is not None and self._acceptance._on_close:
-                await self._app.on_thread(self._acceptance.close)
+                await self._app._ensure_called(self._acceptance.close)()
 
     async def _listen(self) -> None:
         websocket = self._websocket
@@ -179,10 +180,10 @@ class _Connection:
             if not app.is_serving:
                 await app.abegin_serving()
             await self._handle(mismatch)
-        except BaseException as error:
-            failure = error
-            if isinstance(error, Exception):
-                await self._fail(error)
+        except BaseException as raised:
+            failure = as_error(raised)
+            if isinstance(failure, Exception):
+                await self._fail(failure)
             else:
                 raise
         finally:
@@ -275,7 +276,7 @@ class _Connection:
             await websocket.break_off(1008, "")
         if websocket.close_code is not None:
             await aclose(response)
-            await app.on_thread(response.close)
+            await app._ensure_called(response.close)()
             return
         request = self._context.request
         # A client that goes meanwhile ends this, as any handler.
