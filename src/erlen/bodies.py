@@ -152,6 +152,13 @@ class LimitedBody(BodyStream):
             yield piece
 
 
+_DROPPED = (
+    "What had not been received of the body of this request was dropped when the response started, as nothing had asked for "
+    "it. To read it while the response is sent, say so before: put '@stream_request_body' below the route decorator, raise "
+    "'request.max_content_length' in the view, or call 'stream = request.stream' there."
+)
+
+
 class ReceivedBody(io.RawIOBase):
     """What ASGI has sent of a body, as the ``wsgi.input`` of its environment.
 
@@ -170,6 +177,8 @@ class ReceivedBody(io.RawIOBase):
         self.is_cut_off = False
         #: Whether the view reads it piece by piece, and so may what it returns.
         self.is_streamed = False
+        #: Whether somebody else receives what is left, as nobody was going to read it when the response started.
+        self.is_dropped = False
         #: Whether what was received ahead is in a file.
         self.is_on_disk = False
         #: The form that was parsed ahead: the limits it was parsed with, its fields and its files.
@@ -245,7 +254,9 @@ class ReceivedBody(io.RawIOBase):
         while not self.is_complete:
             if self.is_cut_off:
                 raise ClientDisconnected
-            message = await self._receive()
+            message = None if self.is_dropped else await self._receive()
+            if self.is_dropped:
+                raise RuntimeError(_DROPPED)
             problem = _problem_of(message)
             if problem is not None:
                 raise MalformedMessage(

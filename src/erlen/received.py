@@ -40,9 +40,10 @@ class ReceivedRequest(RequestBase):
 
     @property
     def max_content_length(self) -> int | None:
-        """The largest body in bytes; a larger one is answered with 413. ``None`` for any size.
+        """The largest body in bytes; a larger one is answered with 413. ``None`` where there is no limit.
 
-        Set it on a request, before its body is read, to differ from ``MAX_CONTENT_LENGTH``.
+        Set it on a request, before its body is read, to differ from ``MAX_CONTENT_LENGTH``. ``None`` set on a request
+        stands for ``MAX_CONTENT_LENGTH`` again, as in Flask.
         """
         if self._max_content_length is None:
             return t.cast("int | None", self._limit("MAX_CONTENT_LENGTH"))
@@ -50,7 +51,10 @@ class ReceivedRequest(RequestBase):
 
     @max_content_length.setter
     def max_content_length(self, value: int | None) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
-        self._max_content_length = value
+        before, self._max_content_length = self.max_content_length, value
+        if before is not None and value is not None and value > before:
+            # What was too large is going to be read.
+            self.stream_body()
 
     @property
     def max_form_memory_size(self) -> int | None:
@@ -96,6 +100,7 @@ class ReceivedRequest(RequestBase):
             raise RequestEntityTooLarge(
                 f"The body of this request is larger than the {limit} bytes that are accepted (MAX_CONTENT_LENGTH)."
             ) from None
+        self.stream_body()
         if limit is not None and "wsgi.input_terminated" in self.environ:
             return LimitedBody(self.environ["wsgi.input"], limit)
         return BodyStream(stream)
@@ -138,6 +143,12 @@ class ReceivedRequest(RequestBase):
         """Return the body as ASGI sends it; behind middleware for WSGI it comes with the environment."""
         body = self.environ.get("wsgi.input") if self._body is None else self._body
         return body if isinstance(body, ReceivedBody) else None
+
+    def stream_body(self) -> None:
+        """Leave what has not come yet of the body to be read, also after the response has started."""
+        body = self._received_body()
+        if body is not None:
+            body.is_streamed = True
 
     @property
     def _on_thread(self) -> OnThread:

@@ -50,6 +50,13 @@ def variables_without_context() -> Context:
     return variables
 
 
+def _hold(context: AppContext) -> None:
+    context.hold()
+    if context.steps is not None and context.steps.streams_body:
+        # Behind middleware for WSGI nobody has known of it before.
+        context.request.stream_body()
+
+
 class _ContextStream(t.Generic[T]):
     """An iterator whose every step runs inside a context, and whose end tears that context down.
 
@@ -60,7 +67,7 @@ class _ContextStream(t.Generic[T]):
     def __init__(self, context: AppContext, iterator: t.Iterator[T]) -> None:
         self._context: AppContext | None = context
         self._iterator = iterator
-        context.hold()
+        _hold(context)
 
     def __iter__(self) -> t.Iterator[T]:
         return self
@@ -110,7 +117,7 @@ class _AsyncContextStream(t.Generic[T]):
     def __init__(self, context: AppContext, iterator: t.AsyncIterator[T]) -> None:
         self._context: AppContext | None = context
         self._iterator = iterator
-        context.hold()
+        _hold(context)
 
     def __aiter__(self) -> t.AsyncIterator[T]:
         return self

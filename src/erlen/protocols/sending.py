@@ -298,6 +298,9 @@ class Watch:
 
     def _watch(self) -> None:
         if self._watcher is None and not self._is_over:
+            if self._body is not None and not self._body.is_complete:
+                # Two that receive would each get some of the pieces.
+                self._body.is_dropped = True
             self._watcher = asyncio.get_running_loop().create_task(self._wait(), context=Context())
 
     def pause(self) -> None:
