@@ -890,6 +890,47 @@ def test_copy_of_a_matched_request_is_not_matched_again(app: Erlen) -> None:
             assert copied.request.url_rule is rule and request.view_args == {"name": "value"}
 
 
+def test_copy_of_a_matched_request_leaves_the_values_that_a_hook_has_changed(
+    app: Erlen, client: ErlenClient
+) -> None:
+    @app.url_value_preprocessor
+    def take_language(endpoint: str | None, values: dict[str, t.Any] | None) -> None:
+        assert values is not None
+        g.language = values.pop("language")
+
+    @app.before_request
+    def audit() -> None:
+        app.spawn(text).result(10)
+
+    @app.get("/<language>/<name>")
+    def index(name: str) -> str:
+        return f"{g.language} {name}"
+
+    assert client.get("/de/name").text == "de name"
+
+
+@pytest.mark.parametrize("kind", ["plain", "async"])
+def test_end_of_a_copy_leaves_the_files_of_the_request_open(
+    app: Erlen, client: ErlenClient, kind: str
+) -> None:
+    ended = list[str]()
+    app.teardown_request(lambda exc: ended.append(request.path))
+
+    async def work() -> None:
+        assert request.files["file"].filename == "name.txt"
+
+    @app.post("/")
+    def index() -> str:
+        file = request.files["file"]
+        copy_current_request_context(work if kind == "async" else app.ensure_sync(work))()
+        assert ended == ["/"]
+        return str(file.read(), "utf-8")
+
+    data = {"file": (io.BytesIO(b"content"), "name.txt")}
+    assert client.post("/", data=data).text == "content"
+    assert ended == ["/", "/"]
+
+
 def test_copied_context_runs_on_a_thread(app: Erlen, client: ErlenClient) -> None:
     app.secret_key = "key"
     results: list[t.Any] = []

@@ -254,9 +254,10 @@ class ReceivedBody(io.RawIOBase):
         while not self.is_complete:
             if self.is_cut_off:
                 raise ClientDisconnected
-            message = None if self.is_dropped else await self._receive()
-            if self.is_dropped:
-                raise RuntimeError(_DROPPED)
+            self._check_that_it_comes()
+            message = await self._receive()
+            # It may be the second one of two that somebody else has received first.
+            self._check_that_it_comes()
             problem = _problem_of(message)
             if problem is not None:
                 raise MalformedMessage(
@@ -275,6 +276,10 @@ class ReceivedBody(io.RawIOBase):
             if piece:
                 return piece
         return b""
+
+    def _check_that_it_comes(self) -> None:
+        if self.is_dropped:
+            raise RuntimeError(_DROPPED)
 
     @property
     def is_large(self) -> bool:

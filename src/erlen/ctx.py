@@ -110,6 +110,8 @@ class AppContext:
     matches_plainly: t.ClassVar[bool] = True
     #: The frozen steps of the matched endpoint; the pipeline sets it.
     steps: t.Any = None
+    #: Whether this is the copy of another context, whose end is that of the request.
+    is_copy: bool = False
 
     def __init__(self, app: Application, *, request: t.Any = None, session: t.Any = None) -> None:
         self.app: t.Any = app
@@ -216,8 +218,13 @@ class AppContext:
 
     def copy(self) -> AppContext:
         """Return a new context with the same application, request and session, and a ``g`` of its own."""
-        copied = type(self)(self.app, request=self._request, session=self._session)
+        return self._copied_to(type(self)(self.app, request=self._request, session=self._session))
+
+    def _copied_to(self, copied: t.Self) -> t.Self:
         copied._websocket = self._websocket
+        # A match that is not made again: hooks may have changed the values of the URL since.
+        copied.steps = self.steps
+        copied.is_copy = True
         return copied
 
     def push_at_once(self) -> bool:
@@ -466,9 +473,8 @@ class RequestContext(AppContext):
 
     def copy(self) -> RequestContext:
         """Return a new context with the same application, request and session, and a ``g`` of its own."""
-        copied = type(self)(self.app, self.request.environ, request=self.request, session=self._session)
-        copied._websocket = self._websocket
-        return copied
+        request = self.request
+        return self._copied_to(type(self)(self.app, request.environ, request=request, session=self._session))
 
 
 def current_context() -> AppContext:

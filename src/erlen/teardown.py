@@ -54,7 +54,7 @@ def _end_of(context: t.Any, request: t.Any, exc: BaseException | None) -> list[B
         errors = called(app.do_teardown_request, exc, errors)
     if plan.tears_down or appcontext_tearing_down.receivers:
         errors = called(app.do_teardown_appcontext, exc, errors)
-    if request is not None:
+    if request is not None and not context.is_copy:
         # The environ holds the request and the request the environ: without this only the garbage collector
         # would free both.
         request.head["werkzeug.request"] = None
@@ -76,7 +76,7 @@ async def _aend_of(context: t.Any, request: t.Any, exc: BaseException | None) ->
         errors = await acalled(app.ado_teardown_request, exc, errors)
     if plan.tears_down or appcontext_tearing_down.receivers:
         errors = await acalled(app.ado_teardown_appcontext, exc, errors)
-    if request is not None:
+    if request is not None and not context.is_copy:
         request.head["werkzeug.request"] = None
         if request.routing_exception is not None:
             request.routing_exception.__traceback__ = None
