@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import gc
 import logging
 import threading
@@ -11,6 +13,7 @@ from pathlib import Path
 import pytest
 from greenlet import greenlet  # type: ignore[import-untyped]
 
+from asgi_calls import Call, on_a_loop
 from erlen import (
     Erlen,
     current_app,
@@ -380,6 +383,77 @@ def test_closing_closes_the_generator_inside_the_context(app: Erlen, told: list[
     body.close()
     assert closed == ["/"]
     assert told == ONCE
+
+
+class Counted:
+    """What an iterator that is no generator has to do: nobody but its user closes it."""
+
+    def __init__(self, log: list[str], count: int = 2, fails: bool = False) -> None:
+        self.log, self.left, self.fails = log, count, fails
+
+    def piece(self, end: type[Exception]) -> bytes:
+        if self.left == 0:
+            raise ZeroDivisionError if self.fails else end
+        self.left -= 1
+        return b"piece "
+
+    def closed(self) -> None:
+        self.log.append(f"closed {request.path}")
+
+
+class Pieces(Counted):
+    def __iter__(self) -> t.Self:
+        return self
+
+    def __next__(self) -> bytes:
+        return self.piece(StopIteration)
+
+    def close(self) -> None:
+        self.closed()
+
+
+class AsyncPieces(Counted):
+    def __aiter__(self) -> t.Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        await asyncio.sleep(0)
+        return self.piece(StopAsyncIteration)
+
+    async def aclose(self) -> None:
+        await asyncio.sleep(0)
+        self.closed()
+
+
+@pytest.mark.parametrize("end", ["read", "left", "fails"])
+@pytest.mark.parametrize("kind", [Pieces, AsyncPieces])
+def test_iterator_that_is_no_generator_is_closed_once_in_its_context(
+    app: Erlen, kind: t.Any, end: str
+) -> None:
+    log = list[str]()
+    app.teardown_request(lambda exc: log.append(f"torn down {exc!r}"))
+    app.add_url_rule("/", "index", lambda: stream_with_context(kind(log, fails=end == "fails")))
+    body = Server(app).open()
+    if end == "left":
+        assert next(iter(body)) == b"piece "
+    else:
+        with contextlib.suppress(ZeroDivisionError):
+            assert list(body) == [b"piece ", b"piece "]
+    body.close()
+    assert log == ["closed /", f"torn down {'ZeroDivisionError()' if end == 'fails' else None}"]
+
+
+@pytest.mark.parametrize("kind", [Pieces, AsyncPieces])
+@on_a_loop
+async def test_iterator_that_is_no_generator_is_closed_when_the_client_goes(kind: t.Any) -> None:
+    app, log = Erlen("streaming", root_path="."), list[str]()
+    app.add_url_rule("/", "index", lambda: stream_with_context(kind(log, count=10**9)))
+    call = Call(app)
+    task = call.start()
+    await call.until_pieces(2)
+    call.go_away()
+    await task
+    assert log == ["closed /"]
 
 
 def test_closing_twice_tears_down_once(app: Erlen, told: list[t.Any]) -> None:

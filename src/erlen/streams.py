@@ -80,32 +80,31 @@ class _ContextStream(t.Generic[T]):
         try:
             return next(self._iterator)
         except BaseException as error:
-            self._end(None if isinstance(error, StopIteration) else error)
+            # An iterator that is no generator is closed by nobody else.
+            self._finish(None if isinstance(error, StopIteration) else error)
             raise
         finally:
             context_var.reset(token)
 
     def close(self) -> None:
         """Close the iterator inside its context, then tear the context down."""
-        if (context := self._context) is None:
+        self._finish(None)
+
+    def _finish(self, error: BaseException | None) -> None:
+        context, self._context = self._context, None
+        if context is None:
             return
         token = context_var.set(context)
-        error: BaseException | None = None
         try:
-            close = getattr(self._iterator, "close", None)
-            if close is not None:
-                close()
+            close_body(self._iterator)
         except BaseException as raised:
-            error = raised
+            error = raised if error is None else error
             raise
         finally:
             context_var.reset(token)
-            self._end(error)
-
-    def _end(self, error: BaseException | None) -> None:
-        context, self._context = self._context, None
-        if context is not None:
             context.release(error)
+            # Its traceback holds this frame.
+            del error
 
     def __del__(self) -> None:
         self.close()
@@ -130,30 +129,29 @@ class _AsyncContextStream(t.Generic[T]):
         try:
             return await anext(self._iterator)
         except BaseException as error:
-            await self._end(None if isinstance(error, StopAsyncIteration) else error)
+            await self._finish(None if isinstance(error, StopAsyncIteration) else error)
             raise
         finally:
             context_var.reset(token)
 
     async def aclose(self) -> None:
         """Close the iterator inside its context, then tear the context down."""
-        if (context := self._context) is None:
+        await self._finish(None)
+
+    async def _finish(self, error: BaseException | None) -> None:
+        context, self._context = self._context, None
+        if context is None:
             return
         token = context_var.set(context)
-        error: BaseException | None = None
         try:
             await aclose(self._iterator)
         except BaseException as raised:
-            error = raised
+            error = raised if error is None else error
             raise
         finally:
             context_var.reset(token)
-            await self._end(error)
-
-    async def _end(self, error: BaseException | None) -> None:
-        context, self._context = self._context, None
-        if context is not None:
             await context.arelease(error)
+            del error
 
     def close(self) -> None:
         """Tear the context down without closing the iterator: one that has not begun, or that its loop will close."""
