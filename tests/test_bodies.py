@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import typing as t
 
 import pytest
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
-from asgi_calls import Call, answer, on_a_loop
+from asgi_calls import Call, answer, body_messages, on_a_loop
 from erlen import Erlen, request, stream_request_body, stream_with_context
+from erlen.bodies import LimitedBody, ReceivedBody
 
 #: More pieces than fit into the limit of ``make_app``.
 PIECES = [bytes([65 + number]) * 600 for number in range(6)]
@@ -101,3 +104,114 @@ async def test_body_that_was_dropped_when_the_response_started_is_not_read_in_pa
         await call.run()
     # Nothing of what came later is taken for what comes next.
     assert b"".join(PIECES).startswith(b"".join(call.pieces))
+
+
+# Lines
+
+
+class Reads(io.BytesIO):
+    """A server's stream, which counts how often it is asked for bytes."""
+
+    count = 0
+
+    def read(self, size: int | None = -1) -> bytes:
+        self.count += 1
+        return super().read(size)
+
+    def readline(self, size: int | None = -1) -> bytes:
+        self.count += 1
+        return super().readline(size)
+
+
+LINES = [b"x" * 79 + b"\n"] * 100
+
+
+def test_lines_of_a_body_without_a_length_are_read_as_lines() -> None:
+    stream = Reads(b"".join(LINES) + b"end")
+    assert [*LimitedBody(stream, 10_000)] == [*LINES, b"end"]
+    assert stream.count == len(LINES) + 2
+
+
+def test_lines_of_a_body_without_a_length_have_parts() -> None:
+    body = LimitedBody(io.BytesIO(b"first\nsecond"), 100)
+    assert [body.readline(3), body.readline(3), body.readline(0), body.readline(None)] == [
+        b"fir",
+        b"st\n",
+        b"",
+        b"second",
+    ]
+
+
+@pytest.mark.parametrize("content", [b"x" * 11, b"line\n" * 3])
+def test_lines_of_a_body_that_is_too_large_are_refused(content: bytes) -> None:
+    stream = Reads(content)
+    with pytest.raises(RequestEntityTooLarge):
+        list(LimitedBody(stream, 10))
+    assert stream.tell() == 11
+
+
+def test_line_of_a_client_that_is_gone() -> None:
+    stream = io.BytesIO(b"line")
+    stream.close()
+    with pytest.raises(ClientDisconnected):
+        LimitedBody(stream, 10).readline()
+
+
+class CountedBody(ReceivedBody):
+    count = 0
+
+    def read(self, size: int | None = -1) -> bytes:
+        self.count += 1
+        return super().read(size)
+
+
+def received(*pieces: bytes) -> CountedBody:
+    events = iter(body_messages(*pieces))
+
+    async def receive() -> t.Any:
+        return next(events)
+
+    return CountedBody(receive)
+
+
+def test_lines_of_a_body_that_still_comes_are_found_in_its_pieces() -> None:
+    whole = b"".join(LINES) + b"end"
+    body = received(*[whole[start : start + 1001] for start in range(0, len(whole), 1001)])
+    assert [*body] == [*LINES, b"end"]
+    assert body.count == 0
+
+
+def test_lines_of_a_body_that_still_comes_have_parts() -> None:
+    body = received(b"fi", b"rst\nsec", b"ond")
+    assert [body.readline(1), body.readline(3), body.read(1), body.readline(9), body.readline(None)] == [
+        b"f",
+        b"irs",
+        b"t",
+        b"\n",
+        b"second",
+    ]
+
+
+@on_a_loop
+async def test_lines_of_a_body_of_which_a_part_was_received_ahead() -> None:
+    app = make_app()
+
+    @app.post("/")
+    def index() -> t.Any:
+        request.max_content_length = 10**9
+        return [line.decode() for line in request.stream]
+
+    lines = [f"{number:0700}\n" for number in range(5)]
+    whole = "".join(lines).encode()
+    call = await answer(app, body=[whole[:900], whole[900:1800], whole[1800:]])
+    assert call.json == lines
+
+
+@on_a_loop
+async def test_last_line_of_a_body_on_the_loop_needs_not_to_be_waited_for() -> None:
+    body = received(b"line\nmore", b" and end")
+    assert await body.areceive(2) == b"li"
+    assert await body.areceive(3) == b"ne\n"
+    assert await body.areceive(9) == b"more"
+    assert await body.areceive(3) == b" an"
+    assert [*body] == [b"d end"]

@@ -8,6 +8,8 @@ received then (a body that is too large, or one whose view asked to stream it) i
 from __future__ import annotations
 
 import io
+import re
+import sys
 import tempfile
 import typing as t
 
@@ -122,8 +124,15 @@ class LimitedBody(BodyStream):
         """
         if size is None or size < 0:
             return self.readall()
+        return self._read_with(self._stream.read, size)
+
+    def readline(self, size: int | None = -1) -> bytes:
+        """Return the bytes up to the next line feed, and with it; raises what :meth:`read` does."""
+        return self._read_with(self._stream.readline, self._left + 1 if size is None or size < 0 else size)
+
+    def _read_with(self, read: t.Callable[[int], bytes], size: int) -> bytes:
         try:
-            piece: bytes = self._stream.read(min(size, self._left + 1))
+            piece = read(min(size, self._left + 1))
         except (OSError, ValueError) as error:
             raise ClientDisconnected from error
         except Exception as error:
@@ -140,10 +149,6 @@ class LimitedBody(BodyStream):
             self._left = 0
             raise RequestEntityTooLarge
 
-    def readline(self, size: int | None = -1) -> bytes:
-        """Return the bytes up to the next line feed, and with it."""
-        return io.RawIOBase.readline(self, size)
-
     async def _pieces(self) -> t.AsyncIterator[bytes]:
         async for piece in super()._pieces():
             if hasattr(self._stream, "areceive"):
@@ -151,6 +156,8 @@ class LimitedBody(BodyStream):
                 self._count(piece)
             yield piece
 
+
+_LINE_FEED = re.compile(rb"\n")
 
 _DROPPED = (
     "What had not been received of the body of this request was dropped when the response started, as nothing had asked for "
@@ -321,7 +328,15 @@ class ReceivedBody(io.RawIOBase):
         """Return the bytes up to the next line feed, and with it."""
         if self.is_complete and not self._rest:
             return self._file.readline(-1 if size is None else size)
-        return io.RawIOBase.readline(self, size)
+        size = sys.maxsize if size is None or size < 0 else size
+        line = [self._file.readline(size)]
+        size -= len(line[0])
+        while size and not line[-1].endswith(b"\n") and (piece := self._rest or self._wait_for_next()):
+            # PERF: a pattern looks into a view without a copy of it.
+            end = _LINE_FEED.search(piece)
+            line.append(self._taken(min(size, len(piece) if end is None else end.end()), piece))
+            size -= len(line[-1])
+        return b"".join(line)
 
     def _taken(self, size: int, piece: bytes | memoryview) -> bytes:
         if len(piece) <= size:
@@ -333,6 +348,8 @@ class ReceivedBody(io.RawIOBase):
         return bytes(view[:size])
 
     def _wait_for_next(self) -> bytes:
+        if self.is_complete:
+            return b""
         if in_a_loop():
             raise RuntimeError(
                 "The body of this request has not been received yet, and a plain read cannot wait for it on the event "
