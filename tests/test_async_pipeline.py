@@ -928,6 +928,39 @@ async def test_phase_replaced_in_its_async_spelling_alone() -> None:
     assert log == ["adispatch_request"]
 
 
+@pytest.mark.protocol("wsgi", "asgi")
+@pytest.mark.parametrize("where", ["subclass", "instance"])
+@pytest.mark.parametrize("phase", PHASES)
+def test_phase_replaced_plainly_over_a_class_that_replaces_both(
+    protocol: str, phase: str, where: str
+) -> None:
+    both = fresh()
+    put(both, "subclass", phase, [])
+    put(both, "subclass", f"a{phase}", [])
+
+    class Last(type(both)):  # type: ignore[misc]
+        """A class on top of that."""
+
+    app, log = Last("last", root_path="."), list[str]()
+    put(app, where, phase, log)
+    trouble(app)
+    for path in paths_for(phase):
+        app.test_client(protocol=protocol).get(path)
+        assert log == [phase]
+        log.clear()
+
+
+@on_a_loop
+async def test_phase_replaced_in_its_async_spelling_over_a_class_that_replaces_both() -> None:
+    app, log = fresh(), list[str]()
+    put(app, "subclass", "dispatch_request", [])
+    put(app, "subclass", "adispatch_request", [])
+    put(app, "instance", "adispatch_request", log)
+    trouble(app)
+    await answer(app, "/async")
+    assert log == ["adispatch_request"]
+
+
 @on_a_loop
 async def test_phase_that_is_assigned_late_is_honoured(app: Erlen) -> None:
     log: list[str] = []

@@ -21,7 +21,7 @@ from . import responses
 from .bridge import call_on_thread, is_async, to_async, to_sync
 from .errors import find_error_handler
 from .safety import SAFE_METHODS
-from .steps import OVERRIDABLE, PHASES, Plan, Steps
+from .steps import OVERRIDABLE, PHASES, Plan, Steps, replaced_plainly
 
 T = t.TypeVar("T")
 
@@ -63,10 +63,10 @@ class Base:
             overridden = {
                 name for name in OVERRIDABLE if name in own or getattr(cls, name) is not self.stock[name]
             }
-            for name in PHASES:
-                if name in overridden and f"a{name}" not in overridden:
-                    own[f"a{name}"] = _OfPlain(self, name)
-            plan = Plan(self, overridden)
+            plain = replaced_plainly(self, overridden)
+            for name in plain.intersection(PHASES):
+                own[f"a{name}"] = _OfPlain(self, name)
+            plan = Plan(self, overridden, plain)
             vars(self)["plan"] = plan
             return plan
 
@@ -288,7 +288,7 @@ class Base:
 
 
 class _OfPlain:
-    """The async spelling of a phase that was replaced in its plain one alone.
+    """The async spelling of a phase that was replaced in its plain one, alone or later.
 
     Requests run in the plain spelling then. A WebSocket has the async one only.
     """

@@ -132,9 +132,12 @@ class Plan:
 
     :param app: the application.
     :param overridden: names of pipeline methods that a subclass or an instance has replaced.
+    :param plain: those of them that count in their plain spelling alone; see :func:`replaced_plainly`.
     """
 
-    def __init__(self, app: t.Any, overridden: t.AbstractSet[str] = frozenset()) -> None:
+    def __init__(
+        self, app: t.Any, overridden: t.AbstractSet[str] = frozenset(), plain: t.Collection[str] = ()
+    ) -> None:
         config = app.config
         # Weak: the application holds its plan, and is to be freed at once when it is dropped.
         self._app: t.Any = weakref.proxy(app)
@@ -178,9 +181,9 @@ class Plan:
         ]
         #: Whether ``do_teardown_appcontext`` has anything to do.
         self.tears_down = bool(self.teardown_appcontext) or self._changes("do_teardown_appcontext")
-        self._freeze_asgi(app, overridden)
+        self._freeze_asgi(app, overridden, plain)
 
-    def _freeze_asgi(self, app: t.Any, overridden: t.AbstractSet[str]) -> None:
+    def _freeze_asgi(self, app: t.Any, overridden: t.AbstractSet[str], plain: t.Collection[str]) -> None:
         #: What ``teardown_appcontext`` registered, in the async spelling.
         self.ateardown_appcontext: list[AsyncHook] = awaited(
             app._ensure_called, app.teardown_appcontext_funcs[::-1], each_of
@@ -188,7 +191,7 @@ class Plan:
         #: Whether ASGI has to go through ``wsgi_app``, as somebody has put middleware around it.
         self.goes_through_wsgi = "wsgi_app" in overridden
         # A phase that was replaced in its plain spelling alone has to run, so everything runs in that one.
-        self._is_plain = self.goes_through_wsgi or any(map(self.is_replaced, (*PHASES, *WRAPPERS)))
+        self._is_plain = self.goes_through_wsgi or bool(plain)
         #: Whether somebody makes contexts in a way of his own, of an environment.
         self.needs_environ = "request_context" in overridden
         #: Whether contexts need a whole environment under ASGI too: for that, or as some response is called in a way
@@ -328,13 +331,6 @@ class Plan:
         """Return whether a phase was replaced, in either spelling."""
         return not self._overridden.isdisjoint((name, f"a{name}"))
 
-    def is_replaced(self, name: str) -> bool:
-        """Return whether a phase was replaced in its plain spelling, and not in its async one.
-
-        :param name: the name of the plain one.
-        """
-        return name in self._overridden and f"a{name}" not in self._overridden
-
     def _check_form(self, environ: t.Mapping[str, t.Any], path: str) -> None:
         check_form(environ, path)
         host = environ.get("HTTP_HOST")
@@ -425,6 +421,20 @@ class Plan:
             _open_session_first(steps)
         if not steps.preprocesses and self._overridden.isdisjoint({"dispatch_request", "adispatch_request"}):
             steps.straight, steps.astraight = steps.view, steps.aview
+
+
+def replaced_plainly(app: t.Any, overridden: t.AbstractSet[str]) -> set[str]:
+    """Return the names of phases of which the plain spelling was replaced later than the async one, or alone.
+
+    :param app: the application: what is assigned on it comes after its class, and that after the classes it is made of.
+    :param overridden: names of methods that are not Erlen's own.
+    """
+    owners = [vars(app), *map(vars, type(app).__mro__)]
+
+    def place(name: str) -> int:
+        return next((number for number, owner in enumerate(owners) if name in owner), len(owners))
+
+    return {name for name in (*PHASES, *WRAPPERS) if name in overridden and place(name) < place(f"a{name}")}
 
 
 def _open_session_first(steps: Steps) -> None:
