@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
+import threading
 import typing as t
 
 import pytest
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
-from asgi_calls import Call, answer, body_messages, on_a_loop
-from erlen import Erlen, request, stream_request_body, stream_with_context
+from asgi_calls import PATIENCE, Call, answer, body_messages, happens, on_a_loop
+from erlen import Erlen, copy_current_request_context, request, stream_request_body, stream_with_context
 from erlen.bodies import LimitedBody, ReceivedBody
 
 #: More pieces than fit into the limit of ``make_app``.
@@ -215,3 +217,65 @@ async def test_last_line_of_a_body_on_the_loop_needs_not_to_be_waited_for() -> N
     assert await body.areceive(9) == b"more"
     assert await body.areceive(3) == b" an"
     assert [*body] == [b"d end"]
+
+
+# Elsewhere than in the view
+
+
+@pytest.mark.parametrize("reads", ["plainly", "on a loop of its own"])
+@on_a_loop
+async def test_body_that_still_comes_is_read_in_a_thread_of_its_own(reads: str) -> None:
+    app, begun = make_app(), threading.Event()
+
+    async def collect() -> bytes:
+        return b"".join([piece async for piece in request.stream])
+
+    @app.post("/")
+    @stream_request_body
+    def index() -> bytes:
+        request.max_content_length = 10**9
+        results = list[bytes]()
+
+        @copy_current_request_context
+        def work() -> None:
+            begun.set()
+            results.append(request.stream.read() if reads == "plainly" else asyncio.run(collect()))
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join(PATIENCE)
+        return results[0]
+
+    first, *rest = body_messages(*PIECES)
+    call = Call(app, events=[first], body=PIECES)
+    task = call.start()
+    await happens(begun)
+    # Whoever waits for it by now waits on this loop.
+    call.add(*rest)
+    assert (await task).text.encode() == b"".join(PIECES)
+
+
+@pytest.mark.parametrize("limit", [None, 1000])
+@pytest.mark.parametrize("read", ["request.stream.read()", "request.stream.readline()", "request.get_data()"])
+@on_a_loop
+async def test_body_that_is_read_after_the_response_is_not_the_clients_fault(
+    read: str, limit: int | None
+) -> None:
+    app, answered = make_app(), threading.Event()
+    app.config["MAX_CONTENT_LENGTH"] = limit
+    app.logger.disabled = True
+    futures = list[t.Any]()
+
+    @app.post("/")
+    def index() -> str:
+        def work() -> None:
+            answered.wait(PATIENCE)
+            eval(read)
+
+        futures.append(app.spawn(work))
+        return "text"
+
+    await answer(app, body=b"body")
+    answered.set()
+    with pytest.raises(RuntimeError, match="was read after its response had been sent"):
+        await asyncio.wrap_future(futures[0])

@@ -7,16 +7,18 @@ received then (a body that is too large, or one whose view asked to stream it) i
 
 from __future__ import annotations
 
+import asyncio
 import io
 import re
 import sys
 import tempfile
 import typing as t
+from contextvars import copy_context
 
 from werkzeug.exceptions import BadRequest, ClientDisconnected, HTTPException, RequestEntityTooLarge
 
-from .pipeline.bridge import run_coroutine
-from .pipeline.loops import in_a_loop
+from .pipeline.bridge import run_coroutine, waits_for_hop
+from .pipeline.loops import in_a_loop, run_on_loop
 
 if t.TYPE_CHECKING:
     from .typing import Receive
@@ -165,6 +167,11 @@ _DROPPED = (
     "'request.max_content_length' in the view, or call 'stream = request.stream' there."
 )
 
+_CLOSED = (
+    "The body of this request was read after its response had been sent; it is dropped then. Read it in the view, with "
+    "'request.get_data()' or 'request.form' for example, and hand what you need of it to what runs later."
+)
+
 
 class ReceivedBody(io.RawIOBase):
     """What ASGI has sent of a body, as the ``wsgi.input`` of its environment.
@@ -194,6 +201,8 @@ class ReceivedBody(io.RawIOBase):
         self.files: list[t.Any] = []
         # Runs what waits for the file, if there is one.
         self._on_thread: OnThread | None = None
+        #: The loop on which the server answers ``receive``, where that is known.
+        self.loop: asyncio.AbstractEventLoop | None = None
         #: Called when the last piece has come.
         self.completed: t.Callable[[], object] | None = None
 
@@ -284,6 +293,10 @@ class ReceivedBody(io.RawIOBase):
                 return piece
         return b""
 
+    def _check_that_it_is_open(self) -> None:
+        if self.closed:
+            raise RuntimeError(_CLOSED)
+
     def _check_that_it_comes(self) -> None:
         if self.is_dropped:
             raise RuntimeError(_DROPPED)
@@ -308,8 +321,9 @@ class ReceivedBody(io.RawIOBase):
     def read(self, size: int | None = -1) -> bytes:
         """Return up to ``size`` bytes, all that is left by default; wait for them where they have not come yet.
 
-        :raises RuntimeError: on an event loop, where nothing can wait.
+        :raises RuntimeError: on an event loop, where nothing can wait; and after the end of the request.
         """
+        self._check_that_it_is_open()
         if self.is_complete and not self._rest:
             return self._file.read(-1 if size is None else size)
         if size is None or size < 0:
@@ -326,6 +340,7 @@ class ReceivedBody(io.RawIOBase):
 
     def readline(self, size: int | None = -1) -> bytes:
         """Return the bytes up to the next line feed, and with it."""
+        self._check_that_it_is_open()
         if self.is_complete and not self._rest:
             return self._file.readline(-1 if size is None else size)
         size = sys.maxsize if size is None or size < 0 else size
@@ -357,15 +372,25 @@ class ReceivedBody(io.RawIOBase):
                 "MAX_CONTENT_LENGTH was when the view began. Read it with 'async for piece in request.stream', or "
                 "call 'await request.receive_body()' first; then request.form, files, data and json work as always."
             )
-        return run_coroutine(self._next())
+        if self.loop is None or waits_for_hop():
+            return run_coroutine(self._next())
+        # A thread of somebody's own.
+        return run_on_loop(self._next(), copy_context(), self.loop).result()
 
     async def areceive(self, size: int) -> bytes:
         """Return up to ``size`` bytes as soon as there are some, nothing at the end."""
+        self._check_that_it_is_open()
         if self._on_thread is None:
             piece = self._file.read(size)
         else:
             piece = await self._on_thread(self._file.read, size)
-        return piece or self._taken(size, self._rest or await self._next())
+        return piece or self._taken(size, self._rest or await self._next_here())
+
+    async def _next_here(self) -> bytes:
+        loop = asyncio.get_running_loop()
+        if self.loop is None or self.loop is loop:
+            return await self._next()
+        return await asyncio.wrap_future(run_on_loop(self._next(), copy_context(), self.loop), loop=loop)
 
     def close(self) -> None:
         """Close the temporary file, if there is one, and the files of a form that was parsed ahead."""

@@ -7,6 +7,7 @@ hop to a worker thread. Both give a status, headers and a body as WSGI has them,
 
 from __future__ import annotations
 
+import asyncio
 import typing as t
 from contextvars import copy_context
 
@@ -152,6 +153,7 @@ class ASGI(WSGI):
 async def _has_come(body: ReceivedBody, context: AppContext) -> bool:
     """Receive a body, as far as it is received ahead, and return whether the client is still there."""
     steps, request = context.steps, context.request
+    body.loop = asyncio.get_running_loop()
     if steps is not None and steps.streams_body:
         body.is_streamed = True
         return True
