@@ -19,6 +19,7 @@ from asgi_calls import DISCONNECT, PATIENCE, Call, answer, body_messages, gone, 
 from asgi_validator import Message
 from erlen import (
     Erlen,
+    Request,
     Response,
     appcontext_tearing_down,
     copy_current_request_context,
@@ -1777,6 +1778,52 @@ async def test_request_is_freed_at_once(case: str, way: str) -> None:
             if not await gone(one)
         ]
         assert left == []
+    finally:
+        gc.enable()
+
+
+class Copying(Wrapped):
+    """Middleware that gives the application a copy of the environment."""
+
+    def __call__(self, environ: t.Any, start_response: t.Any) -> t.Any:
+        return super().__call__(dict(environ), start_response)
+
+
+@pytest.mark.parametrize("way", [*WAYS, "copying middleware"])
+@pytest.mark.parametrize(
+    ("method", "path", "status"), [("GET", "/", 200), ("GET", "/folder", 308), ("POST", "/", 405)]
+)
+@on_a_loop
+async def test_request_is_freed_at_once_whatever_it_matches(
+    method: str, path: str, status: int, way: str
+) -> None:
+    made: list[weakref.ref[t.Any]] = []
+
+    class Remembered(Request):
+        @classmethod
+        def of_scope(cls, *args: t.Any) -> t.Self:
+            one = super().of_scope(*args)
+            made.append(weakref.ref(one))
+            return one
+
+    app = make_app(way, [])
+    app.request_class = Remembered
+    if way == "copying middleware":
+        app.wsgi_app = Copying(app.wsgi_app)  # type: ignore[method-assign, assignment]
+    app.before_request(lambda: made.append(weakref.ref(request._get_current_object())))  # type: ignore[attr-defined]
+    app.add_url_rule("/", "index", lambda: "text")
+    app.add_url_rule("/folder/", "folder", lambda: "text")
+
+    async def send_one() -> None:
+        assert (await answer(app, path, method=method)).status == status
+
+    await asyncio.create_task(send_one())
+    made.clear()
+    gc.collect()
+    gc.disable()
+    try:
+        await asyncio.create_task(send_one())
+        assert made and [await gone(one) for one in made] == [True] * len(made)
     finally:
         gc.enable()
 

@@ -639,8 +639,10 @@ def test_request_is_freed_at_once_when_it_was_answered() -> None:
     app.before_request(
         lambda: references.append(weakref.ref(request._get_current_object()))  # type: ignore[attr-defined]
     )
+    app.add_url_rule("/folder/", "folder", lambda: "text", methods=["POST"])
     client = app.test_client()
-    paths = ("/", "/login/Ada", "/who", "/nowhere")
+    # The last two are redirected and refused.
+    paths = ("/", "/login/Ada", "/who", "/nowhere", "/folder", "/folder/")
     for path in paths:
         client.get(path)
     references.clear()

@@ -59,8 +59,8 @@ def _end_of(context: t.Any, request: t.Any, exc: BaseException | None) -> list[B
         # would free both.
         request.head["werkzeug.request"] = None
         if request.routing_exception is not None:
-            # Its traceback holds this context, for the garbage collector again.
-            request.routing_exception.__traceback__ = None
+            # Its traceback holds this context, for the garbage collector again, and so does that of what it was made of.
+            request.routing_exception.__traceback__ = request.routing_exception.__context__ = None
         if request._must_close:
             errors = called(lambda exc: request.close(), exc, errors)
     return errors
@@ -79,7 +79,7 @@ async def _aend_of(context: t.Any, request: t.Any, exc: BaseException | None) ->
     if request is not None and not context.is_copy:
         request.head["werkzeug.request"] = None
         if request.routing_exception is not None:
-            request.routing_exception.__traceback__ = None
+            request.routing_exception.__traceback__ = request.routing_exception.__context__ = None
         if request._must_close:
             errors = called(lambda exc: request.close(), exc, errors)
     return errors

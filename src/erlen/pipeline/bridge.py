@@ -257,7 +257,8 @@ def _run_on_helper(coroutine: t.Coroutine[t.Any, t.Any, T], context: Context) ->
     thread.start()
     thread.join()
     if errors:
-        raise errors[0]
+        # The exception holds this frame.
+        raise errors.pop()
     return results[0]
 
 
@@ -303,6 +304,20 @@ def spawn_coroutine(
     return run_on_loop(coroutine, context, None if loop is None or is_kept(loop) else loop)
 
 
+def _run_step(
+    kept: t.Any,
+    coroutine: t.Coroutine[t.Any, t.Any, t.Any],
+    context: Context,
+    future: concurrent.futures.Future[t.Any],
+) -> None:
+    try:
+        future.set_result(kept.run(coroutine, context))
+    except BaseException as error:
+        future.set_exception(error)
+    finally:
+        del future
+
+
 class LoopOfOneStream:
     """One loop for all steps of an async iterator that plain code reads.
 
@@ -328,17 +343,16 @@ class LoopOfOneStream:
             return self._kept.run(coroutine, context)
         # Plain code inside of a loop that runs.
         kept, future = self._kept, concurrent.futures.Future[T]()
-
-        def step() -> None:
-            try:
-                future.set_result(kept.run(coroutine, context))
-            except BaseException as error:
-                future.set_exception(error)
-
-        thread = threading.Thread(target=step, name="erlen-bridge")
+        thread = threading.Thread(
+            target=_run_step, args=(kept, coroutine, context, future), name="erlen-bridge"
+        )
         thread.start()
         thread.join()
-        return future.result()
+        try:
+            return future.result()
+        finally:
+            # The exception holds this frame, and the future the exception.
+            del future
 
     def end(self) -> None:
         """Give the loop back; call it once, after the last step."""

@@ -122,6 +122,9 @@ class ASGI(WSGI):
             if plan.goes_through_wsgi:
                 # Middleware sees, and may change, the whole environment, so the context is made behind it.
                 args: tuple[t.Any, ...] = (request.environ, start)
+                # This request ends here; that of the other context takes its place, also in a copy of the environment.
+                del request.environ["werkzeug.request"]
+                request.routing_exception = None
             else:
                 args = (request.head, start, context)
             sent = await run_on_thread(
