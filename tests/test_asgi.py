@@ -384,6 +384,14 @@ async def test_headers_are_remembered_up_to_a_number_of_them(app: Erlen) -> None
     assert (await answer(app, "/last")).headers[b"x-value"] == b"last"
 
 
+@on_a_loop
+async def test_long_headers_are_not_remembered(app: Erlen) -> None:
+    value = "v" * sending.KNOWN_LENGTH
+    app.add_url_rule("/", "index", lambda: ("text", {"X-Value": value}))
+    assert (await answer(app)).headers[b"x-value"] == value.encode()
+    assert ("X-Value", value) not in sending.ENCODED
+
+
 # Kinds of bodies
 
 

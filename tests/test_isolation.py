@@ -270,9 +270,10 @@ def test_thawing_while_threads_send_requests() -> None:
     def send() -> set[int]:
         client = app.test_client()
         statuses: set[int] = set()
-        while not stop.is_set():
+        while True:
             statuses |= {client.get(path).status_code for path in ("/", "/who", "/nowhere")}
-        return statuses
+            if stop.is_set():
+                return statuses
 
     def thaw() -> None:
         try:

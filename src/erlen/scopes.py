@@ -41,10 +41,16 @@ _WITHOUT_BODY = frozenset({"GET", "HEAD"})
 # RFC 9113, section 8.2.3: a cookie header may come in pieces.
 _SEPARATORS = {"HTTP_COOKIE": "; "}
 
-# Names of headers as keys of an environment. Filled as names come in, up to a number of them, as clients can make up
+# Names of headers that WSGI spells in a way of its own.
+_OWN_KEYS = {b"content-type": "CONTENT_TYPE", b"content-length": "CONTENT_LENGTH"}
+
+# Names of headers as keys of an environment. Filled as names come in, and emptied when it is full, as clients can make up
 # any; each change is a single dict operation.
-_KEYS: dict[bytes, str | None] = {b"content-type": "CONTENT_TYPE", b"content-length": "CONTENT_LENGTH"}
+_KEYS: dict[bytes, str | None] = {}
 _KNOWN_NAMES = 512
+
+#: How many bytes a name has at most that is remembered.
+KNOWN_LENGTH = 64
 
 
 class MalformedScope(ValueError):
@@ -62,8 +68,7 @@ def key_of(name: bytes) -> str | None:
     if b"_" in name or not name.isascii() or not name.decode("latin1").isprintable() or b" " in name:
         return None
     lower = name.lower()
-    key = _KEYS.get(lower)
-    return key or f"HTTP_{name.decode('latin1').upper().replace('-', '_')}"
+    return _OWN_KEYS.get(lower) or f"HTTP_{name.decode('latin1').upper().replace('-', '_')}"
 
 
 def has_body(scope: Scope, head: t.Mapping[str, str], headers: t.Mapping[bytes, bytes]) -> bool:
@@ -164,7 +169,9 @@ def _add_headers(environ: WSGIEnvironment, headers: t.Iterable[tuple[bytes, byte
             key = _KEYS[name]
         except KeyError:
             key = key_of(name)
-            if len(_KEYS) < _KNOWN_NAMES:
+            if len(_KEYS) >= _KNOWN_NAMES:
+                _KEYS.clear()
+            if len(name) <= KNOWN_LENGTH:
                 _KEYS[name] = key
         if key is not None:
             text = value.decode("latin1")

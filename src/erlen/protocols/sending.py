@@ -32,6 +32,9 @@ _CODES = {f"{code.value} {code.phrase.upper()}": code.value for code in HTTPStat
 #: How many headers are remembered in the form in which they are sent.
 KNOWN_HEADERS = 1024
 
+#: How many characters name and value have together at most to be remembered: clients have a say in some values.
+KNOWN_LENGTH = 1024
+
 
 class _Encoded(dict[tuple[str, str], tuple[bytes, bytes]]):
     """Headers as ASGI wants them. Most responses have the same ones, so they are encoded once.
@@ -50,7 +53,7 @@ class _Encoded(dict[tuple[str, str], tuple[bytes, bytes]]):
                 f"Latin-1 (RFC 9110, section 5.5). Encode the value, for example with urllib.parse.quote()."
             ) from error
         # A cookie is another one for each user, and nobody else's business.
-        if encoded[0] != b"set-cookie":
+        if encoded[0] != b"set-cookie" and len(name) + len(value) <= KNOWN_LENGTH:
             if len(self) >= KNOWN_HEADERS:
                 self.clear()
             self[pair] = encoded
