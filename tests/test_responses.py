@@ -180,6 +180,23 @@ def test_accepted_values_are_named() -> None:
     )
 
 
+async def nobody_awaits() -> str:
+    return "text"
+
+
+def test_coroutine_is_explained() -> None:
+    """And it is closed, so that nothing warns of it later."""
+    with pytest.raises(TypeError) as caught:
+        answer(lambda: nobody_awaits())
+    assert str(caught.value).startswith(
+        "The view for 'view' returned a coroutine that nobody has awaited: <coroutine object nobody_awaits at "
+    )
+    assert str(caught.value).endswith(
+        "Write 'return await ...' in an 'async def' view; where a decorator has called an 'async def' function, make what "
+        "it puts in its place 'async def' as well."
+    )
+
+
 def test_callable_that_is_no_wsgi_application_is_explained() -> None:
     with pytest.raises(TypeError) as caught:
         answer(lambda: broken)

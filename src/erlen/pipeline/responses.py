@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import typing as t
 from collections.abc import AsyncIterator, Iterator
 
@@ -94,6 +95,13 @@ def _converted(app: t.Any, value: t.Any) -> t.Any:
                 f"{_view()} returned {value!r}, a callable that does not behave as a WSGI application: {error}. "
                 f"{ACCEPTED}"
             ) from error
+    if inspect.iscoroutine(value):
+        # Else Python warns of it as well.
+        value.close()
+        raise TypeError(
+            f"{_view()} returned a coroutine that nobody has awaited: {value!r}. Write 'return await ...' in an 'async def' "
+            f"view; where a decorator has called an 'async def' function, make what it puts in its place 'async def' as well."
+        )
     if value is None:
         raise TypeError(
             f"{_view()} returned None: a 'return' is missing at the end of the function, or on one of its "
