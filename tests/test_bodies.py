@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import tempfile
 import threading
 import typing as t
 
@@ -12,8 +13,16 @@ from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from asgi_calls import PATIENCE, Call, answer, body_messages, happens, on_a_loop
-from erlen import Erlen, copy_current_request_context, request, stream_request_body, stream_with_context
+from erlen import (
+    Erlen,
+    Request,
+    copy_current_request_context,
+    request,
+    stream_request_body,
+    stream_with_context,
+)
 from erlen.bodies import LimitedBody, ReceivedBody
+from erlen.forms import FormParser
 
 #: More pieces than fit into the limit of ``make_app``.
 PIECES = [bytes([65 + number]) * 600 for number in range(6)]
@@ -263,7 +272,6 @@ async def test_body_that_is_read_after_the_response_is_not_the_clients_fault(
 ) -> None:
     app, answered = make_app(), threading.Event()
     app.config["MAX_CONTENT_LENGTH"] = limit
-    app.logger.disabled = True
     futures = list[t.Any]()
 
     @app.post("/")
@@ -279,3 +287,117 @@ async def test_body_that_is_read_after_the_response_is_not_the_clients_fault(
     answered.set()
     with pytest.raises(RuntimeError, match="was read after its response had been sent"):
         await asyncio.wrap_future(futures[0])
+
+
+# What goes wrong with it
+
+
+class FullDisk(io.BytesIO):
+    """A file on a disk that is full."""
+
+    def write(self, data: t.Any) -> int:
+        raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("kind", ["plain", "async"])
+@pytest.mark.parametrize("pieces", [1, 4, 20])
+@on_a_loop
+async def test_body_that_cannot_be_written_to_disk_is_an_error_of_who_reads_it(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, kind: str, pieces: int
+) -> None:
+    monkeypatch.setattr(tempfile, "TemporaryFile", FullDisk)
+    app, told = make_app(), list[str]()
+    app.config.update(MAX_CONTENT_LENGTH=None, PROPAGATE_EXCEPTIONS=False)
+
+    def plain() -> t.Any:
+        # Each time anew.
+        for read in (request.get_data, request.stream.read, request.stream.readline):
+            with pytest.raises(RuntimeError) as caught:
+                read()
+            told.append(str(caught.value))
+        return request.get_data()
+
+    async def asynchronous() -> t.Any:
+        if pieces > 1:
+            with pytest.raises(RuntimeError, match="No space left on device"):
+                await request.receive_body()
+        return plain()
+
+    app.post("/", endpoint="index")(plain if kind == "plain" else asynchronous)
+    app.add_url_rule("/other", "other", lambda: "text", methods=["POST"])
+    body = [bytes(65536 * 40 // pieces)] * pieces + [b""]
+    assert (await answer(app, body=body)).status == 500
+    assert len(set(told)) == 1 and told[0] == (
+        f"The body of this request is larger than 1048576 bytes, and could not be written to a temporary file in "
+        f"{tempfile.gettempdir()!r}: [Errno 28] No space left on device. Free some space there, or let TMPDIR name another "
+        f"folder."
+    )
+    assert "Exception on / [POST]" in caplog.text
+    assert (await answer(app, "/other", body=body)).text == "text"
+
+
+class CountingParser(FormParser):
+    threads: t.ClassVar[list[bool]] = []
+
+    def parse(self, *args: t.Any, **kwargs: t.Any) -> t.Any:
+        self.threads.append(threading.current_thread() is threading.main_thread())
+        return super().parse(*args, **kwargs)
+
+
+@pytest.mark.parametrize("changes", [False, True])
+@on_a_loop
+async def test_large_form_that_is_refused_is_parsed_once(changes: bool) -> None:
+    app = make_app()
+    app.config["MAX_CONTENT_LENGTH"] = None
+    app.request_class = type("OwnRequest", (Request,), {"form_data_parser_class": CountingParser})
+    CountingParser.threads.clear()
+
+    @app.post("/")
+    async def index() -> str:
+        if changes:
+            request.max_form_memory_size = 10**9
+        return str(len(request.form["a"]))
+
+    headers = [(b"content-type", b"application/x-www-form-urlencoded")]
+    call = await answer(app, body=b"a=" + b"x" * 600_000, headers=headers)
+    if changes:
+        assert (call.status, call.text) == (200, "600000")
+        assert CountingParser.threads == [False, True]
+    else:
+        assert call.status == 413
+        assert CountingParser.threads == [False]
+
+
+@pytest.mark.parametrize("profile", ["safe", "flask"])
+@pytest.mark.parametrize("how", ["length", "chunked", "received"])
+@on_a_loop
+async def test_refusal_of_a_body_says_what_the_limit_is(how: str, profile: t.Any) -> None:
+    app = Erlen("bodies", root_path=".", profile=profile)
+    app.config["MAX_CONTENT_LENGTH"] = 1000
+
+    @app.post("/")
+    async def index() -> bytes:
+        if how == "received":
+            await request.receive_body()
+        return request.get_data()
+
+    call = await answer(app, body=b"".join(PIECES) if how != "chunked" else PIECES)
+    assert call.status == 413
+    assert ("larger than the 1000 bytes that are accepted" in call.text) is (profile == "safe")
+
+
+@pytest.mark.parametrize("profile", ["safe", "flask"])
+@on_a_loop
+async def test_limit_of_a_request_that_is_none_is_that_of_the_configuration_as_in_flask(
+    profile: t.Any,
+) -> None:
+    app = Erlen("bodies", root_path=".", profile=profile)
+    app.config["MAX_CONTENT_LENGTH"] = 1000
+
+    @app.post("/")
+    async def index() -> bytes:
+        request.max_content_length = None
+        assert request.max_content_length == 1000
+        return request.get_data()
+
+    assert (await answer(app, body=PIECES)).status == 413

@@ -13,6 +13,7 @@ import re
 import sys
 import tempfile
 import typing as t
+from contextlib import suppress
 from contextvars import copy_context
 
 from werkzeug.exceptions import BadRequest, ClientDisconnected, HTTPException, RequestEntityTooLarge
@@ -60,8 +61,25 @@ def stream_request_body(view: F) -> F:
     return view
 
 
+class NotKept(RuntimeError):
+    """A body could not be written to its temporary file."""
+
+
 class MalformedMessage(ValueError):
     """A server answered ``receive`` with something that is no event of a request; the message says what is wrong."""
+
+
+def too_large(limit: int | None, tells_limit: bool) -> RequestEntityTooLarge:
+    """Return the 413 for a body.
+
+    :param limit: the largest body in bytes.
+    :param tells_limit: whether the answer says so.
+    """
+    if not tells_limit:
+        return RequestEntityTooLarge()
+    return RequestEntityTooLarge(
+        f"The body of this request is larger than the {limit} bytes that are accepted (MAX_CONTENT_LENGTH)."
+    )
 
 
 class BodyStream(io.RawIOBase):
@@ -111,11 +129,13 @@ class LimitedBody(BodyStream):
 
     :param stream: the server's stream, which ends where the body ends.
     :param limit: the largest body in bytes.
+    :param tells_limit: whether the 413 says what the limit is.
     """
 
-    def __init__(self, stream: t.Any, limit: int) -> None:
+    def __init__(self, stream: t.Any, limit: int, tells_limit: bool = False) -> None:
         super().__init__(stream)
-        self._left = limit
+        self._left = self._limit = limit
+        self._tells_limit = tells_limit
 
     def read(self, size: int | None = -1) -> bytes:
         """Return up to ``size`` bytes, all that is left by default.
@@ -149,7 +169,7 @@ class LimitedBody(BodyStream):
         self._left -= len(piece)
         if self._left < 0:
             self._left = 0
-            raise RequestEntityTooLarge
+            raise too_large(self._limit, self._tells_limit)
 
     async def _pieces(self) -> t.AsyncIterator[bytes]:
         async for piece in super()._pieces():
@@ -195,8 +215,12 @@ class ReceivedBody(io.RawIOBase):
         self.is_dropped = False
         #: Whether what was received ahead is in a file.
         self.is_on_disk = False
+        # Why it could not be written there.
+        self._problem: str | None = None
         #: The form that was parsed ahead: the limits it was parsed with, its fields and its files.
         self.parsed: tuple[t.Any, t.Any, t.Any] | None = None
+        #: What parsing it ahead has raised: the limits, and the exception.
+        self.refused: tuple[t.Any, Exception] | None = None
         #: Those files, which are closed with the body.
         self.files: list[t.Any] = []
         # Runs what waits for the file, if there is one.
@@ -212,7 +236,9 @@ class ReceivedBody(io.RawIOBase):
         :param limit: the bytes after which the rest is left to be received when it is read; ``None`` for no limit.
         :param on_thread: runs the writing to a file.
         :raises ClientDisconnected: when the client went away.
+        :raises NotKept: when the file cannot be written; each later read raises the same.
         """
+        self._check_that_it_can_be_read()
         piece = self._rest or await self._next()
         self._rest = b""
         if self.is_complete and not self._ahead:
@@ -232,7 +258,8 @@ class ReceivedBody(io.RawIOBase):
         finally:
             # Who stops waiting, and asks once more, finds what has come meanwhile.
             self._rest = b"".join(pending)
-            self._file.seek(position)
+            if self._problem is None:
+                self._file.seek(position)
 
     async def _keep(self, pending: list[bytes | memoryview], on_thread: OnThread) -> None:
         """Move pieces into memory or the file, and out of the list."""
@@ -246,6 +273,12 @@ class ReceivedBody(io.RawIOBase):
                 await on_thread(self._write_to_disk, data)
             else:
                 self._write(data)
+        except OSError as error:
+            self._problem = (
+                f"The body of this request is larger than {IN_MEMORY} bytes, and could not be written to a temporary file in "
+                f"{tempfile.gettempdir()!r}: {error}. Free some space there, or let TMPDIR name another folder."
+            )
+            raise NotKept(self._problem) from error
         finally:
             # A thread that has begun is waited for, also by a task that is cancelled.
             if self._ahead > ahead:
@@ -293,7 +326,9 @@ class ReceivedBody(io.RawIOBase):
                 return piece
         return b""
 
-    def _check_that_it_is_open(self) -> None:
+    def _check_that_it_can_be_read(self) -> None:
+        if self._problem is not None:
+            raise NotKept(self._problem)
         if self.closed:
             raise RuntimeError(_CLOSED)
 
@@ -323,7 +358,7 @@ class ReceivedBody(io.RawIOBase):
 
         :raises RuntimeError: on an event loop, where nothing can wait; and after the end of the request.
         """
-        self._check_that_it_is_open()
+        self._check_that_it_can_be_read()
         if self.is_complete and not self._rest:
             return self._file.read(-1 if size is None else size)
         if size is None or size < 0:
@@ -340,7 +375,7 @@ class ReceivedBody(io.RawIOBase):
 
     def readline(self, size: int | None = -1) -> bytes:
         """Return the bytes up to the next line feed, and with it."""
-        self._check_that_it_is_open()
+        self._check_that_it_can_be_read()
         if self.is_complete and not self._rest:
             return self._file.readline(-1 if size is None else size)
         size = sys.maxsize if size is None or size < 0 else size
@@ -379,7 +414,7 @@ class ReceivedBody(io.RawIOBase):
 
     async def areceive(self, size: int) -> bytes:
         """Return up to ``size`` bytes as soon as there are some, nothing at the end."""
-        self._check_that_it_is_open()
+        self._check_that_it_can_be_read()
         if self._on_thread is None:
             piece = self._file.read(size)
         else:
@@ -396,7 +431,9 @@ class ReceivedBody(io.RawIOBase):
         """Close the temporary file, if there is one, and the files of a form that was parsed ahead."""
         for file in self.files:
             file.close()
-        self._file.close()
+        # It may be one that could not be written.
+        with suppress(OSError):
+            self._file.close()
         super().close()
 
 

@@ -9,7 +9,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 from werkzeug.wrappers import Request as RequestBase
 
-from .bodies import BodyStream, LimitedBody, OnThread, ReceivedBody
+from .bodies import BodyStream, LimitedBody, OnThread, ReceivedBody, too_large
 from .debug import attach_enctype_error
 from .forms import FormParser
 from .lazy import cached_property
@@ -95,14 +95,10 @@ class ReceivedRequest(RequestBase):
         try:
             stream = super().stream
         except RequestEntityTooLarge:
-            if not self._is_strict():
-                raise
-            raise RequestEntityTooLarge(
-                f"The body of this request is larger than the {limit} bytes that are accepted (MAX_CONTENT_LENGTH)."
-            ) from None
+            raise too_large(limit, self._is_strict()) from None
         self.stream_body()
         if limit is not None and "wsgi.input_terminated" in self.environ:
-            return LimitedBody(self.environ["wsgi.input"], limit)
+            return LimitedBody(self.environ["wsgi.input"], limit, self._is_strict())
         return BodyStream(stream)
 
     async def receive_body(self) -> None:
@@ -118,7 +114,7 @@ class ReceivedRequest(RequestBase):
         if body is None or body.is_complete:
             return
         if limit is not None and (self.content_length or 0) > limit:
-            raise RequestEntityTooLarge
+            raise too_large(limit, self._is_strict())
         await body.fill(limit, self._on_thread)
         await self.parse_ahead()
 
@@ -129,9 +125,10 @@ class ReceivedRequest(RequestBase):
             return
         try:
             await self._on_thread(self._load_form_data)
-        except Exception:
+        except Exception as error:
             # Whoever asks for the form is told; the limits may be others by then.
-            pass
+            body.refused = self._form_limits(), error.with_traceback(None)
+            error.__context__ = error.__cause__ = None
         else:
             body.parsed = self._form_limits(), self.form, self.files
             body.files = [file for _, file in iter_multi_items(self.files)]
@@ -176,6 +173,14 @@ class ReceivedRequest(RequestBase):
             # Somebody has changed the limits since.
             for _, file in iter_multi_items(files):
                 file.close()
+        if body is not None and body.refused is not None:
+            (limits, error), body.refused = body.refused, None
+            if limits == self._form_limits():
+                try:
+                    raise error
+                finally:
+                    # Its traceback holds this frame.
+                    del error
         super()._load_form_data()
         self._must_close = True
         app = self._application

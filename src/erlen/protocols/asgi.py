@@ -13,7 +13,7 @@ from contextvars import copy_context
 
 from werkzeug.exceptions import ClientDisconnected
 
-from ..bodies import ReceivedBody
+from ..bodies import NotKept, ReceivedBody
 from ..ctx import AppContext, RequestContext, context_var
 from ..pipeline.bridge import copy_back, go_on, run_on_thread
 from ..pipeline.steps import Plan
@@ -123,7 +123,7 @@ class ASGI(WSGI):
                 # Middleware sees, and may change, the whole environment, so the context is made behind it.
                 args: tuple[t.Any, ...] = (request.environ, start)
                 # This request ends here; that of the other context takes its place, also in a copy of the environment.
-                del request.environ["werkzeug.request"]
+                request.environ.pop("werkzeug.request", None)
                 request.routing_exception = None
             else:
                 args = (request.head, start, context)
@@ -169,6 +169,9 @@ async def _has_come(body: ReceivedBody, context: AppContext) -> bool:
         await body.fill(limit, context.app.on_thread)
         if steps is not None and (steps.is_async or steps.has_async):
             await request.parse_ahead()
+    except NotKept:
+        # Reading it raises the same, where it is answered.
+        return True
     except BaseException as error:
         # No context ends that would do it: the two hold each other.
         request.head["werkzeug.request"] = None
