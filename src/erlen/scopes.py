@@ -82,7 +82,8 @@ def has_body(scope: Scope, head: t.Mapping[str, str], headers: t.Mapping[bytes, 
         return head["CONTENT_LENGTH"] != "0"
     if b"transfer-encoding" in headers:
         return True
-    # HTTP/2 and 3 need neither header.
+    # HTTP/2 and 3 need neither header. With GET and HEAD a body without one is dropped: to look for it, all of them would
+    # have to wait for an event.
     return head["REQUEST_METHOD"] not in _WITHOUT_BODY and scope.get("http_version", "1.1")[:1] != "1"
 
 
