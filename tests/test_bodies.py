@@ -117,6 +117,34 @@ async def test_body_that_was_dropped_when_the_response_started_is_not_read_in_pa
     assert b"".join(PIECES).startswith(b"".join(call.pieces))
 
 
+@on_a_loop
+async def test_client_that_goes_while_it_is_refused_piece_by_piece_is_noticed() -> None:
+    """The rest of a body that was too large is dropped, though a part of it was read."""
+    app, closed = make_app(), list[str]()
+
+    @app.errorhandler(413)
+    async def refuse(error: Exception) -> t.Any:
+        async def pieces() -> t.AsyncIterator[str]:
+            try:
+                yield "refused"
+                await asyncio.Event().wait()
+            finally:
+                closed.append("closed")
+
+        return pieces()
+
+    @app.post("/")
+    async def index() -> bytes:
+        return b"".join([piece async for piece in request.stream])
+
+    call = Call(app, body=PIECES)
+    task = call.start()
+    await call.until_pieces(1)
+    call.go_away()
+    await task
+    assert closed == ["closed"]
+
+
 # Lines
 
 
@@ -231,12 +259,14 @@ async def test_last_line_of_a_body_on_the_loop_needs_not_to_be_waited_for() -> N
 # Elsewhere than in the view
 
 
-@pytest.mark.parametrize("reads", ["plainly", "on a loop of its own"])
+@pytest.mark.parametrize("reads", ["plainly", "on a loop of its own", "at once on a loop of its own"])
 @on_a_loop
 async def test_body_that_still_comes_is_read_in_a_thread_of_its_own(reads: str) -> None:
     app, begun = make_app(), threading.Event()
 
     async def collect() -> bytes:
+        if reads.startswith("at once"):
+            await request.receive_body()
         return b"".join([piece async for piece in request.stream])
 
     @app.post("/")
@@ -328,9 +358,8 @@ async def test_body_that_cannot_be_written_to_disk_is_an_error_of_who_reads_it(
     body = [bytes(65536 * 40 // pieces)] * pieces + [b""]
     assert (await answer(app, body=body)).status == 500
     assert len(set(told)) == 1 and told[0] == (
-        f"The body of this request is larger than 1048576 bytes, and could not be written to a temporary file in "
-        f"{tempfile.gettempdir()!r}: [Errno 28] No space left on device. Free some space there, or let TMPDIR name another "
-        f"folder."
+        "The body of this request is larger than 1048576 bytes, and could not be written to a temporary file: [Errno 28] No "
+        "space left on device. Free some space, or let the environment variable TMPDIR name a folder on another disk."
     )
     assert "Exception on / [POST]" in caplog.text
     assert (await answer(app, "/other", body=body)).text == "text"

@@ -169,6 +169,9 @@ class LimitedBody(BodyStream):
         self._left -= len(piece)
         if self._left < 0:
             self._left = 0
+            if isinstance(self._stream, ReceivedBody):
+                # Unless the limit is raised, nobody reads on.
+                self._stream.is_streamed = False
             raise too_large(self._limit, self._tells_limit)
 
     async def _pieces(self) -> t.AsyncIterator[bytes]:
@@ -239,7 +242,7 @@ class ReceivedBody(io.RawIOBase):
         :raises NotKept: when the file cannot be written; each later read raises the same.
         """
         self._check_that_it_can_be_read()
-        piece = self._rest or await self._next()
+        piece = self._rest or await self._next_here()
         self._rest = b""
         if self.is_complete and not self._ahead:
             # Most bodies come whole.
@@ -248,7 +251,7 @@ class ReceivedBody(io.RawIOBase):
         position, pending, size = self._file.tell(), [piece], len(piece)
         try:
             while not self.is_complete and (limit is None or self._ahead + size <= limit):
-                piece = await self._next()
+                piece = await self._next_here()
                 pending.append(piece)
                 size += len(piece)
                 if self._ahead + size > IN_MEMORY and size >= PIECE:
@@ -275,8 +278,8 @@ class ReceivedBody(io.RawIOBase):
                 self._write(data)
         except OSError as error:
             self._problem = (
-                f"The body of this request is larger than {IN_MEMORY} bytes, and could not be written to a temporary file in "
-                f"{tempfile.gettempdir()!r}: {error}. Free some space there, or let TMPDIR name another folder."
+                f"The body of this request is larger than {IN_MEMORY} bytes, and could not be written to a temporary file: "
+                f"{error}. Free some space, or let the environment variable TMPDIR name a folder on another disk."
             )
             raise NotKept(self._problem) from error
         finally:
@@ -421,11 +424,12 @@ class ReceivedBody(io.RawIOBase):
             piece = await self._on_thread(self._file.read, size)
         return piece or self._taken(size, self._rest or await self._next_here())
 
-    async def _next_here(self) -> bytes:
+    def _next_here(self) -> t.Awaitable[bytes]:
+        """Return the next piece as an awaitable for the loop that runs here, which may be another than the server's."""
         loop = asyncio.get_running_loop()
         if self.loop is None or self.loop is loop:
-            return await self._next()
-        return await asyncio.wrap_future(run_on_loop(self._next(), copy_context(), self.loop), loop=loop)
+            return self._next()
+        return asyncio.wrap_future(run_on_loop(self._next(), copy_context(), self.loop), loop=loop)
 
     def close(self) -> None:
         """Close the temporary file, if there is one, and the files of a form that was parsed ahead."""

@@ -54,7 +54,7 @@ class ReceivedRequest(RequestBase):
         before, self._max_content_length = self.max_content_length, value
         if before is not None and value is not None and value > before:
             # What was too large is going to be read.
-            self.stream_body()
+            self._stream_body()
 
     @property
     def max_form_memory_size(self) -> int | None:
@@ -96,7 +96,7 @@ class ReceivedRequest(RequestBase):
             stream = super().stream
         except RequestEntityTooLarge:
             raise too_large(limit, self._is_strict()) from None
-        self.stream_body()
+        self._stream_body()
         if limit is not None and "wsgi.input_terminated" in self.environ:
             return LimitedBody(self.environ["wsgi.input"], limit, self._is_strict())
         return BodyStream(stream)
@@ -141,7 +141,7 @@ class ReceivedRequest(RequestBase):
         body = self.environ.get("wsgi.input") if self._body is None else self._body
         return body if isinstance(body, ReceivedBody) else None
 
-    def stream_body(self) -> None:
+    def _stream_body(self) -> None:
         """Leave what has not come yet of the body to be read, also after the response has started."""
         body = self._received_body()
         if body is not None:

@@ -54,7 +54,7 @@ def _hold(context: AppContext) -> None:
     context.hold()
     if context.steps is not None and context.steps.streams_body:
         # Behind middleware for WSGI nobody has known of it before.
-        context.request.stream_body()
+        context.request._stream_body()
 
 
 class _ContextStream(t.Generic[T]):
