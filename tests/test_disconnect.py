@@ -1801,8 +1801,8 @@ async def test_request_is_freed_at_once_whatever_it_matches(
 
     class Remembered(Request):
         @classmethod
-        def of_scope(cls, *args: t.Any) -> t.Self:
-            one = super().of_scope(*args)
+        def of_scope(cls, scope: t.Any, receive: t.Any, app: t.Any = None) -> t.Self:
+            one = super().of_scope(scope, receive, app)
             made.append(weakref.ref(one))
             return one
 
