@@ -1129,3 +1129,51 @@ def test_loop_is_not_shared_with_a_forked_process(source: str, tmp_path: Path) -
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.protocol("wsgi")
+def test_request_of_an_async_error_is_freed_at_once(app: Erlen, client: ErlenClient) -> None:
+    requests: list[weakref.ref[t.Any]] = []
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+
+    class Noted(app.request_class):  # type: ignore[name-defined, misc]
+        def __init__(self, *args: t.Any) -> None:
+            super().__init__(*args)
+            requests.append(weakref.ref(self))
+
+    app.request_class = Noted
+
+    @app.get("/")
+    async def index() -> None:
+        await asyncio.sleep(0)
+        raise ZeroDivisionError
+
+    @app.errorhandler(ZeroDivisionError)
+    def handle(error: Exception) -> tuple[str, int]:
+        return "answered", 500
+
+    gc.collect()
+    gc.disable()
+    try:
+        assert [client.get("/").status_code for _ in range(3)] == [500] * 3
+        # The client keeps the last one.
+        assert [one() for one in requests[:-1]] == [None, None]
+    finally:
+        gc.enable()
+
+
+def test_loop_that_is_stopped_from_within_says_so() -> None:
+    async def stop() -> None:
+        asyncio.get_running_loop().stop()
+        await asyncio.sleep(10)
+
+    async def after() -> str:
+        await asyncio.sleep(0)
+        return "next"
+
+    def both() -> str:
+        with pytest.raises(RuntimeError, match="stopped by code that runs on it"):
+            run_coroutine(stop())
+        return run_coroutine(after())
+
+    assert on_thread(both) == "next"

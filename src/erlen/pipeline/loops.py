@@ -106,11 +106,20 @@ class KeptLoop:
         loop = self.loop
         # Not by way of the factory, which counts what the coroutine itself makes.
         task = asyncio.Task(coroutine, loop=loop, context=context)
+        task.add_done_callback(_stop)
         try:
-            return loop.run_until_complete(task)
+            # Not run_until_complete: its frame holds the task, and with that the exception which holds the frame.
+            loop.run_forever()
+            if not task.done():
+                raise RuntimeError(
+                    "The event loop was stopped by code that runs on it, before what it was run for had ended. Remove the call "
+                    "of 'loop.stop()': the loop belongs to Erlen."
+                )
+            return task.result()
         finally:
             if not task.done():
                 # A KeyboardInterrupt stopped the loop: let the coroutine clean up before its loop is reused.
+                task.remove_done_callback(_stop)
                 task.cancel()
                 loop.run_until_complete(asyncio.gather(task, return_exceptions=True))
             elif not task.cancelled():
@@ -118,6 +127,7 @@ class KeptLoop:
                 task.exception()
             if self._made_tasks:
                 self._keep()
+            del task
 
     def _hand_over(
         self, coroutine: t.Coroutine[t.Any, t.Any, T], context: Context
@@ -223,6 +233,12 @@ def _task_factory(made: list[bool]) -> t.Callable[..., t.Any]:
         return asyncio.Task(coroutine, loop=loop, **options)
 
     return make_task
+
+
+def _stop(task: asyncio.Task[t.Any]) -> None:
+    # These two have left the loop by themselves, and it would stop when it is run next.
+    if task.cancelled() or not isinstance(task.exception(), SystemExit | KeyboardInterrupt):
+        task.get_loop().stop()
 
 
 async def _until_alone() -> None:
