@@ -1144,7 +1144,7 @@ def test_request_of_an_async_error_is_freed_at_once(app: Erlen, client: ErlenCli
     app.request_class = Noted
 
     @app.get("/")
-    async def index() -> None:
+    async def index() -> str:
         await asyncio.sleep(0)
         raise ZeroDivisionError
 
