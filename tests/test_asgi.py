@@ -30,6 +30,7 @@ from erlen import (
     session,
     stream_with_context,
     url_for,
+    wrappers,
 )
 from erlen.ctx import RequestContext
 from erlen.protocols import sending
@@ -390,6 +391,26 @@ async def test_long_headers_are_not_remembered(app: Erlen) -> None:
     app.add_url_rule("/", "index", lambda: ("text", {"X-Value": value}))
     assert (await answer(app)).headers[b"x-value"] == value.encode()
     assert ("X-Value", value) not in sending.ENCODED
+
+
+@on_a_loop
+async def test_hosts_and_lengths_are_remembered_up_to_a_number_of_them(app: Erlen) -> None:
+    app.config["REFUSE_MALFORMED_REQUESTS"] = False
+    app.add_url_rule("/<int:size>", "index", lambda size: f"{request.host} {'a' * size}")
+
+    async def ask(host: str, size: int) -> str:
+        scope = http_scope(f"/{size}") | {"headers": [(b"host", host.encode())]}
+        sent = await answer(app, scope=scope)
+        assert sent.headers[b"content-length"] == str(len(sent.text)).encode()
+        return sent.text
+
+    for number in range(wrappers.KNOWN_HOSTS + 10):
+        assert await ask(f"host-{number}.example", number) == f"host-{number}.example {'a' * number}"
+    long = "a" * 300
+    assert await ask(long, 1) == f"{long} a"
+    assert len(await ask("host", wrappers.KNOWN_LENGTHS)) > wrappers.KNOWN_LENGTHS
+    assert len(wrappers._hosts) <= wrappers.KNOWN_HOSTS and long.encode() not in wrappers._hosts
+    assert max(wrappers._lengths) < wrappers.KNOWN_LENGTHS
 
 
 # Kinds of bodies
