@@ -82,7 +82,7 @@ def test_the_hook_for_gunicorn_ends_streams_and_the_life_span(
         read_until(opened, b": keep-alive")
         assert server.stop() == 0
         # The end of a chunked body.
-        read_until(opened, b"\r\n0\r\n\r\n")
+        read_until(opened, b"0\r\n\r\n")
     assert server.life()[-2:] == ["after serving", "ended"]
 
 
