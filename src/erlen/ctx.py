@@ -171,8 +171,12 @@ class AppContext:
     def open_session(self) -> t.Any:
         """Open the session if it is not open yet and return it, without marking it accessed."""
         if (session := self._session) is None:
-            interface = self.app.session_interface
-            session = self.app.ensure_sync(interface.open_session)(self.app, self.request)
+            app, interface = self.app, self.app.session_interface
+            if (app.plan or app.freeze()).opens_every_session:
+                session = app.ensure_sync(interface.open_session)(app, self.request)
+            else:
+                # PERF: session read: that of the cookie waits for nothing, and is not asked each time whether it does, 1 us.
+                session = interface.open_session(app, self.request)
             if session is None:
                 session = interface.make_null_session(self.app)
             self._session = session
@@ -181,8 +185,11 @@ class AppContext:
     async def aopen_session(self) -> t.Any:
         """Do what :meth:`open_session` does; an interface that may wait is asked on a worker thread."""
         if (session := self._session) is None:
-            interface = self.app.session_interface
-            session = await self.app.ensure_async(interface.open_session)(self.app, self.request)
+            app, interface = self.app, self.app.session_interface
+            if (app.plan or app.freeze()).opens_every_session:
+                session = await app.ensure_async(interface.open_session)(app, self.request)
+            else:
+                session = interface.open_session(app, self.request)
             if session is None:
                 session = interface.make_null_session(self.app)
             self._session = session

@@ -310,12 +310,14 @@ def explain_call(error: Exception, request: t.Any) -> None:
     :param error: what was raised; called where the view was.
     :param request: the request.
     """
+    if type(error) is not TypeError:
+        return
     traceback = error.__traceback__
     # On the way to the view it may have crossed to a thread or a loop.
     while traceback is not None and _leads_to_views(traceback.tb_frame.f_globals.get("__name__", "")):
         traceback = traceback.tb_next
     rule, values = request.url_rule, request.view_args or ()
-    if type(error) is TypeError and traceback is None and rule is not None:
+    if traceback is None and rule is not None:
         note = (
             f"The rule {rule.rule!r} of the endpoint {rule.endpoint!r} calls its view with "
             f"{', '.join(values) or 'no arguments'}: the names in the rule and the parameters of the view have to agree."

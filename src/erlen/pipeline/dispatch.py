@@ -292,15 +292,23 @@ class Dispatch(Base):
     def _save_session(self, context: AppContext, response: Response) -> None:
         # A session that nobody touched may be permanent, and its cookie due for a refresh.
         session = context.open_session()
-        interface = self.session_interface
-        if not interface.is_null_session(session):
+        interface: t.Any = self.session_interface
+        if interface.is_null_session(session):
+            return
+        if (self.plan or self.freeze()).opens_every_session:
             self.ensure_sync(interface.save_session)(self, session, response)
+        else:
+            interface.save_session(self, session, response)
 
     async def _asave_session(self, context: AppContext, response: Response) -> None:
         session = await context.aopen_session()
-        interface = self.session_interface
-        if not interface.is_null_session(session):
+        interface: t.Any = self.session_interface
+        if interface.is_null_session(session):
+            return
+        if (self.plan or self.freeze()).opens_every_session:
             await self.ensure_async(interface.save_session)(self, session, response)
+        else:
+            interface.save_session(self, session, response)
 
     def handle_user_exception(self, e: Exception) -> HTTPException | ResponseReturnValue:
         """Answer an exception raised while a request was handled, with its error handler where there is one.
