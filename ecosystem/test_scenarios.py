@@ -1,0 +1,78 @@
+"""Extensions and applications of Flask, played on Flask and on Erlen: the answers have to be the same."""
+
+from __future__ import annotations
+
+import ast
+import typing as t
+from pathlib import Path
+
+import pytest
+from processes import SCENARIOS, Playing, start
+
+Transcript: t.TypeAlias = list[dict[str, t.Any]]
+
+
+def names() -> list[str]:
+    return sorted(path.stem for path in SCENARIOS.glob("*.py") if not path.stem.startswith("_"))
+
+
+def constant(name: str, wanted: str, default: t.Any = None) -> t.Any:
+    """Return a constant of a scenario without importing it: that would import Flask."""
+    tree = ast.parse((SCENARIOS / f"{name}.py").read_text(encoding="utf-8"))
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and [ast.unparse(one) for one in node.targets] == [wanted]:
+            return ast.literal_eval(node.value)
+    return default
+
+
+@pytest.fixture(scope="session")
+def on_flask(tmp_path_factory: pytest.TempPathFactory) -> t.Callable[[str], Playing]:
+    started: dict[str, Playing] = {}
+
+    def begin(name: str) -> Playing:
+        if name not in started:
+            started[name] = start(name, "flask", "wsgi", tmp_path_factory.mktemp(f"{name}_flask"))
+        return started[name]
+
+    return begin
+
+
+@pytest.fixture(scope="session")
+def answers_of_flask(on_flask: t.Callable[[str], Playing]) -> t.Callable[[str], Transcript]:
+    transcripts: dict[str, Transcript] = {}
+
+    def wait(name: str) -> Transcript:
+        if name not in transcripts:
+            transcripts[name] = on_flask(name).transcript()
+        return transcripts[name]
+
+    return wait
+
+
+@pytest.mark.parametrize(
+    ("name", "protocol"),
+    [(name, protocol) for name in names() for protocol in constant(name, "PROTOCOLS", ["wsgi", "asgi"])],
+)
+def test_answers_are_those_of_flask(
+    name: str,
+    protocol: str,
+    on_flask: t.Callable[[str], Playing],
+    answers_of_flask: t.Callable[[str], Transcript],
+    tmp_path: Path,
+) -> None:
+    on_flask(name)
+    erlen = start(name, "erlen", protocol, tmp_path)
+    expected = answers_of_flask(name)
+    answers = erlen.transcript()
+    for answer, wanted in zip(answers, expected, strict=False):
+        assert answer == wanted
+    assert len(answers) == len(expected)
+
+
+@pytest.mark.parametrize("name", names())
+def test_scenario_says_what_it_is_about(name: str) -> None:
+    tree = ast.parse((SCENARIOS / f"{name}.py").read_text(encoding="utf-8"))
+    assert ast.get_docstring(tree)
+    assert constant(name, "DISTRIBUTIONS")
+    if constant(name, "PROTOCOLS", ["wsgi", "asgi"]) != ["wsgi", "asgi"]:
+        assert constant(name, "NOT_ON_ASGI"), "PROTOCOLS leaves ASGI out: say why in NOT_ON_ASGI"
