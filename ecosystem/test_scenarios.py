@@ -7,6 +7,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+
 from processes import SCENARIOS, Playing, start
 
 Transcript: t.TypeAlias = list[dict[str, t.Any]]
