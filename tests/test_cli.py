@@ -363,7 +363,9 @@ def test_nothing_to_load_says_where_it_was_looked_for(folder: Path) -> None:
 def test_the_variable_of_flask_is_told_not_to_be_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLASK_APP", "shop")
 
-    with pytest.raises(NoAppException, match=r"set ERLEN_APP\. FLASK_APP is set, and not read here\.$"):
+    with pytest.raises(
+        NoAppException, match=r"set ERLEN_APP\. FLASK_APP is set, and read only with ERLEN_AS_FLASK=1\.$"
+    ):
         ScriptInfo().load_app()
 
 

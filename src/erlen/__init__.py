@@ -4,6 +4,10 @@
 # reads it and checks the imports. One line a layer, names as in ``src/erlen``.
 #
 # layers:
+#   variables compat.names
+#   compat.distribution compat.running
+#   compat.finder
+#   as_flask
 #   deprecation lazy messages signals registry profiles
 #   pipeline.loops
 #   pipeline.bridge
@@ -43,65 +47,44 @@
 #   registration
 #   app
 #   globals
+#   public
+#   compat.stacks compat.removed compat.styles
+#   compat.encoders
+#   compat.application
 
 from __future__ import annotations
 
-import typing as t
+# As typing's constant of that name; typing itself would be loaded for it.
+TYPE_CHECKING = False
 
-from . import json as json
-from .app import Erlen as Erlen
-from .blueprints import Blueprint as Blueprint
-from .bodies import stream_request_body as stream_request_body
-from .config import Config as Config
-from .ctx import after_this_request as after_this_request
-from .ctx import copy_current_request_context as copy_current_request_context
-from .ctx import has_app_context as has_app_context
-from .ctx import has_request_context as has_request_context
-from .eventstream import EventStream as EventStream
-from .eventstream import JSONLines as JSONLines
-from .eventstream import ServerSentEvent as ServerSentEvent
-from .globals import current_app as current_app
-from .globals import g as g
-from .globals import request as request
-from .globals import session as session
-from .globals import websocket as websocket
-from .helpers import abort as abort
-from .helpers import flash as flash
-from .helpers import get_flashed_messages as get_flashed_messages
-from .helpers import get_template_attribute as get_template_attribute
-from .helpers import make_response as make_response
-from .helpers import redirect as redirect
-from .helpers import send_file as send_file
-from .helpers import send_from_directory as send_from_directory
-from .helpers import url_for as url_for
-from .pipeline.bridge import nonblocking as nonblocking
-from .pipeline.safety import cross_origin_exempt as cross_origin_exempt
-from .signals import appcontext_popped as appcontext_popped
-from .signals import appcontext_pushed as appcontext_pushed
-from .signals import appcontext_tearing_down as appcontext_tearing_down
-from .signals import before_render_template as before_render_template
-from .signals import got_request_exception as got_request_exception
-from .signals import message_flashed as message_flashed
-from .signals import request_finished as request_finished
-from .signals import request_started as request_started
-from .signals import request_tearing_down as request_tearing_down
-from .signals import template_rendered as template_rendered
-from .streams import stream_with_context as stream_with_context
-from .templating import arender_template as arender_template
-from .templating import arender_template_string as arender_template_string
-from .templating import render_template as render_template
-from .templating import render_template_string as render_template_string
-from .templating import stream_template as stream_template
-from .templating import stream_template_string as stream_template_string
-from .websockets import WebSocketDisconnected as WebSocketDisconnected
-from .wrappers import Request as Request
-from .wrappers import Response as Response
-
-if t.TYPE_CHECKING:
-    # The layer of ``json`` lies below that of the response, so its own annotation cannot name it.
-    def jsonify(*args: t.Any, **kwargs: t.Any) -> Response:
-        """Make a JSON response; see :func:`erlen.json.jsonify`."""
-        ...
-
+if TYPE_CHECKING:
+    from .public import *
 else:
-    from .json import jsonify as jsonify
+    # Taken now, as the builtin of that name will be hidden by the module ``erlen.globals``.
+    _namespace = globals()
+
+    def __getattr__(name):
+        """Load the public names when one is asked for first (PEP 562).
+
+        ``erlen.as_flask`` has to come before everything, so that an import of the package alone loads nothing yet.
+        """
+        if name.startswith("_") and name != "__all__":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        # Slow, and only for the first name.
+        from importlib import import_module
+        from importlib.util import find_spec
+
+        # 'from . import urls' in a module of this package asks for that alone.
+        if name != "__all__" and find_spec(f"{__name__}.{name}") is not None:
+            return import_module(f"{__name__}.{name}")
+        public = vars(import_module(f"{__name__}.public"))
+        names = {
+            one: value for one, value in public.items() if one[0] != "_" and one not in {"annotations", "t"}
+        }
+        _namespace.update(names, __all__=sorted(names))
+        if name not in _namespace:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return _namespace[name]
+
+    def __dir__():
+        return sorted({*_namespace, *__getattr__("__all__")} - {"_namespace", "TYPE_CHECKING"})

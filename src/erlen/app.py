@@ -10,7 +10,6 @@ from datetime import timedelta
 
 from jinja2 import Environment as BaseEnvironment
 from werkzeug import serving
-from werkzeug.datastructures import ImmutableDict
 from werkzeug.exceptions import Aborter
 from werkzeug.local import LocalProxy
 from werkzeug.routing import BuildError
@@ -30,11 +29,12 @@ from .pipeline.bridge import Threads, mark_as_coroutine_function
 from .pipeline.dispatch import Dispatch
 from .pipeline.safety import nonce_of
 from .pipeline.steps import OVERRIDABLE
-from .profiles import DEFAULTS, defaults_of
+from .profiles import STOCK, defaults_of
 from .protocols.asgi import ASGI
 from .registration import Registration
 from .sessions import SecureCookieSessionInterface, SessionInterface
 from .testing import AsyncErlenClient, EnvironBuilder, ErlenClient, ErlenCliRunner
+from .variables import get_variable
 from .wrappers import Request, Response
 
 if t.TYPE_CHECKING:
@@ -89,7 +89,7 @@ class Erlen(LifeCycle, Registration, Dispatch, ASGI):
     #: The profile of an application that is not given one.
     default_profile: t.ClassVar[str] = "safe"
     #: The configuration an application starts with; with a ``profile`` argument, that profile's.
-    default_config: t.Mapping[str, t.Any] = ImmutableDict(DEFAULTS["safe"])
+    default_config: t.Mapping[str, t.Any] = STOCK["safe"]
 
     request_class: type[Request] = Request
     response_class: type[Response] = Response
@@ -233,7 +233,7 @@ class Erlen(LifeCycle, Registration, Dispatch, ASGI):
         :param instance_relative: whether relative file names start in the instance folder.
         """
         root_path = self.instance_path if instance_relative else self.root_path
-        given = self._profile_is_given or type(self).default_config is Erlen.default_config
+        given = self._profile_is_given or type(self).default_config is STOCK[self.default_profile]
         defaults = defaults_of(self.profile) if given else dict(type(self).default_config)
         defaults["DEBUG"] = get_debug_flag()
         return self.config_class(root_path, defaults)
@@ -396,12 +396,12 @@ class Erlen(LifeCycle, Registration, Dispatch, ASGI):
         :param load_dotenv: whether ``.env`` and ``.erlenenv`` are read.
         :param options: for :func:`werkzeug.serving.run_simple`.
         """
-        if os.environ.get("ERLEN_RUN_FROM_CLI") == "true":
+        if get_variable("RUN_FROM_CLI") == "true":
             # The command imports the module that calls this; it serves the application itself.
             return
         if get_load_dotenv(load_dotenv):
             _load_dotenv()
-            if "ERLEN_DEBUG" in os.environ:
+            if get_variable("DEBUG") is not None:
                 self.debug = get_debug_flag()
         if debug is not None:
             self.debug = bool(debug)

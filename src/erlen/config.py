@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import json
 import os
 import typing as t
@@ -12,6 +13,7 @@ from types import ModuleType
 from werkzeug.utils import import_string
 
 from .registry import tells_of
+from .variables import prefixes
 
 T = t.TypeVar("T")
 Loader: t.TypeAlias = t.Callable[[t.IO[t.Any]], t.Mapping[str, t.Any]]
@@ -110,8 +112,12 @@ class Config(dict[str, t.Any]):
         :param loads: makes a value of a variable's text; where it raises, the text itself is the value.
         :return: ``True``.
         """
-        start = f"{self.env_prefix if prefix is None else prefix}_"
-        for variable in sorted(os.environ):
+        given = self.env_prefix if prefix is None else prefix
+        # 'ERLEN' stands for all prefixes of the command line; what is set later wins.
+        starts = [
+            f"{one}_" for one in reversed(prefixes if given == prefixes[0] and prefix is None else [given])
+        ]
+        for start, variable in itertools.product(starts, sorted(os.environ)):
             if variable.startswith(start):
                 text = os.environ[variable]
                 try:

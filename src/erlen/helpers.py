@@ -20,6 +20,7 @@ from .ctx import context_var, current_context, current_request_context
 from .paths import get_root_path
 from .signals import message_flashed, tell
 from .streams import stream_with_context
+from .variables import get_variable
 from .wrappers import Response
 
 __all__ = [
@@ -51,20 +52,20 @@ _DEVICES_ARE_FILES = os.name != "nt"
 def get_debug_flag() -> bool:
     """Return whether ``ERLEN_DEBUG`` asks for debug mode.
 
-    Anything but an empty value, ``0``, ``false`` and ``no`` does. ``FLASK_DEBUG`` is not read.
+    Anything but an empty value, ``0``, ``false`` and ``no`` does. ``FLASK_DEBUG`` is read after ``erlen.as_flask``.
     """
-    return os.environ.get("ERLEN_DEBUG", "").lower() not in ("", "0", "false", "no")
+    return (get_variable("DEBUG") or "").lower() not in ("", "0", "false", "no")
 
 
 def get_load_dotenv(default: bool = True) -> bool:
     """Return whether the command line loads ``.env`` files.
 
     ``ERLEN_SKIP_DOTENV`` turns that off, unless its value is ``0``, ``false`` or ``no``. ``FLASK_SKIP_DOTENV`` is
-    not read.
+    read after ``erlen.as_flask``.
 
     :param default: what counts when the variable is not set.
     """
-    value = os.environ.get("ERLEN_SKIP_DOTENV", "").lower()
+    value = (get_variable("SKIP_DOTENV") or "").lower()
     return value in ("0", "false", "no") if value else default
 
 

@@ -10,6 +10,8 @@ import typing as t
 from copy import deepcopy
 from datetime import timedelta
 
+from werkzeug.datastructures import ImmutableDict
+
 _FLASK: dict[str, t.Any] = {
     "DEBUG": False,  # a debugger executes code: off until asked for
     "TESTING": False,  # on, errors reach the test
@@ -69,6 +71,9 @@ _SAFE: dict[str, t.Any] = _FLASK | {
 
 #: The default configuration of each profile.
 DEFAULTS: dict[str, dict[str, t.Any]] = {"safe": _SAFE, "flask": _FLASK}
+
+#: The default configuration of each profile, as the class attribute of applications that have it.
+STOCK = {name: ImmutableDict(defaults) for name, defaults in DEFAULTS.items()}
 
 
 def defaults_of(profile: str) -> dict[str, t.Any]:

@@ -7,14 +7,18 @@ from pathlib import Path
 
 import click
 
-_DEFAULT_ENV_FILES = (".erlenenv", ".env")
+from .. import variables
+
+
+def _default_files() -> list[str]:
+    return [*(f".{prefix.lower()}env" for prefix in variables.prefixes), ".env"]
 
 
 def load_dotenv(path: str | os.PathLike[str] | None = None, load_defaults: bool = True) -> bool:
     """Set environment variables from env files.
 
     A variable that is set already keeps its value. Among the files ``path`` wins over ``.env``, and that over
-    ``.erlenenv``; the latter two are looked for here and in the folders above.
+    ``.erlenenv`` (after ``erlen.as_flask`` also ``.flaskenv``); these are looked for here and in the folders above.
 
     :param path: one more file to read.
     :param load_defaults: read ``.erlenenv`` and ``.env``.
@@ -28,7 +32,7 @@ def load_dotenv(path: str | os.PathLike[str] | None = None, load_defaults: bool 
         _hint_at_dotenv(path, load_defaults)
         return False
 
-    files = [dotenv.find_dotenv(name, usecwd=True) for name in _DEFAULT_ENV_FILES] if load_defaults else []
+    files = [dotenv.find_dotenv(name, usecwd=True) for name in _default_files()] if load_defaults else []
     if path is not None:
         files.append(os.fspath(path))
     values: dict[str, str | None] = {}
@@ -43,7 +47,7 @@ def load_dotenv(path: str | os.PathLike[str] | None = None, load_defaults: bool 
 
 def _hint_at_dotenv(path: str | os.PathLike[str] | None, load_defaults: bool) -> None:
     candidates = [
-        *(_DEFAULT_ENV_FILES if load_defaults else ()),
+        *(_default_files() if load_defaults else ()),
         *([] if path is None else [os.fspath(path)]),
     ]
     present = [file for file in candidates if Path(file).is_file()]

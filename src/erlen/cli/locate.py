@@ -18,6 +18,7 @@ import click
 from ..debug import own_traceback
 from ..helpers import get_debug_flag
 from ..typing import Application
+from ..variables import prefixes
 
 _DEFAULT_FILES = ("wsgi.py", "app.py")
 _DEFAULT_NAMES = ("app", "application")
@@ -286,7 +287,11 @@ class ScriptInfo:
         raise NoAppException(
             f"No application was named, and neither {_choice(_DEFAULT_FILES, 'nor')} is in {str(Path.cwd())!r}. Name"
             " it with 'erlen --app path/to/module.py', or set ERLEN_APP."
-            + (" FLASK_APP is set, and not read here." if os.environ.get("FLASK_APP") else "")
+            + (
+                " FLASK_APP is set, and read only with ERLEN_AS_FLASK=1."
+                if os.environ.get("FLASK_APP") and len(prefixes) == 1
+                else ""
+            )
         )
 
 

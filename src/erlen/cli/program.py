@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import sys
 import traceback
@@ -11,10 +10,12 @@ import typing as t
 import click
 from click.core import ParameterSource
 
+from .. import variables
 from ..ctx import context_var
 from ..debug import own_traceback
 from ..helpers import get_load_dotenv
 from ..typing import Application
+from ..variables import adopt_variables, set_variable
 from .commands import routes_command, shell_command
 from .environment import load_dotenv as read_env_files
 from .groups import AppGroup
@@ -52,7 +53,7 @@ def _set_debug(ctx: click.Context, param: click.Parameter, value: bool | None) -
     given = ctx.get_parameter_source(param.name or "")
     if value is None or given in (ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP):
         return None
-    os.environ["ERLEN_DEBUG"] = "1" if value else "0"
+    set_variable("DEBUG", "1" if value else "0")
     return value
 
 
@@ -61,6 +62,7 @@ def _load_env_files(ctx: click.Context, param: click.Parameter, value: str | Non
     if value is None and not info.load_dotenv_defaults:
         return None
     loaded = read_env_files(value, load_defaults=info.load_dotenv_defaults)
+    adopt_variables()
     if value is not None and not loaded:
         # Optional dependency.
         from importlib.util import find_spec
@@ -119,7 +121,7 @@ run_command.params.insert(0, _debug_option)
 class ErlenGroup(AppGroup):
     """The group of the ``erlen`` program: its own commands, those of plugins, and those of the application.
 
-    Plugins are entry points of the group ``erlen.commands``. Pass ``create_app`` to make a program of your own.
+    Plugins are entry points of the group ``erlen.commands``, after ``erlen.as_flask`` of ``flask.commands`` as well. Pass ``create_app`` to make a program of your own.
 
     :param add_default_commands: add ``run``, ``shell`` and ``routes``.
     :param create_app: returns the application; then none is looked for.
@@ -159,7 +161,8 @@ class ErlenGroup(AppGroup):
     ) -> click.Context:
         """Make Click's context, with a :class:`ScriptInfo` in it unless the caller passes an ``obj``."""
         # An 'app.run()' at the end of the user's module must not start a second server.
-        os.environ["ERLEN_RUN_FROM_CLI"] = "true"
+        set_variable("RUN_FROM_CLI", "true")
+        adopt_variables()
         if "obj" not in self.context_settings:
             read_files = get_load_dotenv(self.load_dotenv)
             info = ScriptInfo(None, self.create_app, self.set_debug_flag, load_dotenv_defaults=read_files)
@@ -213,7 +216,8 @@ class ErlenGroup(AppGroup):
         # Slow to import.
         from importlib.metadata import entry_points
 
-        for entry_point in entry_points(group="erlen.commands"):
+        groups = [f"{prefix.lower()}.commands" for prefix in variables.prefixes]
+        for entry_point in [one for group in groups for one in entry_points(group=group)]:
             try:
                 self.add_command(entry_point.load(), entry_point.name)
             except Exception as error:  # A broken plugin must not take every command with it.

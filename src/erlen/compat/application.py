@@ -1,0 +1,183 @@
+"""The class ``flask.Flask`` of a process with ``erlen.as_flask``."""
+
+from __future__ import annotations
+
+import abc
+import inspect
+import threading
+import typing as t
+import warnings
+
+from ..app import Erlen
+from ..blueprints import Blueprint
+from ..profiles import STOCK
+from .encoders import EncoderProvider, provider_with
+from .removed import JSONDecoder, JSONEncoder, get_env
+from .styles import STYLED, accept_both, assigned, without_context
+
+F = t.TypeVar("F", bound=t.Callable[..., t.Any])
+
+
+def _warn(name: str, removed: str, instead: str) -> None:
+    warnings.warn(
+        f"{name!r} was removed in Flask {removed}; 'erlen.as_flask' still has it. Use {instead!r} instead.",
+        DeprecationWarning,
+        stacklevel=3,
+    )
+
+
+class FlaskType(abc.ABCMeta):
+    """The type of :class:`Flask`: an application made with ``Erlen(...)`` counts as an instance as well.
+
+    Extensions ask ``isinstance(app, Flask)``, and an application on its way from Flask to Erlen uses them.
+    """
+
+    def __instancecheck__(cls, instance: t.Any) -> bool:
+        return super().__instancecheck__(instance) or (cls.is_flask_itself() and isinstance(instance, Erlen))
+
+    def __subclasscheck__(cls, subclass: type) -> bool:
+        return super().__subclasscheck__(subclass) or (cls.is_flask_itself() and issubclass(subclass, Erlen))
+
+    def is_flask_itself(cls) -> bool:
+        """Return whether this is :class:`Flask`, and not a class derived from it."""
+        return "profile_of_flask" in vars(cls)
+
+
+class ConfigAlias:
+    """An attribute that was a key of the configuration until Flask 2.2.
+
+    :param key: the key.
+    """
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, app: t.Any, owner: type | None = None) -> t.Any:
+        if app is None:
+            return self
+        self._warn()
+        return app.config.get(self.key)
+
+    def __set__(self, app: t.Any, value: t.Any) -> None:
+        self._warn()
+        app.config[self.key] = value
+
+    def _warn(self) -> None:
+        warnings.warn(
+            f"'app.{self.name}' was removed in Flask 2.3; 'erlen.as_flask' still has it. Use "
+            f"'app.config[{self.key!r}]' instead.",
+            DeprecationWarning,
+            stacklevel=3,
+        )
+
+
+class JSONClass:
+    """``json_encoder`` or ``json_decoder``, the latter's counterpart: classes that were replaced by ``app.json``.
+
+    :param stock: the class when none was assigned.
+    """
+
+    def __init__(self, stock: type) -> None:
+        self.stock = stock
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, app: t.Any, owner: type | None = None) -> t.Any:
+        provider = None if app is None else app.json
+        if isinstance(provider, EncoderProvider):
+            return getattr(provider, self.name.removeprefix("json_"))
+        return self.stock
+
+    def __set__(self, app: t.Any, value: t.Any) -> None:
+        _warn(f"app.{self.name}", "2.3", "app.json")
+        app.json = provider_with(app, self.name.removeprefix("json_"), value)
+
+
+class Flask(Erlen, metaclass=FlaskType):
+    """An application with Flask 3.1's defaults, in both call styles, and with what Flask removed in 2.3 and 3.0.
+
+    The arguments are those of :class:`erlen.Erlen`.
+    """
+
+    profile_of_flask = "flask"
+    default_profile = "flask"
+    default_config = STOCK["flask"]
+
+    env = property(lambda app: app._environment())
+    preserve_context_on_exception = ConfigAlias("PRESERVE_CONTEXT_ON_EXCEPTION")
+    propagate_exceptions = ConfigAlias("PROPAGATE_EXCEPTIONS")
+    send_file_max_age_default = ConfigAlias("SEND_FILE_MAX_AGE_DEFAULT")
+    session_cookie_name = ConfigAlias("SESSION_COOKIE_NAME")
+    templates_auto_reload = ConfigAlias("TEMPLATES_AUTO_RELOAD")
+    use_x_sendfile = ConfigAlias("USE_X_SENDFILE")
+    json_encoder = JSONClass(JSONEncoder)
+    json_decoder = JSONClass(JSONDecoder)
+
+    def __init__(self, *args: t.Any, **kwargs: t.Any) -> None:
+        super().__init__(*args, **kwargs)
+        #: What :meth:`before_first_request` registered.
+        self.before_first_request_funcs: list[t.Callable[[], t.Any]] = []
+        # Held while these run: other requests wait until the first has called them.
+        self._first_lock = threading.Lock()
+        for name in ("json_encoder", "json_decoder"):
+            # A subclass may have one as a class attribute.
+            cls = inspect.getattr_static(type(self), name)
+            if not isinstance(cls, JSONClass):
+                self.json = provider_with(self, name.removeprefix("json_"), cls)
+
+    def __init_subclass__(cls, **kwargs: t.Any) -> None:
+        super().__init_subclass__(**kwargs)
+        accept_both(cls, Flask.__mro__)
+
+    def __setattr__(self, name: str, value: t.Any) -> None:
+        super().__setattr__(name, assigned(value) if name in STYLED else value)
+
+    def _environment(self) -> str:
+        _warn("app.env", "2.3", "app.debug")
+        return get_env()
+
+    @property
+    def got_first_request(self) -> bool:
+        """Whether the application has begun to answer requests."""
+        return self._got_first_request
+
+    def before_first_request(self, f: F) -> F:
+        """Call a function once, before the first request is handled; Flask removed this in 2.3.
+
+        :param f: called without arguments, in the context of the request.
+        """
+        _warn("app.before_first_request", "2.3", "app.before_serving")
+        self._call_before_first(f)
+        return f
+
+    def _call_before_first(self, f: t.Callable[[], t.Any]) -> None:
+        self._check_setup_finished("before_first_request")
+        if not self.before_first_request_funcs:
+            self.before_request_funcs.setdefault(None, []).insert(0, self._call_first)
+        self.before_first_request_funcs.append(f)
+
+    def _call_first(self) -> None:
+        if self.before_first_request_funcs:
+            with self._first_lock:
+                while self.before_first_request_funcs:
+                    self.ensure_sync(self.before_first_request_funcs[0])()
+                    del self.before_first_request_funcs[0]
+
+
+def _before_app_first_request(self: Blueprint, f: F) -> F:
+    """Do what :meth:`Flask.before_first_request` does, for the application a blueprint is registered on."""
+    _warn("blueprint.before_app_first_request", "2.3", "app.before_serving")
+    self.record_once(lambda state: state.app._call_before_first(f))
+    return f
+
+
+for _name in STYLED:
+    setattr(Flask, _name, without_context(getattr(Erlen, _name)))
+# What the class has of its own is not what somebody replaced.
+Flask.stock = {name: getattr(Flask, name) for name in Erlen.stock}
+# The one class of blueprints, whatever module it is taken from.
+t.cast(t.Any, Blueprint).before_app_first_request = _before_app_first_request

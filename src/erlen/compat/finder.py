@@ -1,0 +1,255 @@
+"""Answer imports of ``flask`` with Erlen's modules.
+
+:func:`install` puts one finder in front of :data:`sys.meta_path`. It answers for ``flask`` and everything below it;
+``flask.app`` *is* the module ``erlen.app`` then, so that what an extension replaces in one is replaced in the other.
+Nothing is loaded before it is asked for: gevent and others patch the standard library first.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
+from . import names
+
+# As typing's constant of that name; typing itself would be loaded for it.
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    import typing as t
+    from importlib.metadata import Distribution, DistributionFinder
+
+IMPORTED_BEFORE = """\
+Flask was imported before 'erlen.as_flask' ({file}), and what has imported names from it keeps them. Import \
+'erlen.as_flask' before anything that imports flask: as the first line of the program, or for the whole process with \
+'python -m erlen.as_flask app.py', 'python -m erlen.as_flask -m pytest', or ERLEN_AS_FLASK=1 in the environment."""
+
+NO_MODULE = """\
+Erlen has no module for {name!r}. {reason} If an extension needs it that works on Flask {version}, please report it."""
+
+
+class Finder:
+    """The finder of ``flask`` and its submodules (PEP 451), and of the distribution 'Flask'."""
+
+    def find_spec(
+        self, fullname: str, path: t.Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Return the spec of a module of Flask, ``None`` for others.
+
+        :param fullname: the dotted name.
+        :param path: ignored, as is ``target``.
+        :raises ModuleNotFoundError: for a module that Erlen has no counterpart of. Other finders are not asked: they
+            would load the real Flask's, or a copy of Erlen's.
+        """
+        if fullname.partition(".")[0] != "flask":
+            return None
+        if fullname == "flask" or fullname in names.MADE_UP:
+            made_up: t.Any = MadeUp()
+            return ModuleSpec(fullname, made_up, is_package=fullname in {"flask", "flask.sansio"})
+        own = own_name(fullname)
+        # Slow.
+        from importlib.util import find_spec
+
+        found = find_spec(own)
+        if found is None:
+            raise ModuleNotFoundError(_no_module(fullname), name=fullname)
+        loader: t.Any = Alias(found)
+        spec = ModuleSpec(
+            fullname,
+            loader,
+            origin=found.origin,
+            is_package=found.submodule_search_locations is not None,
+        )
+        spec.has_location = found.has_location
+        return spec
+
+    def find_distributions(self, context: DistributionFinder.Context) -> t.Iterable[Distribution]:
+        """Return the distribution that says which Flask this is, for those who ask for its version.
+
+        :param context: whose name is asked for.
+        """
+        if (context.name or "flask").lower() != "flask":
+            return []
+        # Slow, and whoever asks has loaded what it needs.
+        from .distribution import FlaskDistribution
+
+        return [FlaskDistribution()]
+
+
+class Alias:
+    """The loader that hands out a module of Erlen under Flask's name.
+
+    :param found: the spec of Erlen's module.
+    """
+
+    def __init__(self, found: ModuleSpec) -> None:
+        self.found = found
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        """Return the module of Erlen."""
+        # Slow.
+        from importlib import import_module
+
+        if spec.name in names.REMOVED_MODULES:
+            _warn_of_module(spec.name)
+        self.module = import_module(self.found.name)
+        # The import that is going on is about to replace it.
+        self.own_spec = self.module.__spec__
+        return self.module
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Give the module back its own spec, and the names that only Flask has."""
+        spec = module.__spec__
+        module.__spec__ = self.own_spec
+        if spec is not None:
+            add_names(module, spec.name)
+
+    def get_code(self, fullname: str) -> t.Any:
+        """Return the code of the module, for ``python -m``."""
+        loader: t.Any = self.found.loader
+        return loader.get_code(self.found.name)
+
+
+class MadeUp:
+    """The loader of modules that consist of names from elsewhere: ``flask`` itself."""
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        """Leave it to the import system to make one."""
+        if spec.name in names.REMOVED_MODULES:
+            _warn_of_module(spec.name)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Fill the module."""
+        if module.__name__ == "flask":
+            # Slow.
+            from erlen import public
+
+            module.__file__ = sys.modules["erlen"].__file__
+            module.__doc__ = public.__doc__
+            hidden = {"annotations", "t", "Erlen"}
+            vars(module).update(
+                {name: value for name, value in vars(public).items() if name[0] != "_" and name not in hidden}
+            )
+            # What a program finds as attributes after 'import flask' alone.
+            for name in (
+                "app",
+                "blueprints",
+                "cli",
+                "config",
+                "ctx",
+                "globals",
+                "helpers",
+                "json",
+                "logging",
+                "sessions",
+            ):
+                _import(f"flask.{name}")
+            for name in ("sansio", "signals", "templating", "typing", "views", "wrappers"):
+                _import(f"flask.{name}")
+        add_names(module, module.__name__)
+
+    def get_code(self, fullname: str) -> None:
+        """Return no code: there is none of its own."""
+
+
+def _import(name: str) -> ModuleType:
+    # Slow.
+    from importlib import import_module
+
+    return import_module(name)
+
+
+def own_name(fullname: str) -> str:
+    """Return the name of Erlen's module for one of Flask.
+
+    :param fullname: the dotted name that begins with ``flask``.
+    """
+    return names.MODULES.get(fullname) or "erlen" + fullname[len("flask") :]
+
+
+def add_names(module: ModuleType, fullname: str) -> None:
+    """Let a module answer for the names that the table has for Flask's module.
+
+    :param module: Erlen's module.
+    :param fullname: Flask's name for it.
+    """
+    rows = {row.name: row for row in names.NAMES if row.module == fullname}
+    own: t.Callable[[str], t.Any] | None = vars(module).get("__getattr__")
+    if not rows:
+        return
+
+    def __getattr__(name: str) -> t.Any:  # noqa: N807 (what it becomes in the module: PEP 562)
+        row = rows.get(name)
+        if row is None:
+            if own is not None:
+                return own(name)
+            raise AttributeError(f"module {fullname!r} has no attribute {name!r}")
+        value = resolve(row.stands_for)
+        if row.removed:
+            _warn(f"{fullname}.{name}", row.removed, row.instead)
+        else:
+            setattr(module, name, value)
+        return value
+
+    vars(module)["__getattr__"] = __getattr__
+
+
+def resolve(stands_for: str) -> t.Any:
+    """Return what a row of the table stands for.
+
+    :param stands_for: ``module:attribute``, or ``module:`` for the module.
+    """
+    module_name, _, attribute = stands_for.partition(":")
+    module = _import(module_name)
+    return getattr(module, attribute) if attribute else module
+
+
+def _warn(name: str, removed: str, instead: str) -> None:
+    # Slow.
+    import warnings
+
+    # Skipping the import system, the warning points at the line that asks.
+    warnings.warn(
+        f"{name!r} was removed in Flask {removed}; 'erlen.as_flask' still has it. Use {instead!r} instead.",
+        DeprecationWarning,
+        stacklevel=3,
+    )
+
+
+def _warn_of_module(name: str) -> None:
+    removed, instead = names.REMOVED_MODULES[name]
+    _warn(name, removed, instead)
+
+
+def _no_module(fullname: str) -> str:
+    if fullname.startswith("flask.ext"):
+        reason = "Flask 1.0 removed 'flask.ext': import the extension under its own name, for example 'flask_login'."
+    else:
+        reason = f"Flask {names.VERSION} has no such module, or a private one."
+    return NO_MODULE.format(name=fullname, reason=reason, version=names.VERSION)
+
+
+def is_installed() -> bool:
+    """Return whether ``import flask`` is answered by Erlen in this process."""
+    return any(isinstance(finder, Finder) for finder in sys.meta_path)
+
+
+def install() -> None:
+    """Answer ``import flask`` with Erlen from now on; a second call does nothing.
+
+    :raises ImportError: when the real Flask was imported before.
+    """
+    if is_installed():
+        return
+    flask = sys.modules.get("flask")
+    if flask is not None:
+        file = getattr(flask, "__file__", None) or "no file"
+        raise ImportError(IMPORTED_BEFORE.format(file=file), name="flask")
+    # Here, as it is all that has to be known of Erlen's other modules: the variables with Flask's prefix count now.
+    from ..variables import prefixes
+
+    if "FLASK" not in prefixes:
+        prefixes.append("FLASK")
+    finder: t.Any = Finder()
+    sys.meta_path.insert(0, finder)
