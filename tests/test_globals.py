@@ -9,6 +9,7 @@ import pytest
 from werkzeug.local import LocalProxy
 
 import erlen
+import erlen.globals
 from erlen import Erlen, Request, current_app, g, request, session
 from erlen.globals import app_ctx, request_ctx
 from erlen.messages import NO_APP_CONTEXT, NO_REQUEST_CONTEXT

@@ -12,6 +12,7 @@ from jinja2 import DictLoader
 from werkzeug.routing import BuildError
 
 import erlen.paths
+import erlen.streams
 from erlen import Erlen, helpers, signals
 from erlen.helpers import (
     abort,

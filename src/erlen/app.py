@@ -233,7 +233,7 @@ class Erlen(LifeCycle, Registration, Dispatch, ASGI):
         :param instance_relative: whether relative file names start in the instance folder.
         """
         root_path = self.instance_path if instance_relative else self.root_path
-        given = self._profile_is_given or type(self).default_config is STOCK[self.default_profile]
+        given = self._profile_is_given or any(type(self).default_config is stock for stock in STOCK.values())
         defaults = defaults_of(self.profile) if given else dict(type(self).default_config)
         defaults["DEBUG"] = get_debug_flag()
         return self.config_class(root_path, defaults)

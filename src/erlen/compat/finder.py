@@ -122,9 +122,7 @@ class MadeUp:
     def exec_module(self, module: ModuleType) -> None:
         """Fill the module."""
         if module.__name__ == "flask":
-            # Slow.
-            from erlen import public
-
+            public = _import("erlen.public")
             module.__file__ = sys.modules["erlen"].__file__
             module.__doc__ = public.__doc__
             hidden = {"annotations", "t", "Erlen"}
@@ -169,30 +167,31 @@ def own_name(fullname: str) -> str:
 
 
 def add_names(module: ModuleType, fullname: str) -> None:
-    """Let a module answer for the names that the table has for Flask's module.
+    """Let a module answer for the names that the table has for it.
 
-    :param module: Erlen's module.
-    :param fullname: Flask's name for it.
+    :param module: Erlen's module, or one that is made up.
+    :param fullname: Flask's name for it. Another may stand for the same module: their names are all there then.
     """
-    rows = {row.name: row for row in names.NAMES if row.module == fullname}
-    own: t.Callable[[str], t.Any] | None = vars(module).get("__getattr__")
-    if not rows:
-        return
+    own = fullname if fullname == "flask" or fullname in names.MADE_UP else own_name(fullname)
+    rows = {
+        row.name: row
+        for row in names.NAMES
+        if row.module == fullname or own_name(row.module) == own != "erlen"
+    }
 
     def __getattr__(name: str) -> t.Any:  # noqa: N807 (what it becomes in the module: PEP 562)
         row = rows.get(name)
         if row is None:
-            if own is not None:
-                return own(name)
             raise AttributeError(f"module {fullname!r} has no attribute {name!r}")
         value = resolve(row.stands_for)
         if row.removed:
-            _warn(f"{fullname}.{name}", row.removed, row.instead)
+            _warn(f"{row.module}.{name}", row.removed, row.instead)
         else:
             setattr(module, name, value)
         return value
 
-    vars(module)["__getattr__"] = __getattr__
+    if rows:
+        vars(module)["__getattr__"] = __getattr__
 
 
 def resolve(stands_for: str) -> t.Any:
