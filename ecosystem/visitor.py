@@ -53,7 +53,7 @@ class Visitor:
         :param name: what it is.
         :param value: anything JSON can hold.
         """
-        self.transcript.append({"noted": name, "value": self._steady(value)})
+        self.transcript.append({"noted": self._steady(name), "value": self._steady(value)})
 
     def ask(self, method: str, path: str, **options: t.Any) -> TestResponse:
         """Send a request and note the answer.
