@@ -67,7 +67,7 @@ class Visitor:
         body = response.get_data()
         self.transcript.append(
             {
-                "asked": f"{method} {path}",
+                "asked": self._steady(f"{method} {path}"),
                 "status": response.status,
                 "headers": sorted(
                     [name.lower(), self._steady(value)] for name, value in response.headers if name != "Date"
