@@ -70,7 +70,9 @@ class Visitor:
                 "asked": self._steady(f"{method} {path}"),
                 "status": response.status,
                 "headers": sorted(
-                    [name.lower(), self._steady(value)] for name, value in response.headers if name.lower() != "date"
+                    [name.lower(), self._steady(value)]
+                    for name, value in response.headers
+                    if name.lower() != "date"
                 ),
                 "body": self._steady(body.decode("utf-8", "backslashreplace")),
             }
