@@ -53,7 +53,7 @@ class Visitor:
         :param name: what it is.
         :param value: anything JSON can hold.
         """
-        self.transcript.append({"noted": name, "value": self._steady(value)})
+        self.transcript.append({"noted": self._steady(name), "value": self._steady(value)})
 
     def ask(self, method: str, path: str, **options: t.Any) -> TestResponse:
         """Send a request and note the answer.
@@ -67,10 +67,12 @@ class Visitor:
         body = response.get_data()
         self.transcript.append(
             {
-                "asked": f"{method} {path}",
+                "asked": self._steady(f"{method} {path}"),
                 "status": response.status,
                 "headers": sorted(
-                    [name.lower(), self._steady(value)] for name, value in response.headers if name != "Date"
+                    [name.lower(), self._steady(value)]
+                    for name, value in response.headers
+                    if name.lower() != "date"
                 ),
                 "body": self._steady(body.decode("utf-8", "backslashreplace")),
             }
