@@ -32,14 +32,16 @@ class Subject:
         return make
 
 
-_ERLEN = (("framework", "erlen"), ("name", "Erlen"))
+_ERLEN = (("framework", "erlen"), ("name", "erlen:Erlen"))
 _FLASK_PROFILE = (*_ERLEN, ("profile", "flask"))
+_AS_FLASK = (("framework", "erlen"), ("name", "erlen.compat.application:Flask"))
 
 #: What is measured over WSGI.
 WSGI_SUBJECTS: dict[str, Subject] = {
-    "flask": Subject("Flask", "flask_like", "flask", (("framework", "flask"), ("name", "Flask"))),
+    "flask": Subject("Flask", "flask_like", "flask", (("framework", "flask"), ("name", "flask:Flask"))),
     "erlen": Subject("Erlen", "flask_like", "erlen", _ERLEN),
     "erlen-flask": Subject("Erlen, flask profile", "flask_like", "erlen", _FLASK_PROFILE),
+    "erlen-as-flask": Subject("erlen.as_flask", "flask_like", "erlen", _AS_FLASK),
     "falcon": Subject("Falcon", "falcon_apps", "falcon"),
     "bottle": Subject("Bottle", "bottle_apps", "bottle"),
     "bare": Subject("bare callable", "bare_wsgi"),
@@ -54,7 +56,7 @@ ASGI_SUBJECTS: dict[str, Subject] = {
     "falcon": Subject("Falcon", "falcon_asgi_apps", "falcon"),
     "litestar": Subject("Litestar", "litestar_apps", "litestar"),
     "fastapi": Subject("FastAPI", "fastapi_apps", "fastapi"),
-    "quart": Subject("Quart", "quart_apps", "quart", (("framework", "quart"), ("name", "Quart"))),
+    "quart": Subject("Quart", "quart_apps", "quart", (("framework", "quart"), ("name", "quart:Quart"))),
     "bare": Subject("bare callable", "bare_asgi"),
     "starlette-pool": Subject("Starlette, pool", "starlette_pool_apps", "starlette"),
     "fastapi-pool": Subject("FastAPI, pool", "fastapi_pool_apps", "fastapi"),

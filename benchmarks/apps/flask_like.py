@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import pkgutil
 import typing as t
 
 from ..cases import HEADER, QUERY, ROWS
@@ -12,7 +13,8 @@ TEMPLATE = "<ul>{% for row in rows %}<li>{{ row.name }}: {{ row.price }}</li>{% 
 
 def make_app(options: dict[str, t.Any]) -> tuple[t.Any, t.Any]:
     framework: t.Any = importlib.import_module(options.pop("framework"))
-    return framework, getattr(framework, options.pop("name"))("benchmark", root_path=".", **options)
+    application: t.Any = pkgutil.resolve_name(options.pop("name"))
+    return framework, application("benchmark", root_path=".", **options)
 
 
 def plain(**options: t.Any) -> t.Any:

@@ -15,8 +15,8 @@ from werkzeug.local import LocalProxy
 from werkzeug.routing import BuildError
 from werkzeug.wrappers import Response as BaseResponse
 
-from . import templating, urls
-from .cli import get_debug_flag, get_load_dotenv, load_dotenv, show_server_banner, stop_serving
+from . import cli, templating, urls
+from .cli import get_debug_flag, get_load_dotenv, load_dotenv, stop_serving
 from .config import Config, ConfigAttribute
 from .ctx import AppContext, RequestContext, _AppCtxGlobals, context_var, current_request_context
 from .helpers import get_flashed_messages
@@ -410,7 +410,8 @@ class Erlen(LifeCycle, Registration, Dispatch, ASGI):
         for option in ("use_reloader", "use_debugger"):
             options.setdefault(option, self.debug)
         options.setdefault("threaded", True)
-        show_server_banner(self.debug, self.name)
+        # Through the module, where scripts replace it to be quiet.
+        cli.show_server_banner(self.debug, self.name)
         try:
             if serving.is_running_from_reloader() or not options["use_reloader"]:
                 self.start_serving()

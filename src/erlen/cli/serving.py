@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import traceback
 import typing as t
 
@@ -91,7 +92,8 @@ def run_command(
     debug = get_debug_flag()
     reloads = debug if reload is None else reload
     application = _load_or_defer(info, serves=serving.is_running_from_reloader() or not reloads)
-    show_server_banner(debug, info.app_import_path)
+    # Through the package, where scripts replace it to be quiet.
+    sys.modules[__package__].show_server_banner(debug, info.app_import_path)
     try:
         serving.run_simple(
             host,
