@@ -25,6 +25,7 @@ class Visitor:
     :param folder: an empty folder for databases and uploads.
     :param transcript: where the answers are noted; another visitor of the same application shares it.
     :param varies: pairs of a regular expression and a replacement, for what differs from run to run.
+    :param options: for the test client, where an extension has one of its own.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class Visitor:
         folder: Path,
         transcript: list[Entry],
         varies: t.Sequence[tuple[str, str]] = (),
+        **options: t.Any,
     ) -> None:
         self.app = app
         self.protocol = protocol
@@ -41,11 +43,15 @@ class Visitor:
         self.transcript = transcript
         self._varies = varies
         # Flask's test client has no protocol to choose.
-        self.client: t.Any = app.test_client(protocol="asgi") if protocol == "asgi" else app.test_client()
+        chosen = {"protocol": "asgi"} if protocol == "asgi" else {}
+        self.client: t.Any = app.test_client(**chosen, **options)
 
-    def another(self) -> Visitor:
-        """Return another visitor, with cookies of its own."""
-        return Visitor(self.app, self.protocol, self.folder, self.transcript, self._varies)
+    def another(self, **options: t.Any) -> Visitor:
+        """Return another visitor, with cookies of its own.
+
+        :param options: for the test client, where an extension has one of its own.
+        """
+        return Visitor(self.app, self.protocol, self.folder, self.transcript, self._varies, **options)
 
     def note(self, name: str, value: t.Any) -> None:
         """Write down anything else that has to be the same on both frameworks.
@@ -64,17 +70,22 @@ class Visitor:
             ``follow_redirects`` ...
         """
         response: TestResponse = self.client.open(path, method=method, **options)
-        body = response.get_data()
+        data = response.get_data()
+        response.close()  # as a server does when it has sent all of it
+        body = data.decode("utf-8", "backslashreplace")
+        steady = self._steady(body)
+        headers = [[name.lower(), self._steady(value)] for name, value in response.headers]
+        for header in headers:
+            if header[0] == "allow":  # a set of methods
+                header[1] = ", ".join(sorted(header[1].split(", ")))
+            elif header == ["content-length", str(len(data))] and steady != body:
+                header[1] = "<right>"  # it varies with what was replaced
         self.transcript.append(
             {
                 "asked": self._steady(f"{method} {path}"),
                 "status": response.status,
-                "headers": sorted(
-                    [name.lower(), self._steady(value)]
-                    for name, value in response.headers
-                    if name.lower() != "date"
-                ),
-                "body": self._steady(body.decode("utf-8", "backslashreplace")),
+                "headers": sorted(header for header in headers if header[0] != "date"),
+                "body": steady,
             }
         )
         return response
