@@ -56,6 +56,14 @@ def test_the_tests_in_such_a_process(python: Python) -> None:
     assert " passed in " in ended.output
 
 
+def test_what_the_tests_of_contexts_expect_is_what_flask_does(python: Python) -> None:
+    """The same file, on Flask: it imports nothing of Erlen's."""
+    file = str(HERE / "as_flask" / "test_contexts.py")
+    ended = python("-m", "pytest", "-q", "-p", "no:cacheprovider", file, ON_FLASK="1")
+    assert ended.code == 0, ended.output + ended.errors
+    assert " passed in " in ended.output
+
+
 def test_without_it_flask_is_flask(python: Python) -> None:
     assert python("-c", WHICH).output == "flask.app\n"
     assert python("-c", f"import erlen; {WHICH}").output == "flask.app\n"

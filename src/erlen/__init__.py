@@ -48,7 +48,7 @@
 #   app
 #   globals
 #   public
-#   compat.stacks compat.removed compat.styles
+#   compat.stacks compat.removed compat.styles compat.contexts
 #   compat.encoders
 #   compat.application
 

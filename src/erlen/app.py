@@ -93,6 +93,8 @@ class Erlen(LifeCycle, Registration, Dispatch, ASGI):
 
     request_class: type[Request] = Request
     response_class: type[Response] = Response
+    #: The class of contexts with a request.
+    request_context_class: type[RequestContext] = RequestContext
     session_interface: SessionInterface = SecureCookieSessionInterface()
     json_provider_class: type[JSONProvider] = DefaultJSONProvider
     config_class: type[Config] = Config
@@ -352,7 +354,7 @@ class Erlen(LifeCycle, Registration, Dispatch, ASGI):
 
         :param environ: the WSGI environment.
         """
-        return RequestContext(self, environ, None, None)
+        return self.request_context_class(self, environ, None, None)
 
     def test_request_context(self, *args: t.Any, **kwargs: t.Any) -> RequestContext:
         """Return the context of a request made up for a test or a shell; no hook and no view runs.

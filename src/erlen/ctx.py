@@ -112,6 +112,8 @@ class AppContext:
     steps: t.Any = None
     #: Whether this is the copy of another context, whose end is that of the request.
     is_copy: bool = False
+    #: The context whose ``g`` this one has, and whose end is that of the application context; ``erlen.as_flask`` sets it.
+    lender: AppContext | None = None
 
     def __init__(self, app: Application, *, request: t.Any = None, session: t.Any = None) -> None:
         self.app: t.Any = app
@@ -123,9 +125,10 @@ class AppContext:
     def __init_subclass__(cls, **kwargs: t.Any) -> None:
         super().__init_subclass__(**kwargs)
         cls.matches_plainly = cls.match_request is AppContext.match_request
-        if cls.push is not AppContext.push:
+        # A class that replaces both knows how they belong together.
+        if cls.push is not AppContext.push and "push_at_once" not in vars(cls):
             cls.push_at_once = _never  # type: ignore[assignment, method-assign]
-        if cls.pop is not AppContext.pop:
+        if cls.pop is not AppContext.pop and "pop_at_once" not in vars(cls):
             cls.pop_at_once = _never  # type: ignore[assignment, method-assign]
 
     @property
@@ -490,6 +493,12 @@ def current_context() -> AppContext:
     if context is None:
         raise RuntimeError(NO_APP_CONTEXT)
     return context
+
+
+def current_app_context() -> AppContext:
+    """Return what stands for the active application: the active context, or what that has borrowed from."""
+    context = current_context()
+    return context.lender or context
 
 
 def current_request_context() -> AppContext:

@@ -10,7 +10,14 @@ import typing as t
 from werkzeug.local import LocalProxy
 
 from .app import Erlen
-from .ctx import AppContext, RequestContext, _AppCtxGlobals, context_var, current_request_context
+from .ctx import (
+    AppContext,
+    RequestContext,
+    _AppCtxGlobals,
+    context_var,
+    current_app_context,
+    current_request_context,
+)
 from .messages import NO_APP_CONTEXT, NO_REQUEST_CONTEXT, NO_WEBSOCKET
 from .sessions import SessionMixin
 from .websockets import WebSocket
@@ -29,7 +36,7 @@ class ContextProxy(LocalProxy[T]):
         return getattr(self._get_current_object(), name)
 
 
-app_ctx = t.cast(AppContext, ContextProxy(context_var, unbound_message=NO_APP_CONTEXT))
+app_ctx = t.cast(AppContext, ContextProxy(current_app_context))
 request_ctx = t.cast(RequestContext, ContextProxy(current_request_context))
 
 current_app = t.cast(Erlen, ContextProxy(context_var, "app", unbound_message=NO_APP_CONTEXT))

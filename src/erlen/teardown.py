@@ -52,7 +52,7 @@ def _end_of(context: t.Any, request: t.Any, exc: BaseException | None) -> list[B
         context.steps is None or context.steps.tears_down or request_tearing_down.receivers
     ):
         errors = called(app.do_teardown_request, exc, errors)
-    if plan.tears_down or appcontext_tearing_down.receivers:
+    if (plan.tears_down or appcontext_tearing_down.receivers) and context.lender is None:
         errors = called(app.do_teardown_appcontext, exc, errors)
     if request is not None and not context.is_copy:
         # The environ holds the request and the request the environ: without this only the garbage collector
@@ -74,7 +74,7 @@ async def _aend_of(context: t.Any, request: t.Any, exc: BaseException | None) ->
         context.steps is None or context.steps.tears_down or request_tearing_down.receivers
     ):
         errors = await acalled(app.ado_teardown_request, exc, errors)
-    if plan.tears_down or appcontext_tearing_down.receivers:
+    if (plan.tears_down or appcontext_tearing_down.receivers) and context.lender is None:
         errors = await acalled(app.ado_teardown_appcontext, exc, errors)
     if request is not None and not context.is_copy:
         request.head["werkzeug.request"] = None

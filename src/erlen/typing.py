@@ -25,10 +25,17 @@ Receive: t.TypeAlias = t.Callable[[], t.Awaitable[Message]]
 Send: t.TypeAlias = t.Callable[[Message], t.Awaitable[None]]
 
 #: What a view may return as the body of a response.
-ResponseValue: t.TypeAlias = """(
-    Response | str | bytes | list[t.Any] | t.Mapping[str, t.Any] | t.Iterator[str] | t.Iterator[bytes]
-    | cabc.AsyncIterable[str] | cabc.AsyncIterable[bytes]
-)"""
+ResponseValue: t.TypeAlias = t.Union[
+    "Response",
+    str,
+    bytes,
+    list[t.Any],
+    t.Mapping[str, t.Any],
+    t.Iterator[str],
+    t.Iterator[bytes],
+    cabc.AsyncIterable[str],
+    cabc.AsyncIterable[bytes],
+]
 
 #: The name of a header.
 HeaderName: t.TypeAlias = str
@@ -37,18 +44,18 @@ HeaderName: t.TypeAlias = str
 HeaderValue: t.TypeAlias = str | list[str] | tuple[str, ...]
 
 #: The headers a view may return as the last item of a tuple.
-HeadersValue: t.TypeAlias = """(
-    Headers | t.Mapping[str, HeaderValue] | t.Sequence[tuple[str, HeaderValue]]
-)"""
+HeadersValue: t.TypeAlias = t.Union[
+    "Headers", t.Mapping[str, HeaderValue], t.Sequence[tuple[str, HeaderValue]]
+]
 
 #: Everything a view may return.
-ResponseReturnValue: t.TypeAlias = """(
-    ResponseValue
-    | tuple[ResponseValue, HeadersValue]
-    | tuple[ResponseValue, int]
-    | tuple[ResponseValue, int, HeadersValue]
-    | WSGIApplication
-)"""
+ResponseReturnValue: t.TypeAlias = t.Union[
+    ResponseValue,
+    tuple[ResponseValue, HeadersValue],
+    tuple[ResponseValue, int],
+    tuple[ResponseValue, int, HeadersValue],
+    "WSGIApplication",
+]
 
 #: A response class: Werkzeug's base is the bound, as a view may return one of its plain responses.
 ResponseClass = t.TypeVar("ResponseClass", bound="Response")
@@ -60,10 +67,9 @@ AfterRequestCallable: t.TypeAlias = (
     t.Callable[[ResponseClass], ResponseClass] | t.Callable[[ResponseClass], cabc.Awaitable[ResponseClass]]
 )
 BeforeFirstRequestCallable: t.TypeAlias = t.Callable[[], None] | t.Callable[[], cabc.Awaitable[None]]
-BeforeRequestCallable: t.TypeAlias = """(
-    t.Callable[[], ResponseReturnValue | None]
-    | t.Callable[[], cabc.Awaitable[ResponseReturnValue | None]]
-)"""
+BeforeRequestCallable: t.TypeAlias = (
+    t.Callable[[], ResponseReturnValue | None] | t.Callable[[], cabc.Awaitable[ResponseReturnValue | None]]
+)
 ShellContextProcessorCallable: t.TypeAlias = t.Callable[[], dict[str, t.Any]]
 TeardownCallable: t.TypeAlias = (
     t.Callable[[BaseException | None], None] | t.Callable[[BaseException | None], cabc.Awaitable[None]]
@@ -81,13 +87,12 @@ URLValuePreprocessorCallable: t.TypeAlias = (
 )
 
 #: Handlers take the exception they are registered for, so the argument cannot be typed more closely.
-ErrorHandlerCallable: t.TypeAlias = """(
-    t.Callable[[t.Any], ResponseReturnValue]
-    | t.Callable[[t.Any], cabc.Awaitable[ResponseReturnValue]]
-)"""
-RouteCallable: t.TypeAlias = """(
+ErrorHandlerCallable: t.TypeAlias = (
+    t.Callable[[t.Any], ResponseReturnValue] | t.Callable[[t.Any], cabc.Awaitable[ResponseReturnValue]]
+)
+RouteCallable: t.TypeAlias = (
     t.Callable[..., ResponseReturnValue] | t.Callable[..., cabc.Awaitable[ResponseReturnValue]]
-)"""
+)
 
 
 class Application(t.Protocol):

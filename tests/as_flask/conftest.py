@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import os
+
 from erlen.compat.finder import is_installed
 
-collect_ignore_glob = [] if is_installed() else ["test_*.py"]
+collect_ignore_glob = [] if is_installed() or "ON_FLASK" in os.environ else ["test_*.py"]

@@ -76,6 +76,14 @@ def test_the_objects_are_the_same() -> None:
     assert issubclass(flask.Flask, erlen.Erlen)
 
 
+def test_types_are_no_strings() -> None:
+    """Extensions make other types of them: Flask-Admin ``RouteCallable | None``."""
+    module: t.Any = importlib.import_module("flask.typing")
+    for name in FLASKS["flask.typing"]:
+        if not name.startswith("T_"):
+            assert type(None) in t.get_args(getattr(module, name) | None)
+
+
 def test_submodules_are_attributes_of_the_package() -> None:
     assert t.cast("t.Any", flask).cli is sys.modules["erlen.cli"]
     assert t.cast("t.Any", flask).sansio.app is sys.modules["erlen.app"]

@@ -39,7 +39,7 @@ def test_top_without_a_request(app: Flask, stacks: tuple[Any, Any]) -> None:
     with app.app_context() as context:
         assert apps.top is context
         assert requests.top is None
-        apps.top.connection = "kept"
+        setattr(apps.top, "connection", "kept")
         assert vars(context)["connection"] == "kept"
 
 

@@ -93,7 +93,7 @@ def run_command(
     reloads = debug if reload is None else reload
     application = _load_or_defer(info, serves=serving.is_running_from_reloader() or not reloads)
     # Through the package, where scripts replace it to be quiet.
-    sys.modules[__package__].show_server_banner(debug, info.app_import_path)
+    sys.modules["erlen.cli"].show_server_banner(debug, info.app_import_path)
     try:
         serving.run_simple(
             host,

@@ -11,6 +11,7 @@ import warnings
 from ..app import Erlen
 from ..blueprints import Blueprint
 from ..profiles import STOCK
+from .contexts import FlaskRequestContext
 from .encoders import EncoderProvider, provider_with
 from .removed import JSONDecoder, JSONEncoder, get_env
 from .styles import STYLED, accept_both, assigned, without_context
@@ -106,6 +107,7 @@ class Flask(Erlen, metaclass=FlaskType):
     profile_of_flask = "flask"
     default_profile = "flask"
     default_config = STOCK["flask"]
+    request_context_class = FlaskRequestContext
 
     env = property(lambda app: app._environment())
     preserve_context_on_exception = ConfigAlias("PRESERVE_CONTEXT_ON_EXCEPTION")

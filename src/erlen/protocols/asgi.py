@@ -14,7 +14,7 @@ from contextvars import copy_context
 from werkzeug.exceptions import ClientDisconnected
 
 from ..bodies import NotKept, ReceivedBody
-from ..ctx import AppContext, RequestContext, context_var
+from ..ctx import AppContext, context_var
 from ..pipeline.bridge import copy_back, go_on, run_on_thread
 from ..pipeline.steps import Plan
 from ..scopes import MalformedScope
@@ -52,7 +52,9 @@ class ASGI(WSGI):
         request: t.Any = self.request_class.of_scope(scope, receive, app)
         body: ReceivedBody | None = request._body
         context: t.Any = (
-            self._context_of(request) if plan.takes_environ else RequestContext(app, request.head, request)
+            self._context_of(request)
+            if plan.takes_environ
+            else app.request_context_class(app, request.head, request)
         )
         # PERF: async plaintext: binding the context takes 0.1 us, and only converters of the application's own see it.
         token = None if plan.matches_alone else context_var.set(context)

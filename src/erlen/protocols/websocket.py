@@ -29,7 +29,7 @@ from contextvars import Context
 
 from werkzeug.exceptions import HTTPException
 
-from ..ctx import AppContext, RequestContext, context_var
+from ..ctx import AppContext, context_var
 from ..logging import printable
 from ..pipeline.bridge import as_error
 from ..pipeline.steps import Plan
@@ -67,7 +67,7 @@ async def serve_websocket(app: t.Any, scope: Scope, receive: Receive, send: Send
         context = (
             _context_of(app, request.environ, scope)
             if plan.needs_environ
-            else RequestContext(app, request.head, request)
+            else app.request_context_class(app, request.head, request)
         )
         await _Connection(app, plan, context, scope, receive, send).serve()
         return

@@ -1,0 +1,37 @@
+"""The context of a request that is made inside of another context, as in Flask 3.1.
+
+There ``with app.app_context():`` around a request lends the request its application context: both have one ``g``, what
+extensions keep by ``app_ctx`` (a session of Flask-SQLAlchemy) is the same, and ``teardown_appcontext`` runs once, at the end
+of the block. Test suites are written for that.
+"""
+
+from __future__ import annotations
+
+from ..ctx import AppContext, RequestContext, context_var
+
+
+class FlaskRequestContext(RequestContext):
+    """The context of a request of :class:`~erlen.compat.application.Flask`. The arguments are those of its base."""
+
+    def _borrow(self) -> None:
+        outer = context_var.get(None)
+        if outer is not None and self._token is None and outer.app is self.app:
+            self.lender = outer.lender or outer
+            self._g = self.lender.g
+
+    def push(self) -> None:
+        """Make this the active context, in the application context that is active already if there is one."""
+        self._borrow()
+        super().push()
+
+    async def apush(self) -> None:
+        """Do what :meth:`push` does."""
+        self._borrow()
+        await super().apush()
+
+    def push_at_once(self) -> bool:
+        """Make this the active context if none is active, and nobody has to be told of it.
+
+        :return: whether that was done.
+        """
+        return context_var.get(None) is None and AppContext.push_at_once(self)

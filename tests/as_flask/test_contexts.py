@@ -1,0 +1,100 @@
+"""A request inside of an application context, as in Flask 3.1; ``tests/test_as_flask.py`` runs this on Flask as well."""
+
+from __future__ import annotations
+
+import typing as t
+
+import flask.globals
+import pytest
+from flask import Flask, current_app, g, request
+
+
+@pytest.fixture
+def app() -> Flask:
+    app = Flask("contexts")
+    app.config["ENDED"] = ended = list[str]()
+
+    @app.teardown_request
+    def end_of_request(error: BaseException | None) -> None:
+        ended.append("request")
+
+    @app.teardown_appcontext
+    def end_of_application(error: BaseException | None) -> None:
+        ended.append("application")
+
+    @app.get("/")
+    def index() -> str:
+        g.setdefault("seen", []).append(request.path)
+        return f"{id(_app_ctx())} {g.get('name', 'nobody')}"
+
+    return app
+
+
+def _app_ctx() -> t.Any:
+    return t.cast("t.Any", flask.globals.app_ctx)._get_current_object()
+
+
+def test_a_request_alone_has_all_of_its_own(app: Flask) -> None:
+    assert app.test_client().get("/").text.endswith(" nobody")
+    assert app.config["ENDED"] == ["request", "application"]
+
+
+def test_a_request_shares_the_application_context_around_it(app: Flask) -> None:
+    with app.app_context() as context:
+        g.name = "ada"
+        assert app.test_client().get("/").text == f"{id(context)} ada"
+        assert app.test_client().get("/").text == f"{id(context)} ada"
+        assert g.seen == ["/", "/"]
+        assert app.config["ENDED"] == ["request", "request"]
+    assert app.config["ENDED"] == ["request", "request", "application"]
+
+
+def test_a_request_inside_of_a_request_shares_it_as_well(app: Flask) -> None:
+    with app.test_request_context("/outer"):
+        outer = _app_ctx()
+        g.name = "grace"
+        assert app.test_client().get("/").text == f"{id(outer)} grace"
+        assert request.path == "/outer"
+        with app.app_context():
+            assert "name" not in g
+
+
+def test_another_application_shares_nothing(app: Flask) -> None:
+    other = Flask("other")
+    with other.app_context():
+        g.name = "of the other"
+        assert app.test_client().get("/").text.endswith(" nobody")
+        assert current_app == other
+    assert app.config["ENDED"] == ["request", "application"]
+
+
+def test_a_client_that_keeps_its_context(app: Flask) -> None:
+    with app.app_context(), app.test_client() as client:
+        client.get("/")
+        assert g.seen == ["/"]
+        assert app.config["ENDED"] == ["request"]
+    # Flask runs the functions of the request twice here.
+    assert app.config["ENDED"][-2:] == ["request", "application"]
+    assert app.config["ENDED"].count("application") == 1
+
+
+def test_a_failing_view(app: Flask) -> None:
+    @app.get("/fail")
+    def fail() -> str:
+        raise OSError("of the test")
+
+    with app.app_context():
+        assert app.test_client().get("/fail").status_code == 500
+        assert app.config["ENDED"] == ["request"]
+    assert app.config["ENDED"] == ["request", "application"]
+
+
+def test_an_async_request_inside_of_a_context(app: Flask) -> None:
+    @app.get("/async")
+    async def view() -> str:
+        return str(g.get("name"))
+
+    with app.app_context():
+        g.name = "lovelace"
+        assert app.test_client().get("/async").text == "lovelace"
+    assert app.config["ENDED"] == ["request", "application"]
