@@ -1,6 +1,7 @@
 # make run     starts the sign-up example on http://127.0.0.1:5000; another port: make run PORT=5001
 # make chat    starts the chat example over ASGI, at the same address; HOST and PORT as for run
 # make test    formatter check, linter, type checkers, tests
+# make test-ecosystem  extensions and applications of Flask, each on Flask and on Erlen
 # make bench   the benchmarks, over WSGI beside Flask and over ASGI beside Starlette
 # make format  formats, and mends what the linter can mend
 # make clean   removes what the others made
@@ -17,7 +18,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 SOURCES := pyproject.toml constraints.txt
 
-.PHONY: run chat test lint types pytest bench api-table format clean
+.PHONY: run chat test test-ecosystem lint types pytest bench api-table format clean
 .DEFAULT_GOAL := test
 
 run: $(VENV)/.installed-example
@@ -40,6 +41,10 @@ types: $(VENV)/.installed-test
 pytest: $(VENV)/.installed-test
 	$(BIN)/python -m pytest $(ARGS)
 
+# An environment of its own: what extensions need must not hold back what Erlen is tested with.
+test-ecosystem: $(VENV)-ecosystem/.installed
+	$(VENV)-ecosystem/bin/python -m pytest ecosystem $(ARGS)
+
 bench: $(VENV)/.installed-bench
 	$(BIN)/python -m benchmarks --wsgi --asgi $(ARGS)
 
@@ -59,10 +64,21 @@ $(VENV)/.installed-%: $(BIN)/python $(SOURCES)
 	$(INSTALL) --editable '.[$*]'
 	@touch $@
 
+$(VENV)-ecosystem/.installed: pyproject.toml ecosystem/requirements.txt ecosystem/constraints.txt
+	$(check-python)
+	$(PYTHON) -m venv $(VENV)-ecosystem
+	$(VENV)-ecosystem/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint ecosystem/constraints.txt --requirement ecosystem/requirements.txt --editable .
+	@touch $@
+
 .PRECIOUS: $(VENV)/.installed-%
 
+define check-python
+@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+  echo "Erlen needs Python 3.11 or newer, and '$(PYTHON)' is not. Name another: make PYTHON=python3.13 ..."; \
+  exit 1; }
+endef
+
 $(BIN)/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-	  echo "Erlen needs Python 3.11 or newer, and '$(PYTHON)' is not. Name another: make PYTHON=python3.13 ..."; \
-	  exit 1; }
+	$(check-python)
 	$(PYTHON) -m venv $(VENV)
