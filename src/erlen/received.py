@@ -10,12 +10,21 @@ from werkzeug.formparser import FormDataParser
 from werkzeug.wrappers import Request as RequestBase
 
 from .bodies import BodyStream, LimitedBody, OnThread, ReceivedBody, too_large
+from .ctx import context_var
 from .debug import attach_enctype_error
 from .forms import FormParser
 from .lazy import cached_property
 from .typing import Application
 
 _FORMS = frozenset({"multipart/form-data", "application/x-www-form-urlencoded"})
+
+
+class ActiveApplication:
+    """The application of a request that somebody has made by hand; the pipeline assigns it."""
+
+    def __get__(self, request: t.Any, owner: type[t.Any] | None = None) -> t.Any:
+        context = context_var.get(None)
+        return None if context is None else context.app
 
 
 class ReceivedRequest(RequestBase):
@@ -26,7 +35,7 @@ class ReceivedRequest(RequestBase):
     # Whether ``close`` has anything to do at the end of the request.
     _must_close: bool = False
     _body: ReceivedBody | None = None
-    _application: Application | None = None
+    _application: Application | None = t.cast("Application | None", ActiveApplication())
     _max_content_length: int | None = None
     _max_form_memory_size: int | None = None
     _max_form_parts: int | None = None

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import os
 
-#: The prefixes, the first one first. ``erlen.as_flask`` adds ``"FLASK"``.
+#: The prefixes, the one that counts most first. ``erlen.as_flask`` adds ``"FLASK"``.
 prefixes = ["ERLEN"]
-
-# Read where they are asked for, as a program may change them.
-_NOT_ADOPTED = frozenset({"AS_FLASK", "DEBUG", "RUN_FROM_CLI", "SKIP_DOTENV"})
 
 
 def get_variable(name: str) -> str | None:
@@ -24,20 +21,13 @@ def get_variable(name: str) -> str | None:
 
 
 def set_variable(name: str, value: str) -> None:
-    """Set a variable with every prefix, as extensions may read either.
+    """Set a variable with the last prefix, and with that alone.
+
+    Applications change ``FLASK_RUN_FROM_CLI`` and ``FLASK_DEBUG`` themselves: no second one may say otherwise then.
 
     :param name: without prefix.
     :param value: its value.
     """
-    for prefix in prefixes:
-        os.environ[f"{prefix}_{name}"] = value
-
-
-def adopt_variables() -> None:
-    """Give what has another prefix the first one as well, where that is free: Click knows one prefix."""
-    first, *others = prefixes
-    for prefix in others:
-        for variable, value in list(os.environ.items()):
-            name = variable.removeprefix(f"{prefix}_")
-            if name not in (variable, *_NOT_ADOPTED):
-                os.environ.setdefault(f"{first}_{name}", value)
+    for prefix in prefixes[:-1]:
+        os.environ.pop(f"{prefix}_{name}", None)
+    os.environ[f"{prefixes[-1]}_{name}"] = value

@@ -293,3 +293,11 @@ def test_sessions_as_in_flask(app: Flask) -> None:
     app.add_url_rule("/", view_func=lambda: str(session.setdefault("seen", 1)))
     cookie = app.test_client().get("/").headers["Set-Cookie"]
     assert cookie.endswith("; HttpOnly; Path=/")
+
+
+def test_a_request_made_by_hand_has_the_limits_of_the_active_application(app: Flask) -> None:
+    app.config["MAX_CONTENT_LENGTH"] = 100
+    made = flask.Request({})
+    assert made.max_content_length is None
+    with app.app_context():
+        assert made.max_content_length == 100

@@ -286,7 +286,7 @@ class ScriptInfo:
                 return application
         raise NoAppException(
             f"No application was named, and neither {_choice(_DEFAULT_FILES, 'nor')} is in {str(Path.cwd())!r}. Name"
-            " it with 'erlen --app path/to/module.py', or set ERLEN_APP."
+            f" it with 'erlen --app path/to/module.py', or set {' or '.join(f'{prefix}_APP' for prefix in prefixes)}."
             + (
                 " FLASK_APP is set, and read only with ERLEN_AS_FLASK=1."
                 if os.environ.get("FLASK_APP") and len(prefixes) == 1

@@ -15,7 +15,7 @@ from ..ctx import context_var
 from ..debug import own_traceback
 from ..helpers import get_load_dotenv
 from ..typing import Application
-from ..variables import adopt_variables, set_variable
+from ..variables import get_variable, set_variable
 from .commands import routes_command, shell_command
 from .environment import load_dotenv as read_env_files
 from .groups import AppGroup
@@ -43,6 +43,9 @@ def get_version(ctx: click.Context, param: click.Parameter, value: t.Any) -> Non
 
 
 def _set_app(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    if ctx.get_parameter_source(param.name or "") is not ParameterSource.COMMANDLINE:
+        # Click knows one prefix of environment variables.
+        value = get_variable("APP") or value
     if value is not None:
         ctx.ensure_object(ScriptInfo).app_import_path = value
     return value
@@ -50,8 +53,7 @@ def _set_app(ctx: click.Context, param: click.Parameter, value: str | None) -> s
 
 def _set_debug(ctx: click.Context, param: click.Parameter, value: bool | None) -> bool | None:
     # Only what the user said counts, and through the environment it also reaches the reloader's process.
-    given = ctx.get_parameter_source(param.name or "")
-    if value is None or given in (ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP):
+    if value is None or ctx.get_parameter_source(param.name or "") is not ParameterSource.COMMANDLINE:
         return None
     set_variable("DEBUG", "1" if value else "0")
     return value
@@ -62,7 +64,6 @@ def _load_env_files(ctx: click.Context, param: click.Parameter, value: str | Non
     if value is None and not info.load_dotenv_defaults:
         return None
     loaded = read_env_files(value, load_defaults=info.load_dotenv_defaults)
-    adopt_variables()
     if value is not None and not loaded:
         # Optional dependency.
         from importlib.util import find_spec
@@ -143,10 +144,8 @@ class ErlenGroup(AppGroup):
         options = [_env_file_option, _app_option, _debug_option]
         if add_version_option:
             options.append(version_option)
-        settings: dict[str, t.Any] = {"auto_envvar_prefix": "ERLEN"}
-        settings.update(extra.pop("context_settings", None) or {})
         params = [*(extra.pop("params", None) or ()), *options]
-        super().__init__(params=params, context_settings=settings, **extra)
+        super().__init__(params=params, **extra)
 
         self.create_app = create_app
         self.load_dotenv = load_dotenv
@@ -162,7 +161,8 @@ class ErlenGroup(AppGroup):
         """Make Click's context, with a :class:`ScriptInfo` in it unless the caller passes an ``obj``."""
         # An 'app.run()' at the end of the user's module must not start a second server.
         set_variable("RUN_FROM_CLI", "true")
-        adopt_variables()
+        if "auto_envvar_prefix" not in self.context_settings:
+            extra.setdefault("auto_envvar_prefix", variables.prefixes[-1])
         if "obj" not in self.context_settings:
             read_files = get_load_dotenv(self.load_dotenv)
             info = ScriptInfo(None, self.create_app, self.set_debug_flag, load_dotenv_defaults=read_files)
