@@ -8,6 +8,7 @@ import subprocess
 import sys
 import typing as t
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -32,17 +33,23 @@ class Playing:
     process: subprocess.Popen[str]
     folder: Path
 
-    def transcript(self) -> list[dict[str, t.Any]]:
-        """Wait for the end, and return what the visitor noted.
-
-        :raises AssertionError: when the scenario failed; the message has what it printed.
-        """
+    @cached_property
+    def output(self) -> str:
+        """What the scenario printed; it has ended when this has been read."""
         try:
             output, _ = self.process.communicate(timeout=LIMIT)
         except subprocess.TimeoutExpired:
             self.process.kill()
             output, _ = self.process.communicate()
             raise AssertionError(f"{self.name} on {self.framework} did not end:\n{output}") from None
+        return output
+
+    def transcript(self) -> list[dict[str, t.Any]]:
+        """Wait for the end, and return what the visitor noted.
+
+        :raises AssertionError: when the scenario failed; the message has what it printed.
+        """
+        output = self.output
         assert self.process.returncode == 0, f"{self.name} on {self.framework} failed:\n{output}"
         content = json.loads((self.folder / "transcript.json").read_text(encoding="utf-8"))
         assert content["framework"] == self.framework, "the scenario ran on the wrong framework"
@@ -51,13 +58,14 @@ class Playing:
         return transcript
 
 
-def start(name: str, framework: str, protocol: str, folder: Path) -> Playing:
+def start(name: str, framework: str, protocol: str, folder: Path, *, with_warnings: bool = False) -> Playing:
     """Begin to play a scenario.
 
     :param name: its file's, without the ending.
     :param framework: ``"flask"`` or ``"erlen"``.
     :param protocol: ``"wsgi"``, or on Erlen ``"asgi"``.
     :param folder: an empty folder.
+    :param with_warnings: whether it prints what is deprecated.
     """
     as_flask = ["-m", "erlen.as_flask"] if framework == "erlen" else []
     command = [sys.executable, *as_flask, str(HERE / "playing.py"), str(SCENARIOS / f"{name}.py"), protocol]
@@ -65,6 +73,8 @@ def start(name: str, framework: str, protocol: str, folder: Path) -> Playing:
         name: value for name, value in os.environ.items() if not name.startswith(("FLASK_", "ERLEN_"))
     }
     environment["PYTHONHASHSEED"] = "0"
+    if with_warnings:
+        environment["PYTHONWARNINGS"] = "default::DeprecationWarning"
     process = subprocess.Popen(
         [*command, str(folder)],
         env=environment,

@@ -26,6 +26,11 @@ def constant(name: str, wanted: str, default: t.Any = None) -> t.Any:
     return default
 
 
+#: Scenarios of extensions whose release needs what Flask has removed, and the others.
+OLD = [name for name in names() if constant(name, "REMOVED_FROM_FLASK")]
+CURRENT = [name for name in names() if name not in OLD]
+
+
 @pytest.fixture(scope="session")
 def on_flask(tmp_path_factory: pytest.TempPathFactory) -> t.Callable[[str], Playing]:
     started: dict[str, Playing] = {}
@@ -52,7 +57,7 @@ def answers_of_flask(on_flask: t.Callable[[str], Playing]) -> t.Callable[[str], 
 
 @pytest.mark.parametrize(
     ("name", "protocol"),
-    [(name, protocol) for name in names() for protocol in constant(name, "PROTOCOLS", ["wsgi", "asgi"])],
+    [(name, protocol) for name in CURRENT for protocol in constant(name, "PROTOCOLS", ["wsgi", "asgi"])],
 )
 def test_answers_are_those_of_flask(
     name: str,
@@ -68,6 +73,29 @@ def test_answers_are_those_of_flask(
     for answer, wanted in zip(answers, expected, strict=False):
         assert answer == wanted
     assert len(answers) == len(expected)
+
+
+@pytest.mark.parametrize("name", OLD)
+def test_flask_lacks_what_an_old_extension_needs(name: str, tmp_path: Path) -> None:
+    playing = start(name, "flask", "wsgi", tmp_path)
+    error = playing.output.strip().splitlines()[-1]
+    assert playing.process.returncode != 0
+    assert error.startswith(("ImportError: ", "AttributeError: ")), playing.output
+    # The first of the names ends it there.
+    missing = constant(name, "REMOVED_FROM_FLASK")[0].rpartition(".")[2]
+    assert repr(missing) in error
+
+
+@pytest.mark.parametrize("name", OLD)
+def test_old_extension_works_and_is_told_what_was_removed(name: str, tmp_path: Path) -> None:
+    playing: dict[str, Playing] = {}
+    for protocol in ("wsgi", "asgi"):
+        folder = tmp_path / protocol
+        folder.mkdir()
+        playing[protocol] = start(name, "erlen", protocol, folder, with_warnings=True)
+    assert playing["asgi"].transcript() == playing["wsgi"].transcript()
+    for removed in constant(name, "REMOVED_FROM_FLASK"):
+        assert f"DeprecationWarning: {removed!r} was removed in Flask" in playing["wsgi"].output
 
 
 @pytest.mark.parametrize("name", names())
