@@ -21,7 +21,7 @@ class Quiet(WSGIRequestHandler):
 
 
 @contextmanager
-def serving(app: t.Any) -> t.Iterator[str]:
+def serving(app: t.Any) -> t.Generator[str, None, None]:
     """Serve an application over WSGI as long as the block lasts.
 
     :param app: the application.
@@ -102,7 +102,7 @@ def _address(line: bytes) -> str:
 
 
 @contextmanager
-def taking_mail() -> t.Iterator[Mailbox]:
+def taking_mail() -> t.Generator[Mailbox, None, None]:
     """Take mail as long as the block lasts."""
     with ThreadingTCPServer(("127.0.0.1", 0), Postman) as server:
         host, port = server.server_address[:2]

@@ -655,3 +655,24 @@ def test_string_cache_belongs_to_one_application(app: Erlen, tmp_path: Path) -> 
     app.jinja_env.filters["mark"] = lambda value: "app"
     assert rendered(app, "{{ 1|mark }}") == "app"
     assert rendered(other, "{{ 1|mark }}") == "other"
+
+
+def test_a_filter_on_a_constant_is_asked_each_time(app: Erlen) -> None:
+    """Jinja calls it when it compiles; Flask compiles a string each time, and filters that know the language rely on it."""
+    calls: list[str] = []
+
+    def count(value: object) -> int:
+        calls.append("called")
+        return len(calls)
+
+    app.jinja_env.filters["language"] = count
+    app.jinja_env.tests["spoken"] = lambda value: count(value) > 3
+    with app.app_context():
+        assert [render_template_string("{{ 1|language }}") for _ in range(2)] == ["1", "2"]
+        assert [render_template_string("{{ 'de' is spoken }}") for _ in range(2)] == ["False", "True"]
+
+
+def test_a_filter_of_jinja_on_a_constant_does_not_keep_a_string_from_being_kept(app: Erlen) -> None:
+    engine = app.template_engine
+    for source in ("{{ 'a'|upper }}", "{{ value|upper if 1 is odd }}"):
+        assert engine.from_string(source) is engine.from_string(source)

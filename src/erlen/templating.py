@@ -11,9 +11,11 @@ import typing as t
 from collections import ChainMap, OrderedDict
 from threading import Lock
 
-from jinja2 import BaseLoader, Template, TemplateNotFound
+from jinja2 import BaseLoader, Template, TemplateNotFound, nodes
 from jinja2 import Environment as BaseEnvironment
+from jinja2.filters import FILTERS
 from jinja2.runtime import Context, new_context
+from jinja2.tests import TESTS
 from werkzeug.local import LocalProxy
 
 from .ctx import context_var, current_context
@@ -209,6 +211,20 @@ class TemplateEngine(t.Protocol):
         )
 
 
+def _folds_filters(environment: t.Any, source: str) -> bool:
+    """Return whether compiling evaluates a filter or a test that is not Jinja's own, as it stands on a constant.
+
+    What such a one returns may depend on the request: ``{{ 0.25|percentformat }}`` of Flask-Babel on its language.
+    """
+    for node in environment.parse(source).find_all((nodes.Filter, nodes.Test)):
+        is_filter = isinstance(node, nodes.Filter)
+        used, stock = (environment.filters, FILTERS) if is_filter else (environment.tests, TESTS)
+        is_stock = used.get(node.name) is stock.get(node.name)
+        if not is_stock and node.find((nodes.Name, nodes.Call)) is None:
+            return True
+    return False
+
+
 class JinjaEngine(TemplateEngine):
     """Jinja2, by way of ``app.jinja_env``.
 
@@ -243,7 +259,7 @@ class JinjaEngine(TemplateEngine):
                 self._strings.move_to_end(key)
                 return template
         template = t.cast(Template, environment.from_string(source))
-        if len(source) <= self.string_cache_max_length:
+        if len(source) <= self.string_cache_max_length and not _folds_filters(environment, source):
             with self._lock:
                 self._strings[key] = template
                 while len(self._strings) > self.string_cache_size:

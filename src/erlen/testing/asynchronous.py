@@ -69,7 +69,7 @@ class AsyncErlenClient:
         :param buffered: read the whole body before returning; see :meth:`stream`.
         :param follow_redirects: follow redirects; the responses before the last are in ``response.history``.
         """
-        request = self._requests._make_request(args, kwargs)
+        request = self._requests._request_from_builder_args(args, kwargs)
         response = await self._send(request, buffered)
         if follow_redirects:
             response = await self._follow(response, buffered)
@@ -92,7 +92,7 @@ class AsyncErlenClient:
             response.history = tuple(history)
             history.append(response)
             builder = self._requests.resolve_redirect(response)
-            response = await self._send(self._requests._make_request((builder,), {}), buffered)
+            response = await self._send(self._requests._request_from_builder_args((builder,), {}), buffered)
         response.history = tuple(history)
         return response
 

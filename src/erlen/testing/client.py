@@ -131,7 +131,7 @@ class ErlenClient(Client):
         :param follow_redirects: follow redirects; the responses before the last are in ``response.history``.
         :param kwargs: as for :class:`EnvironBuilder`.
         """
-        request = self._make_request(args, kwargs)
+        request = self._request_from_builder_args(args, kwargs)
         # The request before this one is over; so is the one that redirected to this one.
         self._preserved.close()
         self._answered.clear()
@@ -171,7 +171,8 @@ class ErlenClient(Client):
         host = url.hostname or "localhost"
         self._update_cookies_from_response(host, url.path, headers.getlist("Set-Cookie"))
 
-    def _make_request(self, args: tuple[t.Any, ...], kwargs: dict[str, t.Any]) -> BaseRequest:
+    # Under the name that it has in Flask: the test client of Flask-SocketIO calls it.
+    def _request_from_builder_args(self, args: tuple[t.Any, ...], kwargs: dict[str, t.Any]) -> BaseRequest:
         given = args[0] if args else None
         if isinstance(given, BaseRequest):
             request = copy(given)
@@ -229,7 +230,7 @@ class ErlenClient(Client):
     def _new_socket(
         self, path: str, args: t.Any, kwargs: t.Any, subprotocols: t.Sequence[str], timeout: float
     ) -> AsyncWebSocketSession:
-        environ = self._make_request((path, *args), kwargs).environ
+        environ = self._request_from_builder_args((path, *args), kwargs).environ
         self._add_cookies_to_wsgi(environ)
         scope = websocket_scope(environ, subprotocols)
         keep_cookies = partial(self._keep_cookies, environ)
