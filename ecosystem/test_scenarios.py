@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import ast
 import typing as t
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
-from processes import SCENARIOS, Playing, start
+from processes import Playing, start
+from table import PAGE, constant, names, normalized, versions, written
 
 Transcript: t.TypeAlias = list[dict[str, t.Any]]
-
-
-def names() -> list[str]:
-    return sorted(path.stem for path in SCENARIOS.glob("*.py") if not path.stem.startswith("_"))
-
-
-def constant(name: str, wanted: str, default: t.Any = None) -> t.Any:
-    """Return a constant of a scenario without importing it: that would import Flask."""
-    tree = ast.parse((SCENARIOS / f"{name}.py").read_text(encoding="utf-8"))
-    for node in tree.body:
-        if isinstance(node, ast.Assign) and [ast.unparse(one) for one in node.targets] == [wanted]:
-            return ast.literal_eval(node.value)
-    return default
 
 
 #: Scenarios of extensions whose release needs what Flask has removed, and the others.
@@ -100,8 +88,18 @@ def test_old_extension_works_and_is_told_what_was_removed(name: str, tmp_path: P
 
 @pytest.mark.parametrize("name", names())
 def test_scenario_says_what_it_is_about(name: str) -> None:
-    tree = ast.parse((SCENARIOS / f"{name}.py").read_text(encoding="utf-8"))
-    assert ast.get_docstring(tree)
+    assert constant(name, "__doc__")
     assert constant(name, "DISTRIBUTIONS")
     if constant(name, "PROTOCOLS", ["wsgi", "asgi"]) != ["wsgi", "asgi"]:
         assert constant(name, "NOT_ON_ASGI"), "PROTOCOLS leaves ASGI out: say why in NOT_ON_ASGI"
+
+
+@pytest.mark.parametrize("name", names())
+def test_what_is_pinned_is_installed(name: str) -> None:
+    for distribution in constant(name, "DISTRIBUTIONS"):
+        assert metadata.version(distribution) == versions()[normalized(distribution)]
+
+
+def test_the_documentation_has_the_table() -> None:
+    """When this fails: ``python ecosystem/table.py``."""
+    assert PAGE.read_text(encoding="utf-8") == written()
