@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def test_an_application_of_erlen_with_extensions_of_flask(tmp_path: Path) -> None:
-    file = Path(__file__).parent / "scenarios" / "_on_the_way.py"
+    file = Path(__file__).parent / "half_way" / "application.py"
     ended = subprocess.run(
         [sys.executable, "-m", "erlen.as_flask", str(file)],
         cwd=tmp_path,

@@ -1,8 +1,8 @@
 """An application on its way from Flask to Erlen: it is an ``Erlen`` with the safe profile, its extensions are Flask's.
 
-    python -m erlen.as_flask ecosystem/scenarios/_on_the_way.py
+    python -m erlen.as_flask ecosystem/half_way/application.py
 
-``test_on_the_way.py`` runs it. One file still imports from flask, as an application of many files would for a while.
+``test_half_way.py`` runs it. One file still imports from flask, as an application of many files would for a while.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def where() -> str:
 
 
 def make_app() -> Erlen:
-    app = Erlen("on_the_way")
+    app = Erlen("half_way")
     app.config.update(
         SECRET_KEY="of the example", SQLALCHEMY_DATABASE_URI="sqlite://", WTF_CSRF_ENABLED=False
     )
@@ -93,7 +93,7 @@ def main() -> None:
         assert client.post("/readers", data={"name": ""}).status_code == 400
         assert client.post("/readers", data={"name": "Ada"}).json == {"id": 1}
         assert client.get("/me").json == {"name": "Ada"}
-        assert client.get("/old/where").text == "on_the_way /old/where"
+        assert client.get("/old/where").text == "half_way /old/where"
         assert [client.get("/slow").status_code for _ in range(3)] == [200, 200, 429]
         # The safe profile: no form of another site, and headers that Flask does not send.
         forged = client.post("/readers", data={"name": "Eve"}, headers={"Sec-Fetch-Site": "cross-site"})
