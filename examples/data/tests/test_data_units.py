@@ -194,6 +194,42 @@ def test_threads_that_read_and_then_write_do_not_get_in_each_others_way(
     assert titles(client) == ["Emma, again"]
 
 
+@only("peewee", "django", "zodb")
+def test_a_transaction_that_begins_with_reading_may_write(app: Erlen, client: ErlenClient) -> None:
+    @app.post("/count")
+    def count() -> str:
+        books: t.Any = books_of(app)
+        books.begin()
+        (book,) = books.search("", 10)
+        books.change(book.id, f"{book.title}I", "", "")
+        return "done"
+
+    def count_up() -> None:
+        visitor = app.test_client()
+        for _ in range(5):
+            assert visitor.post("/count").status_code == 200
+
+    client.post("/add", data={"title": "I"})
+    at_once(*[count_up] * 4)
+    assert titles(client) == ["I" * 21]
+
+
+@without("sqlalchemy")
+def test_a_book_is_changed_by_one_and_deleted_by_another(app: Erlen, client: ErlenClient) -> None:
+    """Whoever comes second is told that there is no such book."""
+    codes: set[int] = set()
+
+    def send(page: str) -> None:
+        codes.add(app.test_client().post(page, data=BOOK).status_code)
+
+    for _ in range(15):
+        number = client.post("/add", data=BOOK).location
+        at_once(*[lambda page=f"{number}/{what}": send(page) for what in ("edit", "edit", "delete")])
+    assert 303 in codes
+    assert codes <= {303, 404}
+    assert titles(client) == []
+
+
 @only("pony")
 def test_pony_refuses_to_change_what_another_has_changed_since_it_was_read(
     app: Erlen, client: ErlenClient
