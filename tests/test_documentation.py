@@ -45,6 +45,16 @@ def test_a_row_of_the_page_about_configuration_has_the_defaults(key: str, safe: 
     assert values == [DEFAULTS["safe"][key], DEFAULTS["flask"][key]]
 
 
+def test_the_page_about_data_layers_has_the_versions_that_are_tested() -> None:
+    pins = (ROOT / "constraints.txt").read_text(encoding="utf-8").lower().splitlines()
+    pinned = dict(line.split("==") for line in pins)
+    lines = (ROOT / "examples" / "data" / "README.md").read_text(encoding="utf-8").splitlines()
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if line.count("|") == 6]
+    documented = {row[0].lower().replace("ponyorm", "pony"): row[1] for row in rows[2:]}
+    assert len(documented) == 6
+    assert documented == {name: pinned[name] for name in documented}
+
+
 def test_the_engine_of_the_page_about_templates_works(tmp_path: Path) -> None:
     pytest.importorskip("mako")
     folder = tmp_path / "templates"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typing as t
 
 import click
-from sqlalchemy import URL, Engine, String, create_engine, or_, select
+from sqlalchemy import URL, Engine, String, create_engine, delete, or_, select, update
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from erlen import Erlen, Response, g
@@ -64,19 +64,15 @@ class Books:
 
     def change(self, number: int, title: str, author: str, note: str) -> bool:
         """Change a book; return whether there is one of this number."""
-        book = self.get(number)
-        if book is None:
-            return False
-        book.title, book.author, book.note = title, author, note
-        return True
+        # One statement, so nobody comes in between. Where a book is read and then assigned to, and another request
+        # deletes it meanwhile, the commit raises.
+        query = update(Book).where(Book.id == number).values(title=title, author=author, note=note)
+        return self.session.scalar(query.returning(Book.id)) is not None
 
     def delete(self, number: int) -> bool:
         """Take a book off the list; return whether there was one of this number."""
-        book = self.get(number)
-        if book is None:
-            return False
-        self.session.delete(book)
-        return True
+        query = delete(Book).where(Book.id == number)
+        return self.session.scalar(query.returning(Book.id)) is not None
 
 
 def create_app(database: str = "sqlalchemy.sqlite") -> Erlen:

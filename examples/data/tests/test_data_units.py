@@ -214,7 +214,6 @@ def test_a_transaction_that_begins_with_reading_may_write(app: Erlen, client: Er
     assert titles(client) == ["I" * 21]
 
 
-@without("sqlalchemy")
 def test_a_book_is_changed_by_one_and_deleted_by_another(app: Erlen, client: ErlenClient) -> None:
     """Whoever comes second is told that there is no such book."""
     codes: set[int] = set()
