@@ -134,8 +134,11 @@ def create_app(database: str = "django.sqlite") -> Erlen:
     @app.teardown_request
     def give_back(error: BaseException | None) -> None:
         # Runs at the end of every request, also when a view has raised. Django has connected with the first query.
-        books.end(commit=False)
-        connection.close()
+        # The connection may be lost, and then rolling back raises.
+        try:
+            books.end(commit=False)
+        finally:
+            connection.close()
 
     @app.cli.command("init-db")
     def init_db() -> None:

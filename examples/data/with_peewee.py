@@ -109,8 +109,11 @@ def create_app(database: str = "peewee.sqlite") -> Erlen:
     @app.teardown_request
     def give_back(error: BaseException | None) -> None:
         # Runs at the end of every request, also when a view has raised, or a hook before the connection was open.
-        books.database.session_rollback()
-        books.database.close()
+        # The connection may be lost, and then rolling back raises.
+        try:
+            books.database.session_rollback()
+        finally:
+            books.database.close()
 
     @app.cli.command("init-db")
     def init_db() -> None:

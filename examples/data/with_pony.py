@@ -42,7 +42,7 @@ class Books:
         wanted = text.lower()
         # Pony reads the lambda and makes SQL of it; `wanted` is sent as a parameter.
         found = self.entity.select(lambda book: wanted in book.title.lower() or wanted in book.author.lower())
-        return t.cast("list[t.Any]", found.order_by(orm.desc(self.entity.id))[:limit])
+        return list(found.order_by(orm.desc(self.entity.id))[:limit])
 
     def get(self, number: int) -> t.Any:
         """Return a book, or ``None`` where there is none of this number."""
@@ -57,8 +57,8 @@ class Books:
 
     def change(self, number: int, title: str, author: str, note: str) -> bool:
         """Change a book; return whether there is one of this number."""
-        # Takes SQLite's lock for writing first. Without it, whoever commits second of two that have read the book
-        # gets an error.
+        # Takes SQLite's lock for writing before it reads, so nobody comes in between. With `get`, and another request
+        # that deletes the book meanwhile, the commit raises.
         book = self.entity.get_for_update(id=number)
         if book is None:
             return False
@@ -115,9 +115,11 @@ def create_app(database: str = "pony.sqlite") -> Erlen:
         # Runs at the end of every request, also when a view has raised, or a hook before the session had begun. Left
         # on its own, `__exit__` would commit, and the connection would stay open as long as the thread.
         if "db_session" in g:
-            orm.rollback()
-            g.db_session.__exit__()
-            books.database.disconnect()
+            try:
+                orm.rollback()
+            finally:
+                g.db_session.__exit__()
+                books.database.disconnect()
 
     @app.cli.command("init-db")
     def init_db() -> None:

@@ -60,6 +60,20 @@ class Layer:
             return 0 if opened is None else sum(bool(one["opened"]) for one in opened.connectionDebugInfo())
         return open_files(database)
 
+    def lose_connection(self, app: Erlen) -> None:
+        """Close the connection of the current request behind the back of its layer."""
+        books: t.Any = app.extensions["books"]
+        if self.name == "sqlalchemy":
+            books.session.connection().connection.dbapi_connection.close()
+        elif self.name == "sqlobject":
+            books.transaction._connection.close()
+        elif self.name == "django":
+            self.module.connection.connection.close()
+        elif self.name == "peewee":
+            books.database.connection().close()
+        else:
+            books.database.get_connection().close()
+
 
 def open_files(path: str) -> int:
     """Count how often this process has a file open."""

@@ -133,6 +133,33 @@ def test_a_hook_that_fails_first_leaves_nothing_behind(app: Erlen, client: Erlen
     assert titles(client) == ["Emma"]
 
 
+@without("zodb")
+@needs_open_files
+def test_a_connection_that_is_lost_is_replaced_for_the_next_request(
+    app: Erlen, client: ErlenClient, layer: Layer, database: str
+) -> None:
+    """As when a server of databases restarts."""
+
+    @app.post("/lost")
+    def lost() -> str:
+        write(app)
+        layer.lose_connection(app)
+        books_of(app).add("Ulysses", "", "")
+        return "done"
+
+    client.post("/several", data={"lines": "Emma\nMiddlemarch"})
+    for _ in range(2):
+        try:
+            code = client.post("/lost").status_code
+        except Exception:
+            # What the teardown functions raise goes to the server.
+            code = 500
+        assert code == 500
+    assert titles(client) == ["Middlemarch", "Emma"]
+    assert client.post("/add", data=BOOK).status_code == 303
+    assert layer.connections(app, database) == 0
+
+
 def test_others_see_a_change_when_it_is_committed(app: Erlen, client: ErlenClient) -> None:
     """Isolation, between two threads."""
     written, looked = threading.Event(), threading.Event()
