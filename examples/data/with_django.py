@@ -134,11 +134,8 @@ def create_app(database: str = "django.sqlite") -> Erlen:
     @app.teardown_request
     def give_back(error: BaseException | None) -> None:
         # Runs at the end of every request, also when a view has raised. Django has connected with the first query.
-        # The connection may be lost, and then rolling back raises.
-        try:
-            books.end(commit=False)
-        finally:
-            connection.close()
+        books.end(commit=False)
+        connection.close()
 
     @app.cli.command("init-db")
     def init_db() -> None:
