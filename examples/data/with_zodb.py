@@ -47,7 +47,9 @@ class Database:
         """Take a connection out of the pool; it sees the data as they are now."""
         with self._opening:
             if self._opened is None:
-                self._opened = ZODB.DB(FileStorage(self.path))
+                # ZODB warns where more connections are open than its pool keeps. So many plain views run at a time
+                # over ASGI, by default.
+                self._opened = ZODB.DB(FileStorage(self.path), pool_size=40)
             return self._opened.open(manager)
 
     def close(self) -> None:

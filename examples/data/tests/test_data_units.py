@@ -186,6 +186,24 @@ def test_others_see_a_change_when_it_is_committed(app: Erlen, client: ErlenClien
     assert titles(client) == ["Ulysses"]
 
 
+def test_a_dozen_requests_have_a_connection_each(
+    app: Erlen, client: ErlenClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    all_here = threading.Barrier(12)
+
+    @app.get("/wait")
+    def wait() -> str:
+        books_of(app).search("", 1)
+        all_here.wait(30)
+        return "done"
+
+    def visit() -> None:
+        assert app.test_client().get("/wait").status_code == 200
+
+    at_once(*[visit] * 12)
+    assert [record.getMessage() for record in caplog.records if record.levelname != "INFO"] == []
+
+
 def test_threads_that_write_at_once_lose_nothing(app: Erlen, client: ErlenClient) -> None:
     def add(title: str) -> None:
         visitor = app.test_client()
