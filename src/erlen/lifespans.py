@@ -15,7 +15,7 @@ import typing as t
 from contextvars import ContextVar, copy_context
 from functools import partial
 
-from .pipeline.bridge import copy_back, is_async, take_threads_of_a_life_span
+from .pipeline.bridge import copy_back, is_async, plain_calls_by, take_threads_of_a_life_span
 
 T = t.TypeVar("T")
 
@@ -131,8 +131,9 @@ class LifeSpan:
         errors: list[BaseException] = []
         while self._ends:
             try:
-                async with self._app.app_context():
-                    await self._ends.pop()(cause)
+                with plain_calls_by(self._call_plain):
+                    async with self._app.app_context():
+                        await self._ends.pop()(cause)
             except BaseException as error:
                 errors.append(error)
         return errors

@@ -7,6 +7,7 @@ import threading
 import typing as t
 from abc import ABC, abstractmethod
 from datetime import date
+from pathlib import Path
 
 import flask
 import pytest
@@ -301,3 +302,23 @@ def test_a_request_made_by_hand_has_the_limits_of_the_active_application(app: Fl
     assert made.max_content_length is None
     with app.app_context():
         assert made.max_content_length == 100
+
+
+def test_views_of_static_files_have_the_names_by_which_they_are_exempted(tmp_path: Path) -> None:
+    """Of Flask-WTF's protection, in pgAdmin."""
+    app = Flask("named", static_folder=str(tmp_path))
+    blueprint = Blueprint("part", __name__, static_folder=str(tmp_path), url_prefix="/part")
+    app.register_blueprint(blueprint)
+    names = [f"{view.__module__}.{view.__name__}" for view in app.view_functions.values()]
+    assert names == ["flask.app.<lambda>", "flask.blueprints.send_static_file"]
+
+
+def test_templates_have_no_nonce_that_no_policy_names(app: Flask) -> None:
+    """Templates use that of Flask-Talisman if it is defined."""
+    source = "{{ 'a nonce' if csp_nonce is defined }}"
+    with app.test_request_context():
+        assert flask.render_template_string(source) == ""
+    other = Flask("other")
+    other.config["CONTENT_SECURITY_POLICY"] = {"script-src": "'self'"}
+    with other.test_request_context():
+        assert flask.render_template_string(source) == "a nonce"

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 from flask import Flask
+from werkzeug.exceptions import NotFound
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -23,7 +24,8 @@ def test_markup_and_escape() -> None:
 
 def test_safe_join() -> None:
     assert old("flask.safe_join")("folder", "file") == "folder/file"
-    assert old("flask.helpers.safe_join")("folder", "../file") is None
+    with pytest.raises(NotFound):
+        old("flask.helpers.safe_join")("folder", "../file")
 
 
 def test_total_seconds() -> None:

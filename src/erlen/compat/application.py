@@ -8,6 +8,8 @@ import threading
 import typing as t
 import warnings
 
+from jinja2 import Environment as BaseEnvironment
+
 from ..app import Erlen
 from ..blueprints import Blueprint
 from ..profiles import STOCK
@@ -138,6 +140,24 @@ class Flask(Erlen, metaclass=FlaskType):
     def __setattr__(self, name: str, value: t.Any) -> None:
         super().__setattr__(name, assigned(value) if name in STYLED else value)
 
+    def create_jinja_environment(self) -> BaseEnvironment:
+        """Make :attr:`jinja_env`, with ``csp_nonce`` only where the configuration has a policy.
+
+        Templates look whether that name is defined: Flask-Talisman has one as well.
+        """
+        environment = super().create_jinja_environment()
+        policies = ("CONTENT_SECURITY_POLICY", "CONTENT_SECURITY_POLICY_REPORT_ONLY")
+        if not any(self.config.get(key) for key in policies):
+            environment.globals.pop("csp_nonce", None)
+        return environment
+
+    def _add_static_rule(self, static_host: str | None = None) -> None:
+        super()._add_static_rule(static_host)
+        view: t.Any = self.view_functions.get("static")
+        if view is not None:
+            # Extensions exempt views by this name: pgAdmin its static files of the protection against forged requests.
+            view.__module__, view.__name__ = "flask.app", "<lambda>"
+
     def _environment(self) -> str:
         _warn("app.env", "2.3", "app.debug")
         return get_env()
@@ -181,5 +201,7 @@ for _name in STYLED:
     setattr(Flask, _name, without_context(getattr(Erlen, _name)))
 # What the class has of its own is not what somebody replaced.
 Flask.stock = {name: getattr(Flask, name) for name in Erlen.stock}
+# The name by which extensions know the view, see above.
+Blueprint.send_static_file.__module__ = "flask.blueprints"
 # The one class of blueprints, whatever module it is taken from.
 t.cast(t.Any, Blueprint).before_app_first_request = _before_app_first_request

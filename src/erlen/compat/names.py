@@ -96,7 +96,7 @@ json    | htmlsafe_dumps         | erlen.compat.removed:htmlsafe_dumps       | a
 helpers | locked_cached_property | werkzeug.utils:cached_property            | Flask-Babel 2.0 | 3.0 | werkzeug.utils.cached_property
 helpers | get_env                | erlen.compat.removed:get_env              | applications | 2.3 | app.debug
 helpers | total_seconds          | erlen.compat.removed:total_seconds        | applications | 2.1 | timedelta.total_seconds
--, helpers | safe_join           | werkzeug.utils:safe_join                  | applications | 2.1 | werkzeug.utils.safe_join
+-, helpers | safe_join           | erlen.compat.removed:safe_join            | grip 4.6 | 2.1 | werkzeug.utils.safe_join
 helpers | _PackageBoundObject    | erlen.scaffold:Scaffold                   | applications | 2.0 | flask.sansio.scaffold.Scaffold
 -, signals | signals_available   | erlen.compat.removed:TRUE                 | applications | 3.0 | True
 -       | json_available         | erlen.compat.removed:TRUE                 | applications | 2.0 | True

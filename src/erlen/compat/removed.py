@@ -7,6 +7,8 @@ import typing as t
 from datetime import timedelta
 
 from jinja2.utils import htmlsafe_json_dumps
+from werkzeug.exceptions import NotFound
+from werkzeug.security import safe_join as join_safely
 
 from ..helpers import get_debug_flag
 from ..json import dumps
@@ -68,6 +70,19 @@ def total_seconds(value: timedelta) -> int:
     :param value: the duration.
     """
     return int(value.total_seconds())
+
+
+def safe_join(directory: str, *pathnames: str) -> str:
+    """Return a path below a folder. Werkzeug's function of this name returns ``None`` where this one raises.
+
+    :param directory: the folder.
+    :param pathnames: paths relative to it, which are not trusted.
+    :raises werkzeug.exceptions.NotFound: for a path that would lead out of the folder.
+    """
+    path = join_safely(directory, *pathnames)
+    if path is None:
+        raise NotFound
+    return path
 
 
 def htmlsafe_dumps(obj: t.Any, **kwargs: t.Any) -> t.Any:

@@ -449,6 +449,25 @@ def take_threads_of_a_life_span() -> None:
     _depth.set(_DEPTH_OF_LIFE_SPAN)
 
 
+# Calls plain functions in place of the worker threads, see :func:`plain_calls_by`.
+_calls_plain: ContextVar[t.Callable[..., t.Awaitable[t.Any]] | None] = ContextVar(
+    "erlen.calls_plain", default=None
+)
+
+
+@contextlib.contextmanager
+def plain_calls_by(call: t.Callable[..., t.Awaitable[t.Any]]) -> t.Generator[None, None, None]:
+    """Have plain functions called in another way than by worker threads, of which none can start when a process ends.
+
+    :param call: calls a function off the loop, with the context variables of here.
+    """
+    token = _calls_plain.set(call)
+    try:
+        yield
+    finally:
+        _calls_plain.reset(token)
+
+
 class BackgroundThreads:
     """Threads for work that nobody waits for; they do not keep the process from ending.
 
@@ -647,9 +666,11 @@ def to_async(
 
     @wraps(func)
     async def call(*args: t.Any, **kwargs: t.Any) -> t.Any:
+        step = partial(func, *args, **kwargs)
+        if (calls := _calls_plain.get()) is not None:
+            return await calls(step)
         context = copy_context()
         try:
-            step = partial(func, *args, **kwargs)
             return await run_on_thread(
                 pool(), context, step, discard=partial(discard_new, args), must_run=must_run
             )
