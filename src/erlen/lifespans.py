@@ -15,7 +15,7 @@ import typing as t
 from contextvars import ContextVar, copy_context
 from functools import partial
 
-from .pipeline.bridge import copy_back, is_async, plain_calls_by, take_threads_of_a_life_span
+from .pipeline.bridge import calls_plain, copy_back, is_async, take_threads_of_a_life_span
 
 T = t.TypeVar("T")
 
@@ -129,13 +129,14 @@ class LifeSpan:
 
     async def _end_all(self, cause: BaseException | None) -> list[BaseException]:
         errors: list[BaseException] = []
+        token = calls_plain.set(self._call_plain)
         while self._ends:
             try:
-                with plain_calls_by(self._call_plain):
-                    async with self._app.app_context():
-                        await self._ends.pop()(cause)
+                async with self._app.app_context():
+                    await self._ends.pop()(cause)
             except BaseException as error:
                 errors.append(error)
+        calls_plain.reset(token)
         return errors
 
     async def _call(self, function: t.Callable[..., t.Any]) -> t.Any:

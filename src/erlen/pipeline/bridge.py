@@ -45,6 +45,9 @@ _missing: t.Any = object()
 # How many worker threads wait for what runs here, each for the next.
 _depth: ContextVar[int] = ContextVar("erlen.depth", default=0)
 
+#: What calls plain functions in place of the worker threads, of which none can be started when a process ends.
+calls_plain: ContextVar[t.Callable[..., t.Awaitable[t.Any]] | None] = ContextVar("erlen.calls", default=None)
+
 # That of a life span, which threads of any other depth may wait for.
 _DEPTH_OF_LIFE_SPAN = 1_000_000
 
@@ -449,25 +452,6 @@ def take_threads_of_a_life_span() -> None:
     _depth.set(_DEPTH_OF_LIFE_SPAN)
 
 
-# Calls plain functions in place of the worker threads, see :func:`plain_calls_by`.
-_calls_plain: ContextVar[t.Callable[..., t.Awaitable[t.Any]] | None] = ContextVar(
-    "erlen.calls_plain", default=None
-)
-
-
-@contextlib.contextmanager
-def plain_calls_by(call: t.Callable[..., t.Awaitable[t.Any]]) -> t.Generator[None, None, None]:
-    """Have plain functions called in another way than by worker threads, of which none can start when a process ends.
-
-    :param call: calls a function off the loop, with the context variables of here.
-    """
-    token = _calls_plain.set(call)
-    try:
-        yield
-    finally:
-        _calls_plain.reset(token)
-
-
 class BackgroundThreads:
     """Threads for work that nobody waits for; they do not keep the process from ending.
 
@@ -667,7 +651,7 @@ def to_async(
     @wraps(func)
     async def call(*args: t.Any, **kwargs: t.Any) -> t.Any:
         step = partial(func, *args, **kwargs)
-        if (calls := _calls_plain.get()) is not None:
+        if (calls := calls_plain.get()) is not None:
             return await calls(step)
         context = copy_context()
         try:
