@@ -19,14 +19,6 @@ from .typing import Application
 _FORMS = frozenset({"multipart/form-data", "application/x-www-form-urlencoded"})
 
 
-class ActiveApplication:
-    """The application of a request that somebody has made by hand; the pipeline assigns it."""
-
-    def __get__(self, request: t.Any, owner: type[t.Any] | None = None) -> t.Any:
-        context = context_var.get(None)
-        return None if context is None else context.app
-
-
 class ReceivedRequest(RequestBase):
     """A request of Werkzeug's whose body is limited by the application, and under ASGI may still come."""
 
@@ -35,7 +27,7 @@ class ReceivedRequest(RequestBase):
     # Whether ``close`` has anything to do at the end of the request.
     _must_close: bool = False
     _body: ReceivedBody | None = None
-    _application: Application | None = t.cast("Application | None", ActiveApplication())
+    _application: Application | None = None
     _max_content_length: int | None = None
     _max_form_memory_size: int | None = None
     _max_form_parts: int | None = None
@@ -45,7 +37,11 @@ class ReceivedRequest(RequestBase):
         return app is not None and bool(app.config["REFUSE_MALFORMED_REQUESTS"])
 
     def _limit(self, name: str) -> t.Any:
-        return None if self._application is None else self._application.config[name]
+        app = self._application
+        if app is None and (context := context_var.get(None)) is not None:
+            # Somebody has made this request by hand.
+            app = context.app
+        return None if app is None else app.config[name]
 
     @property
     def max_content_length(self) -> int | None:
