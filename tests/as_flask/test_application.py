@@ -25,7 +25,7 @@ def app() -> Flask:
 
 
 def removed(name: str, instead: str) -> t.Any:
-    return pytest.warns(DeprecationWarning, match=f"{name}' was removed in Flask 2.3; .* Use '{instead}")
+    return pytest.warns(DeprecationWarning, match=f"{name}' was removed in Flask 2.3; .* Use [\"']{instead}")
 
 
 def test_this_is_the_class_that_flask_shows() -> None:

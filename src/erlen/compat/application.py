@@ -6,7 +6,6 @@ import abc
 import inspect
 import threading
 import typing as t
-import warnings
 
 from jinja2 import Environment as BaseEnvironment
 
@@ -15,18 +14,11 @@ from ..blueprints import Blueprint
 from ..profiles import STOCK
 from .contexts import FlaskRequestContext
 from .encoders import EncoderProvider, provider_with
+from .finder import warn_removed
 from .removed import JSONDecoder, JSONEncoder, get_env
 from .styles import STYLED, accept_both, assigned, without_context
 
 F = t.TypeVar("F", bound=t.Callable[..., t.Any])
-
-
-def _warn(name: str, removed: str, instead: str) -> None:
-    warnings.warn(
-        f"{name!r} was removed in Flask {removed}; 'erlen.as_flask' still has it. Use {instead!r} instead.",
-        DeprecationWarning,
-        stacklevel=3,
-    )
 
 
 class FlaskType(abc.ABCMeta):
@@ -61,20 +53,12 @@ class ConfigAlias:
     def __get__(self, app: t.Any, owner: type | None = None) -> t.Any:
         if app is None:
             return self
-        self._warn()
+        warn_removed(f"app.{self.name}", "2.3", f"app.config[{self.key!r}]")
         return app.config.get(self.key)
 
     def __set__(self, app: t.Any, value: t.Any) -> None:
-        self._warn()
+        warn_removed(f"app.{self.name}", "2.3", f"app.config[{self.key!r}]")
         app.config[self.key] = value
-
-    def _warn(self) -> None:
-        warnings.warn(
-            f"'app.{self.name}' was removed in Flask 2.3; 'erlen.as_flask' still has it. Use "
-            f"'app.config[{self.key!r}]' instead.",
-            DeprecationWarning,
-            stacklevel=3,
-        )
 
 
 class JSONClass:
@@ -96,7 +80,7 @@ class JSONClass:
         return self.stock
 
     def __set__(self, app: t.Any, value: t.Any) -> None:
-        _warn(f"app.{self.name}", "2.3", "app.json")
+        warn_removed(f"app.{self.name}", "2.3", "app.json")
         app.json = provider_with(app, self.name.removeprefix("json_"), value)
 
 
@@ -159,7 +143,7 @@ class Flask(Erlen, metaclass=FlaskType):
             view.__module__, view.__name__ = "flask.app", "<lambda>"
 
     def _environment(self) -> str:
-        _warn("app.env", "2.3", "app.debug")
+        warn_removed("app.env", "2.3", "app.debug")
         return get_env()
 
     @property
@@ -172,7 +156,7 @@ class Flask(Erlen, metaclass=FlaskType):
 
         :param f: called without arguments, in the context of the request.
         """
-        _warn("app.before_first_request", "2.3", "app.before_serving")
+        warn_removed("app.before_first_request", "2.3", "app.before_serving")
         self._call_before_first(f)
         return f
 
@@ -192,7 +176,7 @@ class Flask(Erlen, metaclass=FlaskType):
 
 def _before_app_first_request(self: Blueprint, f: F) -> F:
     """Do what :meth:`Flask.before_first_request` does, for the application a blueprint is registered on."""
-    _warn("blueprint.before_app_first_request", "2.3", "app.before_serving")
+    warn_removed("blueprint.before_app_first_request", "2.3", "app.before_serving")
     self.record_once(lambda state: state.app._call_before_first(f))
     return f
 

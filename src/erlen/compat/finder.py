@@ -185,7 +185,7 @@ def add_names(module: ModuleType, fullname: str) -> None:
             raise AttributeError(f"module {fullname!r} has no attribute {name!r}")
         value = resolve(row.stands_for)
         if row.removed:
-            _warn(f"{row.module}.{name}", row.removed, row.instead)
+            warn_removed(f"{row.module}.{name}", row.removed, row.instead)
         else:
             setattr(module, name, value)
         return value
@@ -204,11 +204,16 @@ def resolve(stands_for: str) -> t.Any:
     return getattr(module, attribute) if attribute else module
 
 
-def _warn(name: str, removed: str, instead: str) -> None:
+def warn_removed(name: str, removed: str, instead: str) -> None:
+    """Warn that Flask has removed a name, at the line of the caller's caller.
+
+    :param name: what is used, as users write it.
+    :param removed: the release of Flask that removed it.
+    :param instead: what to write instead.
+    """
     # Slow.
     import warnings
 
-    # Skipping the import system, the warning points at the line that asks.
     warnings.warn(
         f"{name!r} was removed in Flask {removed}; 'erlen.as_flask' still has it. Use {instead!r} instead.",
         DeprecationWarning,
@@ -218,7 +223,7 @@ def _warn(name: str, removed: str, instead: str) -> None:
 
 def _warn_of_module(name: str) -> None:
     removed, instead = names.REMOVED_MODULES[name]
-    _warn(name, removed, instead)
+    warn_removed(name, removed, instead)
 
 
 def _no_module(fullname: str) -> str:
