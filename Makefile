@@ -41,9 +41,10 @@ types: $(VENV)/.installed-test
 pytest: $(VENV)/.installed-test
 	$(BIN)/python -m pytest $(ARGS)
 
-# An environment of its own: what extensions need must not hold back what Erlen is tested with.
+# An environment of its own: what extensions need must not hold back what Erlen is tested with. Some bring plugins for
+# pytest, which are for their users' tests.
 test-ecosystem: $(VENV)-ecosystem/.installed
-	$(VENV)-ecosystem/bin/python -m pytest ecosystem $(ARGS)
+	$(VENV)-ecosystem/bin/python -m pytest --disable-plugin-autoload ecosystem $(ARGS)
 
 bench: $(VENV)/.installed-bench
 	$(BIN)/python -m benchmarks --wsgi --asgi $(ARGS)
