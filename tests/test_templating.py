@@ -676,3 +676,10 @@ def test_a_filter_of_jinja_on_a_constant_does_not_keep_a_string_from_being_kept(
     engine = app.template_engine
     for source in ("{{ 'a'|upper }}", "{{ value|upper if 1 is odd }}"):
         assert engine.from_string(source) is engine.from_string(source)
+
+
+def test_test_suites_can_replace_what_renders(app: Erlen, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As Flask-Testing does where 'render_templates = False'; with the arguments that Flask gives it.
+    monkeypatch.setattr("erlen.templating._render", lambda app, template, context: repr(sorted(context)))
+    with app.app_context():
+        assert render_template_string("{{ a }}", a=1) == "['a']"

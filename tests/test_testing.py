@@ -295,6 +295,21 @@ def test_teardown_runs_at_the_end_of_the_request_and_of_the_block(app: Erlen, cl
     assert ended == ["request", "context"] * 2
 
 
+def test_routes_can_be_added_in_a_with_block_before_its_first_request(
+    app: Erlen, client: ErlenClient
+) -> None:
+    with client:
+
+        @app.get("/late")
+        def late() -> str:
+            return "late"
+
+        assert client.get("/late").text == "late"
+        with pytest.raises(AssertionError):
+            app.add_url_rule("/later", view_func=late)
+    assert not app.is_serving
+
+
 def test_with_blocks_of_one_client_do_not_nest(client: ErlenClient) -> None:
     with client, pytest.raises(RuntimeError, match="in a 'with' block already"), client:
         pass

@@ -161,14 +161,15 @@ class LifeCycle:
 
     def _begin_here(self, start: concurrent.futures.Future[None], context: Context) -> None:
         """Begin on the running loop, in a task of its own: it lasts longer than whoever begins it."""
-        if not self._has_span():
+        if not self.has_life_span():
             self.has_started(start)
             return
         span = self._span = LifeSpan(self, start, self._call_on_thread)
         # Kept, as the loop does not.
         self._span_task = asyncio.get_running_loop().create_task(span.run(), context=context)
 
-    def _has_span(self) -> bool:
+    def has_life_span(self) -> bool:
+        """Return whether anything is to be called when serving begins or ends."""
         return bool(self.lifespan_funcs or self.before_serving_funcs or self.after_serving_funcs)
 
     def start_serving(self) -> bool:
@@ -182,13 +183,13 @@ class LifeCycle:
             return False
         if waits_for_hop():
             return run_coroutine(self.astart_serving())
-        if self._has_span() and is_background_thread() and not self.is_serving:
+        if self.has_life_span() and is_background_thread() and not self.is_serving:
             raise RuntimeError(WAITS_FOR_ITSELF.format(name="start_serving"))
         start, is_own = self._begin_start()
         if not is_own:
             start.result()
             return False
-        if self._has_span():
+        if self.has_life_span():
             here = WaitingThread()
             span = self._span = LifeSpan(self, start, here.call)
             run_in_background(span.run(), Context())

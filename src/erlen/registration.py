@@ -119,7 +119,7 @@ class Registration(Scaffold):
             ``strict_slashes``, ``merge_slashes``, ``redirect_to``, ``alias``, ``build_only``.
         """
         if isinstance(view_func, type) and hasattr(view_func, "as_view"):
-            raise TypeError(_needs_as_view(rule, view_func))
+            self._refuse_class(_needs_as_view(rule, view_func))
         if endpoint is None:
             endpoint = endpoint_from_view_func(view_func)
         methods = _methods_of(rule, options.pop("methods", None), view_func)
@@ -142,6 +142,9 @@ class Registration(Scaffold):
         if view_func is not None:
             self.view_functions[endpoint] = view_func
         self._thaw()
+
+    def _refuse_class(self, message: str) -> None:
+        raise TypeError(message)
 
     def _add_static_rule(self, static_host: str | None = None) -> None:
         """Register the route of the static files, if there is a folder of them.

@@ -387,9 +387,8 @@ def render_template(template_name_or_list: TemplateNames, **context: t.Any) -> s
         is rendered.
     :param context: the variables of the template.
     """
-    active = current_context()
-    engine: TemplateEngine = active.app.template_engine
-    return _render(active.app, engine, engine.get_template(template_name_or_list), context)
+    app = current_context().app
+    return _render(app, app.template_engine.get_template(template_name_or_list), context)
 
 
 async def arender_template(template_name_or_list: TemplateNames, **context: t.Any) -> str:
@@ -429,9 +428,8 @@ def render_template_string(source: str, **context: t.Any) -> str:
     :param source: the template.
     :param context: the variables of the template.
     """
-    active = current_context()
-    engine: TemplateEngine = active.app.template_engine
-    return _render(active.app, engine, engine.from_string(source), context)
+    app = current_context().app
+    return _render(app, app.template_engine.from_string(source), context)
 
 
 def stream_template(template_name_or_list: TemplateNames, **context: t.Any) -> t.Iterator[str]:
@@ -456,12 +454,13 @@ def stream_template_string(source: str, **context: t.Any) -> t.Iterator[str]:
     return _stream(active.app, engine, engine.from_string(source), context)
 
 
-def _render(app: t.Any, engine: TemplateEngine, template: t.Any, context: dict[str, t.Any]) -> str:
+# Flask-Testing replaces this, so its arguments are those of Flask.
+def _render(app: t.Any, template: t.Any, context: dict[str, t.Any]) -> str:
     app.update_template_context(context)
     # PERF: sending to nobody costs more than looking.
     if before_render_template.receivers:
         tell(before_render_template, app, template=template, context=context)
-    output = engine.render(template, context)
+    output: str = app.template_engine.render(template, context)
     if template_rendered.receivers:
         tell(template_rendered, app, template=template, context=context)
     return output

@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 
 import flask
+import flask.views
 import pytest
 from flask import current_app, jsonify, request, session
 from werkzeug.datastructures import ImmutableDict
@@ -322,3 +323,14 @@ def test_templates_have_no_nonce_that_no_policy_names(app: Flask) -> None:
     other.config["CONTENT_SECURITY_POLICY"] = {"script-src": "'self'"}
     with other.test_request_context():
         assert flask.render_template_string(source) == "a nonce"
+
+
+def test_a_class_as_a_view_does_not_keep_an_application_from_starting(app: Flask) -> None:
+    class Leftover(flask.views.View):
+        pass
+
+    with pytest.warns(UserWarning, match="A class is made a view by 'as_view'"):
+        app.add_url_rule("/leftover", view_func=t.cast("t.Any", Leftover))
+    app.add_url_rule("/", view_func=lambda: "index")
+    assert app.test_client().get("/").text == "index"
+    assert app.test_client().get("/leftover").status_code == 500

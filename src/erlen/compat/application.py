@@ -6,6 +6,7 @@ import abc
 import inspect
 import threading
 import typing as t
+import warnings
 
 from jinja2 import Environment as BaseEnvironment
 
@@ -134,6 +135,10 @@ class Flask(Erlen, metaclass=FlaskType):
         if not any(self.config.get(key) for key in policies):
             environment.globals.pop("csp_nonce", None)
         return environment
+
+    def _refuse_class(self, message: str) -> None:
+        # In Flask only a request to it fails, and an application may have one that nobody asks for.
+        warnings.warn(message, stacklevel=2)
 
     def _add_static_rule(self, static_host: str | None = None) -> None:
         super()._add_static_rule(static_host)

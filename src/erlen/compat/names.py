@@ -55,7 +55,29 @@ helpers, wrappers              | _split_blueprint_path     | erlen.wrappers:spli
 testing                        | _get_werkzeug_version     | erlen.testing.client:_werkzeug_version    | applications
 app                            | _make_timedelta           | erlen.app:_as_timedelta                   | applications
 sansio.scaffold                | find_package              | erlen.paths:find_package                  | applications
-cli                            | click                     | click:                                    | Flask-OpenAPI3 4.3
+app, sansio.app                | Rule                      | werkzeug.routing:Rule                     | Flask-Smorest's tests
+sansio.app                     | Map                       | werkzeug.routing:Map                      | applications
+app                            | MapAdapter                | werkzeug.routing:MapAdapter               | applications
+app, debughelpers              | RequestRedirect           | werkzeug.routing:RequestRedirect          | applications
+app                            | RoutingException          | werkzeug.routing:RoutingException         | applications
+app                            | ImmutableDict             | werkzeug.datastructures:ImmutableDict     | applications
+app, cli                       | click                     | click:                                    | Flask-OpenAPI3 4.3
+app                            | is_running_from_reloader  | werkzeug.serving:is_running_from_reloader | applications
+app                            | appcontext_tearing_down   | erlen.signals:appcontext_tearing_down     | applications
+app                            | got_request_exception     | erlen.signals:got_request_exception       | applications
+app                            | request_finished          | erlen.signals:request_finished            | applications
+app                            | request_started           | erlen.signals:request_started             | applications
+app                            | request_tearing_down      | erlen.signals:request_tearing_down        | applications
+sansio.app                     | BadRequest                | werkzeug.exceptions:BadRequest            | applications
+sansio.app                     | DispatchingJinjaLoader    | erlen.templating:DispatchingJinjaLoader   | applications
+sansio.app                     | Scaffold                  | erlen.scaffold:Scaffold                   | applications
+sansio.app                     | _endpoint_from_view_func  | erlen.scaffold:endpoint_from_view_func    | applications
+sessions                       | BadSignature              | itsdangerous:BadSignature                 | applications
+testing                        | SessionMixin              | erlen.sessions:SessionMixin               | applications
+testing                        | Client                    | werkzeug.test:Client                      | applications
+testing                        | CliRunner                 | click.testing:CliRunner                   | applications
+testing                        | Result                    | click.testing:Result                      | applications
+testing                        | ScriptInfo                | erlen.cli:ScriptInfo                      | applications
 cli                            | import_string             | werkzeug.utils:import_string              | applications
 cli                            | run_simple                | werkzeug.serving:run_simple               | applications
 cli                            | is_running_from_reloader  | werkzeug.serving:is_running_from_reloader | applications

@@ -293,9 +293,16 @@ class ErlenClient(Client):
 
     def _begin(self) -> bool:
         """Begin the life span of the application, where its requests will run; return whether it had not begun."""
+        if self.protocol != "wsgi":
+            refuse_to_wait("began a 'with' block", "async with app.async_test_client()")
+        if not self.application.has_life_span():
+            # The first request begins: until then routes can be added in the block.
+            if self.application.is_serving:
+                return False
+            self.application.is_stopping = False
+            return True
         if self.protocol == "wsgi":
             return self.application.start_serving()
-        refuse_to_wait("began a 'with' block", "async with app.async_test_client()")
         return run_in_background(self.application.astart_serving(), Context()).result()
 
     def __exit__(
