@@ -270,3 +270,68 @@ def test_without_it_they_are_not(python: Python, plugin: Path) -> None:
     ended = python("-m", "erlen", "plugged", PYTHONPATH=str(plugin))
     assert ended.code == 2
     assert "No such command 'plugged'" in ended.errors
+
+
+def test_users_do_not_share_a_context_that_a_server_has_inherited(python: Python, tmp_path: Path) -> None:
+    """``app.app_context().push()`` in a module, which many applications have."""
+    (tmp_path / "shared.py").write_text(
+        "import asyncio\nimport flask\nfrom erlen.testing.exchange import scope_of\nfrom werkzeug.test import EnvironBuilder\n"
+        "app = flask.Flask(__name__)\napp.app_context().push()\n"
+        "app.before_request(lambda: flask.g.setdefault('user', flask.request.args['user']) and None)\n"
+        "app.add_url_rule('/', view_func=lambda: flask.g.user)\n"
+        "async def ask(user):\n"
+        "    sent = []\n"
+        "    async def receive(): return {'type': 'http.request', 'body': b'', 'more_body': False}\n"
+        "    async def send(message): sent.append(message)\n"
+        "    await app(scope_of(EnvironBuilder('/', query_string={'user': user}).get_environ()), receive, send)\n"
+        "    return sent[1]['body'].decode()\n"
+        "async def main(): print(*[await ask(user) for user in ('alice', 'bob', 'eve')])\n"
+        "asyncio.run(main())\n"
+    )
+    ended = python("-m", "erlen.as_flask", "shared.py")
+    assert ended.output == "alice bob eve\n", ended.errors
+
+
+def test_looking_at_the_package_does_not_switch_it_on(python: Python) -> None:
+    code = "import erlen; [getattr(erlen, name, None) for name in ('as_flask', *dir(erlen), 'a.b')];"
+    assert python("-c", f"{code} {WHICH}").output == "flask.app\n"
+
+
+def test_the_package_may_be_loaded_again(python: Python) -> None:
+    ended = python("-c", "import importlib, erlen; erlen.Erlen; print(importlib.reload(erlen).Erlen)")
+    assert ended.output == "<class 'erlen.app.Erlen'>\n", ended.errors
+
+
+def test_threads_may_import_flask_at_the_same_time(python: Python, tmp_path: Path) -> None:
+    (tmp_path / "threads.py").write_text(
+        "import importlib, sys, threading\nimport erlen.as_flask\nsys.setswitchinterval(1e-6)\n"
+        "names = 'flask flask.globals flask.app flask.json.provider flask.cli flask.sansio.app'.split()\n"
+        "failed = []\nbarrier = threading.Barrier(len(names))\n"
+        "def load(name):\n"
+        "    barrier.wait()\n"
+        "    try: importlib.import_module(name)\n"
+        "    except Exception as error: failed.append(error)\n"
+        "threads = [threading.Thread(target=load, args=(name,)) for name in names]\n"
+        "[thread.start() for thread in threads]\n[thread.join(60) for thread in threads]\nprint(failed)\n"
+    )
+    ended = python("threads.py")
+    assert ended.output == "[]\n", ended.errors
+
+
+def test_options_of_commands_with_either_prefix(python: Python, tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text(
+        f"{APP}\nimport click\n@app.cli.command()\n@click.option('--name')\ndef greet(name): print(name)\n"
+    )
+    ended = python("-m", "erlen", "greet", ERLEN_AS_FLASK="1", ERLEN_APP="shop", ERLEN_GREET_NAME="Grace")
+    assert ended.output == "Grace\n", ended.errors
+
+
+def test_code_is_a_module(python: Python) -> None:
+    code = "import pickle\nclass Made: pass\nprint(type(pickle.loads(pickle.dumps(Made()))).__name__)"
+    assert python("-m", "erlen.as_flask", "-c", code).output == "Made\n"
+
+
+def test_a_module_that_is_not_there(python: Python) -> None:
+    ended = python("-m", "erlen.as_flask", "-m", "nowhere")
+    assert ended.code == 1
+    assert ended.errors.startswith("There is no module 'nowhere'. Options of python itself come first")

@@ -54,21 +54,24 @@
 
 from __future__ import annotations
 
+import sys
+
 # As typing's constant of that name; typing itself would be loaded for it.
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from .public import *
 else:
-    # Taken now, as the builtin of that name will be hidden by the module ``erlen.globals``.
-    _namespace = globals()
+    # Not by the builtin, which the module ``erlen.globals`` hides here once it is loaded.
+    _namespace = vars(sys.modules[__name__])
 
     def __getattr__(name):
         """Load the public names when one is asked for first (PEP 562).
 
         ``erlen.as_flask`` has to come before everything, so that an import of the package alone loads nothing yet.
         """
-        if name.startswith("_") and name != "__all__":
+        # 'erlen.as_flask' acts on the process: a tool that looks at everything must not switch it on.
+        if (name.startswith("_") and name != "__all__") or name == "as_flask" or not name.isidentifier():
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         # Slow, and only for the first name.
         from importlib import import_module
@@ -87,4 +90,4 @@ else:
         return _namespace[name]
 
     def __dir__():
-        return sorted({*_namespace, *__getattr__("__all__")} - {"_namespace", "TYPE_CHECKING"})
+        return sorted({*_namespace, *__getattr__("__all__")} - {"_namespace", "sys", "TYPE_CHECKING"})

@@ -258,7 +258,7 @@ class AppContext:
             self._token = token
         else:
             self._more_tokens = [*self._more_tokens, token]
-        if appcontext_pushed.receivers:
+        if appcontext_pushed.receivers and self.lender is None:
             tell(appcontext_pushed, self.app)
         request = self._request
         if request is not None and self.steps is None:
@@ -271,7 +271,7 @@ class AppContext:
             self._token = token
         else:
             self._more_tokens = [*self._more_tokens, token]
-        if appcontext_pushed.receivers:
+        if appcontext_pushed.receivers and self.lender is None:
             await atell(appcontext_pushed, self.app)
         request = self._request
         if request is not None and self.steps is None:
@@ -329,7 +329,7 @@ class AppContext:
             else:
                 self._token = None
             context_var.reset(token)
-            if appcontext_popped.receivers:
+            if appcontext_popped.receivers and self.lender is None:
                 tell(appcontext_popped, self.app)
         if active is not self:
             raise AssertionError(_wrong_pop(self, active))
@@ -360,7 +360,7 @@ class AppContext:
             else:
                 self._token = None
             context_var.reset(token)
-            if appcontext_popped.receivers:
+            if appcontext_popped.receivers and self.lender is None:
                 await atell(appcontext_popped, self.app)
         if active is not self:
             raise AssertionError(_wrong_pop(self, active))

@@ -130,13 +130,15 @@ class LifeSpan:
     async def _end_all(self, cause: BaseException | None) -> list[BaseException]:
         errors: list[BaseException] = []
         token = calls_plain.set(self._call_plain)
-        while self._ends:
-            try:
-                async with self._app.app_context():
-                    await self._ends.pop()(cause)
-            except BaseException as error:
-                errors.append(error)
-        calls_plain.reset(token)
+        try:
+            while self._ends:
+                try:
+                    async with self._app.app_context():
+                        await self._ends.pop()(cause)
+                except BaseException as error:
+                    errors.append(error)
+        finally:
+            calls_plain.reset(token)
         return errors
 
     async def _call(self, function: t.Callable[..., t.Any]) -> t.Any:

@@ -211,16 +211,19 @@ class TemplateEngine(t.Protocol):
         )
 
 
-def _folds_filters(environment: t.Any, source: str) -> bool:
+def _folds_filters(environment: t.Any, template: nodes.Template) -> bool:
     """Return whether compiling evaluates a filter or a test that is not Jinja's own, as it stands on a constant.
 
     What such a one returns may depend on the request: ``{{ 0.25|percentformat }}`` of Flask-Babel on its language.
     """
-    for node in environment.parse(source).find_all((nodes.Filter, nodes.Test)):
+    for node in template.find_all((nodes.Filter, nodes.Test)):
         is_filter = isinstance(node, nodes.Filter)
         used, stock = (environment.filters, FILTERS) if is_filter else (environment.tests, TESTS)
-        is_stock = used.get(node.name) is stock.get(node.name)
-        if not is_stock and node.find((nodes.Name, nodes.Call)) is None:
+        function = used.get(node.name)
+        # What asks for the template's context is never evaluated early, nor is what stands on a block.
+        waits = getattr(getattr(function, "jinja_pass_arg", None), "name", "") == "context"
+        is_free = waits or function is stock.get(node.name) or t.cast("t.Any", node).node is None
+        if not is_free and next(node.find_all((nodes.Name, nodes.Call)), None) is None:
             return True
     return False
 
@@ -258,8 +261,10 @@ class JinjaEngine(TemplateEngine):
             if (template := self._strings.get(key)) is not None:
                 self._strings.move_to_end(key)
                 return template
-        template = t.cast(Template, environment.from_string(source))
-        if len(source) <= self.string_cache_max_length and not _folds_filters(environment, source):
+        parsed: nodes.Template = environment.parse(source)
+        keeps = len(source) <= self.string_cache_max_length and not _folds_filters(environment, parsed)
+        template = t.cast(Template, environment.from_string(parsed))
+        if keeps:
             with self._lock:
                 self._strings[key] = template
                 while len(self._strings) > self.string_cache_size:

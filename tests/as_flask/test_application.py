@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import threading
 import typing as t
@@ -17,6 +18,7 @@ from werkzeug.datastructures import ImmutableDict
 
 from erlen import Blueprint, Erlen
 from erlen.compat.application import Flask
+from erlen.json.provider import DefaultJSONProvider
 from erlen.profiles import defaults_of
 
 
@@ -209,8 +211,10 @@ def test_json_encoder_writes_responses(app: Flask) -> None:
 
 
 def test_json_encoder_of_a_subclass() -> None:
-    class Own(Flask):
-        json_encoder = Dates
+    with pytest.warns(DeprecationWarning):
+
+        class Own(Flask):
+            json_encoder = Dates
 
     app = Own("own")
     app.add_url_rule("/", view_func=lambda: {"b": date(2024, 5, 1), "a": 1})
@@ -334,3 +338,89 @@ def test_a_class_as_a_view_does_not_keep_an_application_from_starting(app: Flask
     app.add_url_rule("/", view_func=lambda: "index")
     assert app.test_client().get("/").text == "index"
     assert app.test_client().get("/leftover").status_code == 500
+
+
+def test_before_first_request_may_send_a_request(app: Flask) -> None:
+    answers: list[str] = []
+
+    def warm_up() -> None:
+        answers.append(app.test_client().get("/").text)
+
+    with pytest.warns(DeprecationWarning):
+        app.before_first_request(warm_up)
+    app.add_url_rule("/", view_func=lambda: "index")
+    assert app.test_client().get("/").text == "index"
+    assert answers == ["index"]
+
+
+def test_before_app_first_request_on_an_application_that_lacks_it() -> None:
+    blueprint: t.Any = Blueprint("part", __name__)
+    with pytest.warns(DeprecationWarning):
+        blueprint.before_app_first_request(lambda: None)
+    with pytest.raises(TypeError, match="only 'flask.Flask' of 'erlen.as_flask' still has it"):
+        Erlen("native").register_blueprint(blueprint)
+
+
+def test_anything_may_be_assigned_to_env(app: Flask) -> None:
+    setattr(app, "env", {"of": "a library"})
+    assert app.env == {"of": "a library"}
+
+
+def test_a_provider_of_the_application_comes_before_an_encoder() -> None:
+    """An application for Flask 2.1 and for Flask 3 has both."""
+
+    class Own(DefaultJSONProvider):
+        pass
+
+    with pytest.warns(DeprecationWarning, match=r"'Both\.json_encoder' was removed in Flask 2\.3") as caught:
+
+        class Both(Flask):
+            json_encoder = Dates
+            json_provider_class = Own
+
+    assert caught[0].filename == __file__
+    assert type(Both("both").json) is Own
+    app = Flask("assigned")
+    app.json = Own(app)
+    with pytest.warns(DeprecationWarning):
+        app.json_encoder = Dates
+    assert type(app.json) is Own
+    assert app.json_encoder is Dates
+
+
+@pytest.mark.parametrize("name", ["json_encoder", "env", "session_cookie_name"])
+def test_warnings_point_at_the_line_of_the_user(app: Flask, name: str) -> None:
+    with pytest.warns(DeprecationWarning) as caught:
+        if name != "env":
+            setattr(app, name, Dates)
+        if name != "json_encoder":
+            getattr(app, name)
+    assert {warning.filename for warning in caught} == {__file__}
+
+
+@pytest.mark.filterwarnings("error::DeprecationWarning")
+def test_where_warnings_are_errors_it_is_as_in_flask(app: Flask) -> None:
+    """What is gone is gone, and what may be assigned may be assigned."""
+    for name in ("env", "session_cookie_name"):
+        assert not hasattr(app, name)
+    app.json_encoder = Dates
+    app.session_cookie_name = "own"
+    assert not hasattr(flask, "Markup")
+    with pytest.raises(ImportError):
+        exec("from flask import _app_ctx_stack")
+
+
+def test_it_may_be_mixed_with_a_protocol() -> None:
+    @t.runtime_checkable
+    class Named(t.Protocol):
+        def named(self) -> str: ...
+
+    class Own(Flask, Named):
+        def named(self) -> str:
+            return "own"
+
+    assert Own("own").named() == "own"
+
+
+def test_the_signature_is_that_of_flask() -> None:
+    assert next(iter(inspect.signature(Flask).parameters)) == "import_name"

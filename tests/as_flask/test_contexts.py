@@ -98,3 +98,41 @@ def test_an_async_request_inside_of_a_context(app: Flask) -> None:
         g.name = "lovelace"
         assert app.test_client().get("/async").text == "lovelace"
     assert app.config["ENDED"] == ["request", "application"]
+
+
+def test_a_context_that_is_used_again_borrows_anew(app: Flask) -> None:
+    context = app.test_request_context("/")
+    with app.app_context():
+        g.name = "lent"
+        with context:
+            assert g.name == "lent"
+    app.config["ENDED"].clear()
+    with context:
+        assert "name" not in g
+    assert app.config["ENDED"] == ["request", "application"]
+
+
+def test_private_names_stand_for_the_same_context(app: Flask) -> None:
+    variable = t.cast("t.Any", flask.globals)._cv_app
+
+    @app.get("/same")
+    def same() -> str:
+        return f"{id(variable.get())} {id(_app_ctx())}"
+
+    with app.app_context() as context:
+        assert app.test_client().get("/same").text == f"{id(context)} {id(context)}"
+
+
+def test_signals_are_sent_for_contexts_of_their_own_only(app: Flask) -> None:
+    sent: list[str] = []
+    with (
+        flask.appcontext_pushed.connected_to(lambda sender: sent.append("pushed"), app),
+        flask.appcontext_popped.connected_to(lambda sender: sent.append("popped"), app),
+    ):
+        with app.app_context():
+            app.test_client().get("/")
+            with app.test_request_context("/"):
+                pass
+        assert sent == ["pushed", "popped"]
+        app.test_client().get("/")
+    assert sent == ["pushed", "popped"] * 2

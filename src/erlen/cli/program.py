@@ -15,7 +15,7 @@ from ..ctx import context_var
 from ..debug import own_traceback
 from ..helpers import get_load_dotenv
 from ..typing import Application
-from ..variables import get_variable, set_variable
+from ..variables import get_variable, option_variables, set_variable
 from .commands import routes_command, shell_command
 from .environment import load_dotenv as read_env_files
 from .groups import AppGroup
@@ -122,7 +122,8 @@ run_command.params.insert(0, _debug_option)
 class ErlenGroup(AppGroup):
     """The group of the ``erlen`` program: its own commands, those of plugins, and those of the application.
 
-    Plugins are entry points of the group ``erlen.commands``, after ``erlen.as_flask`` of ``flask.commands`` as well. Pass ``create_app`` to make a program of your own.
+    Plugins are entry points of the group ``erlen.commands``, after ``erlen.as_flask`` of ``flask.commands`` as well. Pass
+    ``create_app`` to make a program of your own.
 
     :param add_default_commands: add ``run``, ``shell`` and ``routes``.
     :param create_app: returns the application; then none is looked for.
@@ -162,7 +163,11 @@ class ErlenGroup(AppGroup):
         # An 'app.run()' at the end of the user's module must not start a second server.
         set_variable("RUN_FROM_CLI", "true")
         if "auto_envvar_prefix" not in self.context_settings:
-            extra.setdefault("auto_envvar_prefix", variables.prefixes[-1])
+            # Click knows one prefix; what has another one becomes defaults.
+            first, last = variables.prefixes[0], variables.prefixes[-1]
+            extra.setdefault("auto_envvar_prefix", last)
+            if first != last:
+                extra.setdefault("default_map", option_variables(first))
         if "obj" not in self.context_settings:
             read_files = get_load_dotenv(self.load_dotenv)
             info = ScriptInfo(None, self.create_app, self.set_debug_flag, load_dotenv_defaults=read_files)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import abc
 import inspect
 import threading
 import typing as t
 import warnings
+from abc import ABCMeta
+from contextlib import suppress
 
 from jinja2 import Environment as BaseEnvironment
 
 from ..app import Erlen
 from ..blueprints import Blueprint
+from ..json.provider import DefaultJSONProvider
+from ..lazy import Lazy
 from ..profiles import STOCK
 from .contexts import FlaskRequestContext
 from .encoders import EncoderProvider, provider_with
@@ -22,21 +25,10 @@ from .styles import STYLED, accept_both, assigned, without_context
 F = t.TypeVar("F", bound=t.Callable[..., t.Any])
 
 
-class FlaskType(abc.ABCMeta):
-    """The type of :class:`Flask`: an application made with ``Erlen(...)`` counts as an instance as well.
-
-    Extensions ask ``isinstance(app, Flask)``, and an application on its way from Flask to Erlen uses them.
-    """
-
-    def __instancecheck__(cls, instance: t.Any) -> bool:
-        return super().__instancecheck__(instance) or (cls.is_flask_itself() and isinstance(instance, Erlen))
-
-    def __subclasscheck__(cls, subclass: type) -> bool:
-        return super().__subclasscheck__(subclass) or (cls.is_flask_itself() and issubclass(subclass, Erlen))
-
-    def is_flask_itself(cls) -> bool:
-        """Return whether this is :class:`Flask`, and not a class derived from it."""
-        return "profile_of_flask" in vars(cls)
+def _warn_of_setting(name: str, instead: str, stacklevel: int = 1) -> None:
+    # Where warnings are errors, this is none: Flask takes any attribute.
+    with suppress(DeprecationWarning):
+        warn_removed(name, "2.3", instead, stacklevel + 1)
 
 
 class ConfigAlias:
@@ -54,16 +46,19 @@ class ConfigAlias:
     def __get__(self, app: t.Any, owner: type | None = None) -> t.Any:
         if app is None:
             return self
-        warn_removed(f"app.{self.name}", "2.3", f"app.config[{self.key!r}]")
+        try:
+            warn_removed(f"app.{self.name}", "2.3", f"app.config[{self.key!r}]")
+        except DeprecationWarning as warning:
+            raise AttributeError(str(warning)) from warning
         return app.config.get(self.key)
 
     def __set__(self, app: t.Any, value: t.Any) -> None:
-        warn_removed(f"app.{self.name}", "2.3", f"app.config[{self.key!r}]")
+        _warn_of_setting(f"app.{self.name}", f"app.config[{self.key!r}]", stacklevel=3)
         app.config[self.key] = value
 
 
 class JSONClass:
-    """``json_encoder`` or ``json_decoder``, the latter's counterpart: classes that were replaced by ``app.json``.
+    """``json_encoder`` or ``json_decoder``: classes that were replaced by ``app.json``.
 
     :param stock: the class when none was assigned.
     """
@@ -78,25 +73,42 @@ class JSONClass:
         provider = None if app is None else app.json
         if isinstance(provider, EncoderProvider):
             return getattr(provider, self.name.removeprefix("json_"))
-        return self.stock
+        return self.stock if app is None else vars(app).get(self.name, self.stock)
 
     def __set__(self, app: t.Any, value: t.Any) -> None:
-        warn_removed(f"app.{self.name}", "2.3", "app.json")
-        app.json = provider_with(app, self.name.removeprefix("json_"), value)
+        _warn_of_setting(f"app.{self.name}", "app.json", stacklevel=3)
+        # An application for several releases of Flask has a provider of its own as well, which is newer.
+        if type(app.json) in {DefaultJSONProvider, EncoderProvider}:
+            app.json = provider_with(app, self.name.removeprefix("json_"), value)
+        else:
+            vars(app)[self.name] = value
 
 
-class Flask(Erlen, metaclass=FlaskType):
+class Environment:
+    """``app.env``, which Flask removed in 2.3; anything may be assigned to an attribute of that name."""
+
+    def __get__(self, app: t.Any, owner: type | None = None) -> t.Any:
+        if app is None:
+            return self
+        try:
+            warn_removed("app.env", "2.3", "app.debug")
+        except DeprecationWarning as warning:
+            raise AttributeError(str(warning)) from warning
+        return get_env()
+
+
+class Flask(Erlen, metaclass=ABCMeta):
     """An application with Flask 3.1's defaults, in both call styles, and with what Flask removed in 2.3 and 3.0.
 
-    The arguments are those of :class:`erlen.Erlen`.
+    The arguments are those of :class:`erlen.Erlen`. An application made with ``Erlen(...)`` counts as an instance: extensions
+    ask for one, and an application on its way from Flask to Erlen uses them.
     """
 
-    profile_of_flask = "flask"
     default_profile = "flask"
     default_config = STOCK["flask"]
     request_context_class = FlaskRequestContext
 
-    env = property(lambda app: app._environment())
+    env = Environment()
     preserve_context_on_exception = ConfigAlias("PRESERVE_CONTEXT_ON_EXCEPTION")
     propagate_exceptions = ConfigAlias("PROPAGATE_EXCEPTIONS")
     send_file_max_age_default = ConfigAlias("SEND_FILE_MAX_AGE_DEFAULT")
@@ -105,22 +117,30 @@ class Flask(Erlen, metaclass=FlaskType):
     use_x_sendfile = ConfigAlias("USE_X_SENDFILE")
     json_encoder = JSONClass(JSONEncoder)
     json_decoder = JSONClass(JSONDecoder)
-
-    def __init__(self, *args: t.Any, **kwargs: t.Any) -> None:
-        super().__init__(*args, **kwargs)
-        #: What :meth:`before_first_request` registered.
-        self.before_first_request_funcs: list[t.Callable[[], t.Any]] = []
-        # Held while these run: other requests wait until the first has called them.
-        self._first_lock = threading.Lock()
-        for name in ("json_encoder", "json_decoder"):
-            # A subclass may have one as a class attribute.
-            cls = inspect.getattr_static(type(self), name)
-            if not isinstance(cls, JSONClass):
-                self.json = provider_with(self, name.removeprefix("json_"), cls)
+    _is_calling_first = False
+    #: What :meth:`before_first_request` registered.
+    before_first_request_funcs = Lazy[list[t.Callable[[], t.Any]]](lambda app: [])
 
     def __init_subclass__(cls, **kwargs: t.Any) -> None:
         super().__init_subclass__(**kwargs)
         accept_both(cls, Flask.__mro__)
+        for name, stock in (("json_encoder", JSONEncoder), ("json_decoder", JSONDecoder)):
+            given = inspect.getattr_static(cls, name)
+            if not isinstance(given, JSONClass):
+                _warn_of_setting(
+                    f"{cls.__name__}.{name}", f"{cls.__name__}.json_provider_class", stacklevel=2
+                )
+                setattr(cls, name, described := JSONClass(given or stock))
+                described.__set_name__(cls, name)
+                if issubclass(DefaultJSONProvider, cls.json_provider_class) or issubclass(
+                    cls.json_provider_class, EncoderProvider
+                ):
+                    settings = {name.removeprefix("json_"): given or stock}
+                    cls.json_provider_class = type("EncoderProvider", (EncoderProvider,), settings)
+
+    @classmethod
+    def __subclasshook__(cls, subclass: type) -> bool:
+        return True if cls is Flask and issubclass(subclass, Erlen) else NotImplemented
 
     def __setattr__(self, name: str, value: t.Any) -> None:
         super().__setattr__(name, assigned(value) if name in STYLED else value)
@@ -147,10 +167,6 @@ class Flask(Erlen, metaclass=FlaskType):
             # Extensions exempt views by this name: pgAdmin its static files of the protection against forged requests.
             view.__module__, view.__name__ = "flask.app", "<lambda>"
 
-    def _environment(self) -> str:
-        warn_removed("app.env", "2.3", "app.debug")
-        return get_env()
-
     @property
     def got_first_request(self) -> bool:
         """Whether the application has begun to answer requests."""
@@ -168,22 +184,41 @@ class Flask(Erlen, metaclass=FlaskType):
     def _call_before_first(self, f: t.Callable[[], t.Any]) -> None:
         self._check_setup_finished("before_first_request")
         if not self.before_first_request_funcs:
+            # Held while these run: other requests wait until the first has called them. One of them may send a request.
+            self._first_lock = threading.RLock()
             self.before_request_funcs.setdefault(None, []).insert(0, self._call_first)
         self.before_first_request_funcs.append(f)
 
     def _call_first(self) -> None:
         if self.before_first_request_funcs:
             with self._first_lock:
-                while self.before_first_request_funcs:
-                    self.ensure_sync(self.before_first_request_funcs[0])()
-                    del self.before_first_request_funcs[0]
+                if self._is_calling_first:
+                    return
+                self._is_calling_first = True
+                try:
+                    while self.before_first_request_funcs:
+                        self.ensure_sync(self.before_first_request_funcs[0])()
+                        # Not where it raises: the next request tries again.
+                        del self.before_first_request_funcs[0]
+                finally:
+                    self._is_calling_first = False
 
 
 def _before_app_first_request(self: Blueprint, f: F) -> F:
     """Do what :meth:`Flask.before_first_request` does, for the application a blueprint is registered on."""
     warn_removed("blueprint.before_app_first_request", "2.3", "app.before_serving")
-    self.record_once(lambda state: state.app._call_before_first(f))
+    self.record_once(lambda state: _call_before_first(state.app, f))
     return f
+
+
+def _call_before_first(app: t.Any, f: t.Callable[[], t.Any]) -> None:
+    if not hasattr(app, "_call_before_first"):
+        raise TypeError(
+            f"A blueprint or an extension registers {f!r} with 'before_app_first_request', which {app!r} has not: Flask removed "
+            f"it in 2.3, and only 'flask.Flask' of 'erlen.as_flask' still has it. Make the application with 'Flask(...)', or "
+            f"register the function with 'app.before_serving'."
+        )
+    app._call_before_first(f)
 
 
 for _name in STYLED:

@@ -8,7 +8,7 @@ Nothing is loaded before it is asked for: gevent and others patch the standard l
 from __future__ import annotations
 
 import sys
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 
 from . import names
@@ -48,10 +48,8 @@ class Finder:
             made_up: t.Any = MadeUp()
             return ModuleSpec(fullname, made_up, is_package=fullname in {"flask", "flask.sansio"})
         own = own_name(fullname)
-        # Slow.
-        from importlib.util import find_spec
-
-        found = find_spec(own)
+        # Nothing is imported here: the lock of the import system is held. The package of Erlen has been loaded as Flask's.
+        found = PathFinder.find_spec(own, sys.modules[own.rpartition(".")[0]].__path__)
         if found is None:
             raise ModuleNotFoundError(_no_module(fullname), name=fullname)
         loader: t.Any = Alias(found)
@@ -69,7 +67,8 @@ class Finder:
 
         :param context: whose name is asked for.
         """
-        if (context.name or "flask").lower() != "flask":
+        # Only who asks for the version: pip and others who list what is installed have to see what is.
+        if (context.name or "").lower() != "flask" or "path" in vars(context):
             return []
         # Slow, and whoever asks has loaded what it needs.
         from .distribution import FlaskDistribution
@@ -115,9 +114,17 @@ class MadeUp:
     """The loader of modules that consist of names from elsewhere: ``flask`` itself."""
 
     def create_module(self, spec: ModuleSpec) -> None:
-        """Leave it to the import system to make one."""
+        """Leave it to the import system to make one.
+
+        What it consists of is loaded here, before another thread finds the module half made.
+        """
         if spec.name in names.REMOVED_MODULES:
             _warn_of_module(spec.name)
+        if spec.name == "flask":
+            _import("erlen.public")
+            _import("erlen.compat.application")
+            for name in names.LOADED:
+                _import(own_name(f"flask.{name}"))
 
     def exec_module(self, module: ModuleType) -> None:
         """Fill the module."""
@@ -129,26 +136,34 @@ class MadeUp:
             vars(module).update(
                 {name: value for name, value in vars(public).items() if name[0] != "_" and name not in hidden}
             )
-            # What a program finds as attributes after 'import flask' alone.
-            for name in (
-                "app",
-                "blueprints",
-                "cli",
-                "config",
-                "ctx",
-                "globals",
-                "helpers",
-                "json",
-                "logging",
-                "sessions",
-            ):
-                _import(f"flask.{name}")
-            for name in ("sansio", "signals", "templating", "typing", "views", "wrappers"):
-                _import(f"flask.{name}")
+            _register_submodules(module)
         add_names(module, module.__name__)
+        if module.__name__ == "flask":
+            # 'from flask import *' takes what the module has by now.
+            module.Flask = resolve("erlen.compat.application:Flask")  # type: ignore[attr-defined]
 
     def get_code(self, fullname: str) -> None:
         """Return no code: there is none of its own."""
+
+
+def _register_submodules(flask: ModuleType) -> None:
+    """Let Flask's modules be there with ``flask``, as attributes of it as well: they have been loaded under Erlen's names.
+
+    Without the import system: it locks each module, and another thread that imports one waits for this one to end.
+    """
+    # Slow.
+    from importlib.util import module_from_spec
+
+    spec = Finder().find_spec("flask.sansio")
+    assert spec is not None
+    modules = {"flask.sansio": module_from_spec(spec)}
+    modules |= {f"flask.{name}": sys.modules[own_name(f"flask.{name}")] for name in names.LOADED}
+    for name, module in modules.items():
+        sys.modules[name] = module
+        add_names(module, name)
+        owner, _, attribute = name.rpartition(".")
+        if owner == "flask" or owner in names.MADE_UP:
+            setattr(flask if owner == "flask" else modules[owner], attribute, module)
 
 
 def _import(name: str) -> ModuleType:
@@ -182,16 +197,23 @@ def add_names(module: ModuleType, fullname: str) -> None:
     def __getattr__(name: str) -> t.Any:  # noqa: N807 (what it becomes in the module: PEP 562)
         row = rows.get(name)
         if row is None:
-            raise AttributeError(f"module {fullname!r} has no attribute {name!r}")
+            raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
         value = resolve(row.stands_for)
         if row.removed:
-            warn_removed(f"{row.module}.{name}", row.removed, row.instead)
+            try:
+                warn_removed(f"{row.module}.{name}", row.removed, row.instead)
+            except DeprecationWarning as warning:
+                # Where warnings are errors, the name is as gone as in Flask: code that tries the new one first goes on.
+                raise AttributeError(str(warning)) from warning
         else:
             setattr(module, name, value)
         return value
 
+    def __dir__() -> list[str]:  # noqa: N807 (as above)
+        return sorted({*vars(module), *(name for name, row in rows.items() if not row.removed)})
+
     if rows:
-        vars(module)["__getattr__"] = __getattr__
+        vars(module).update(__getattr__=__getattr__, __dir__=__dir__)
 
 
 def resolve(stands_for: str) -> t.Any:
@@ -204,12 +226,14 @@ def resolve(stands_for: str) -> t.Any:
     return getattr(module, attribute) if attribute else module
 
 
-def warn_removed(name: str, removed: str, instead: str) -> None:
-    """Warn that Flask has removed a name, at the line of the caller's caller.
+def warn_removed(name: str, removed: str, instead: str, stacklevel: int = 1) -> None:
+    """Warn that Flask has removed a name, at the line of the user's code.
 
     :param name: what is used, as users write it.
     :param removed: the release of Flask that removed it.
     :param instead: what to write instead.
+    :param stacklevel: how many functions lie between this call and the user's code: 1 when the user called the function
+        that calls this one. Those of the import system do not count.
     """
     # Slow.
     import warnings
@@ -217,13 +241,13 @@ def warn_removed(name: str, removed: str, instead: str) -> None:
     warnings.warn(
         f"{name!r} was removed in Flask {removed}; 'erlen.as_flask' still has it. Use {instead!r} instead.",
         DeprecationWarning,
-        stacklevel=3,
+        stacklevel=stacklevel + 2,
     )
 
 
 def _warn_of_module(name: str) -> None:
     removed, instead = names.REMOVED_MODULES[name]
-    warn_removed(name, removed, instead)
+    warn_removed(name, removed, instead, stacklevel=2)
 
 
 def _no_module(fullname: str) -> str:

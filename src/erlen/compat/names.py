@@ -25,6 +25,12 @@ MODULES = {
     "flask.scaffold": "erlen.scaffold",
 }
 
+#: Modules (below ``flask``) that are there with Flask itself.
+LOADED = (
+    "app blueprints cli config ctx debughelpers globals helpers json json.provider json.tag logging sansio.app "
+    "sansio.blueprints sansio.scaffold sessions signals templating testing typing views wrappers"
+).split()
+
 #: Modules that consist of what the table below has for them.
 MADE_UP = {"flask._compat", "flask.sansio"}
 
@@ -43,8 +49,8 @@ sansio.scaffold                | _endpoint_from_view_func  | erlen.scaffold:endp
 scaffold                       | _endpoint_from_view_func  | erlen.scaffold:endpoint_from_view_func    | Flask-RESTX 1.0 and 0.5
 helpers                        | _endpoint_from_view_func  | erlen.scaffold:endpoint_from_view_func    | Flask-RESTful 0.3, Flask-RESTX 1.0
 blueprints                     | _endpoint_from_view_func  | erlen.scaffold:endpoint_from_view_func    | Flask-Unchained 0.9
-globals                        | _cv_app                   | erlen.ctx:context_var                     | Flask-Executor 1.0
-app, ctx, helpers, templating  | _cv_app                   | erlen.ctx:context_var                     | applications
+globals                        | _cv_app                   | erlen.compat.stacks:app_context_var       | Flask-Executor 1.0
+app, ctx, helpers, templating  | _cv_app                   | erlen.compat.stacks:app_context_var       | applications
 globals                        | _cv_request               | erlen.compat.stacks:request_context_var   | Quart 0.22
 app, ctx, helpers, templating  | _cv_request               | erlen.compat.stacks:request_context_var   | applications
 globals                        | _no_app_msg               | erlen.messages:NO_APP_CONTEXT             | applications

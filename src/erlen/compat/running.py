@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from types import ModuleType
 
 USAGE = """\
 Usage: python -m erlen.as_flask SCRIPT [arguments]
@@ -28,12 +29,20 @@ def main() -> None:
 
     if kind == "-m":
         sys.argv = arguments[1:]
+        if _is_missing(arguments[1]):
+            sys.exit(
+                f"There is no module {arguments[1]!r}. Options of python itself come first: python -W error -m erlen.as_flask ..."
+            )
         runpy.run_module(arguments[1], run_name="__main__", alter_sys=True)
     elif kind == "-c":
         sys.argv = ["-c", *arguments[2:]]
         code = compile(arguments[1], "<string>", "exec")
-        # What 'python -c' does, with the code of whoever calls this.
-        exec(code, {"__name__": "__main__", "__builtins__": __builtins__})  # noqa: S102
+        own, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
+        try:
+            # What 'python -c' does, with the code of whoever calls this.
+            exec(code, vars(sys.modules["__main__"]))  # noqa: S102
+        finally:
+            sys.modules["__main__"] = own
     elif not os.path.exists(kind):
         sys.exit(
             f"There is no script {kind!r} in {os.getcwd()!r}. To run a module: python -m erlen.as_flask -m {kind}"
@@ -44,3 +53,14 @@ def main() -> None:
         if os.path.isfile(kind):
             sys.path[0] = os.path.dirname(os.path.realpath(kind))
         runpy.run_path(kind, run_name="__main__")
+
+
+def _is_missing(name: str) -> bool:
+    # Slow.
+    from importlib.util import find_spec
+
+    try:
+        return find_spec(name) is None
+    except (ImportError, ValueError):
+        # Something on the way to it: the attempt to run it tells more.
+        return False

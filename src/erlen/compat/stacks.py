@@ -12,18 +12,22 @@ from ..messages import NO_APP_CONTEXT, NO_REQUEST_CONTEXT
 _missing: t.Any = object()
 
 
-class RequestContextVar:
-    """What Flask 2.2 to 3.1 has as ``flask.globals._cv_request``: the context variable, where there is a request."""
+class AppContextVar:
+    """What Flask 2.2 to 3.1 has as ``flask.globals._cv_app``: the context variable of the application context."""
 
     name = "erlen.context"
 
+    def _find(self) -> AppContext | None:
+        context = context_var.get(None)
+        return None if context is None else context.lender or context
+
     def get(self, default: t.Any = _missing) -> t.Any:
-        """Return the active context if it has a request.
+        """Return the active context.
 
         :param default: returned where there is none; without it :exc:`LookupError` is raised.
         """
-        context = context_var.get(None)
-        if context is not None and context.has_request:
+        context = self._find()
+        if context is not None:
             return context
         if default is _missing:
             raise LookupError(self)
@@ -38,6 +42,16 @@ class RequestContextVar:
         context_var.reset(token)
 
 
+class RequestContextVar(AppContextVar):
+    """What Flask 2.2 to 3.1 has as ``flask.globals._cv_request``: the active context, where there is a request."""
+
+    def _find(self) -> AppContext | None:
+        context = context_var.get(None)
+        return context if context is not None and context.has_request else None
+
+
+#: See :class:`AppContextVar`.
+app_context_var = AppContextVar()
 #: See :class:`RequestContextVar`.
 request_context_var = RequestContextVar()
 
@@ -54,7 +68,7 @@ class ContextStack:
     @property
     def top(self) -> t.Any:
         """The active context, ``None`` where there is none. Any attribute may be set on it."""
-        return request_context_var.get(None) if self._only_requests else context_var.get(None)
+        return (request_context_var if self._only_requests else app_context_var).get(None)
 
     def push(self, context: AppContext) -> None:
         """Make a context the active one.
@@ -65,9 +79,10 @@ class ContextStack:
 
     def pop(self) -> t.Any:
         """End the active context and return it, ``None`` where there is none."""
-        context = self.top
-        if context is not None:
-            context.pop()
+        context = context_var.get(None)
+        if context is None or (self._only_requests and not context.has_request):
+            return None
+        context.pop()
         return context
 
 
