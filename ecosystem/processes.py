@@ -17,7 +17,7 @@ HERE = Path(__file__).parent
 SCENARIOS = HERE / "scenarios"
 
 #: Seconds after which a scenario counts as stuck.
-LIMIT = 120
+LIMIT = 240
 
 
 @dataclass(frozen=True)
