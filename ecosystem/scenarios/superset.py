@@ -32,7 +32,7 @@ VARIES = (
     (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "<uuid>"),
     (r"20\d\d-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?", "<time>"),
     (r'((?:last_modified_time|startDttm|endDttm)": ?)[\d.]+', r"\1<time>"),
-    (r'("changed_on_(?:delta|dttm)\w*": ?)"[^"]*"', r'\1"<time>"'),
+    (r'("(?:changed|created)_on_delta_humanized": ?)"(?:now|a second ago|\d+ seconds ago)"', r'\1"<now>"'),
     (r"export_\d{8}T\d{6}", "export_<time>"),
     # An archive, with such times and identifiers in it.
     (r"(?s)^PK\x03\x04.*", "<archive>"),
