@@ -2,6 +2,7 @@
 # make chat    starts the chat example over ASGI, at the same address; HOST and PORT as for run
 # make test    formatter check, linter, type checkers, tests
 # make test-ecosystem  extensions and applications of Flask, each on Flask and on Erlen
+# make test-applications  the same for large applications, which need environments of their own
 # make bench   the benchmarks, over WSGI beside Flask and over ASGI beside Starlette
 # make format  formats, and mends what the linter can mend
 # make clean   removes what the others made
@@ -17,8 +18,9 @@ PORT ?= 5000
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 SOURCES := pyproject.toml constraints.txt
+ENVIRONMENTS := $(patsubst ecosystem/environments/%.txt,%,$(wildcard ecosystem/environments/*.txt))
 
-.PHONY: run chat test test-ecosystem lint types pytest bench api-table format clean
+.PHONY: run chat test test-ecosystem test-applications lint types pytest bench api-table format clean
 .DEFAULT_GOAL := test
 
 run: $(VENV)/.installed-example
@@ -44,7 +46,11 @@ pytest: $(VENV)/.installed-test
 # An environment of its own: what extensions need must not hold back what Erlen is tested with. Some bring plugins for
 # pytest, which are for their users' tests.
 test-ecosystem: $(VENV)-ecosystem/.installed
-	$(VENV)-ecosystem/bin/python -m pytest --disable-plugin-autoload ecosystem $(ARGS)
+	$(VENV)-ecosystem/bin/python -m pytest --disable-plugin-autoload ecosystem -m "not applications" $(ARGS)
+
+# Pytest runs in the environment above, and plays each application with the Python of its own.
+test-applications: $(VENV)-ecosystem/.installed $(ENVIRONMENTS:%=$(VENV)-ecosystem-%/.installed)
+	$(VENV)-ecosystem/bin/python -m pytest --disable-plugin-autoload ecosystem -m applications $(ARGS)
 
 bench: $(VENV)/.installed-bench
 	$(BIN)/python -m benchmarks --wsgi --asgi $(ARGS)
@@ -70,6 +76,14 @@ $(VENV)-ecosystem/.installed: pyproject.toml ecosystem/requirements.txt ecosyste
 	$(PYTHON) -m venv $(VENV)-ecosystem
 	$(VENV)-ecosystem/bin/python -m pip install --quiet --disable-pip-version-check \
 	  --constraint ecosystem/constraints.txt --requirement ecosystem/requirements.txt --editable .
+	@touch $@
+
+# Without their dependencies: the file has all of them, and some applications ask for an older Flask.
+$(VENV)-ecosystem-%/.installed: pyproject.toml ecosystem/environments/%.txt
+	$(check-python)
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+	  --requirement ecosystem/environments/$*.txt --editable .
 	@touch $@
 
 .PRECIOUS: $(VENV)/.installed-%

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from table import constant
+
 HERE = Path(__file__).parent
 SCENARIOS = HERE / "scenarios"
 
 #: Seconds after which a scenario counts as stuck.
-LIMIT = 120
+LIMIT = 240
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,20 @@ class Playing:
         return transcript
 
 
+def interpreter(name: str) -> str:
+    """Return the Python that plays a scenario: this one, or that of the environment the scenario names.
+
+    :param name: the scenario's.
+    :raises AssertionError: when that environment has not been made.
+    """
+    environment = constant(name, "ENVIRONMENT")
+    if environment is None:
+        return sys.executable
+    python = Path(f"{sys.prefix}-{environment}", "bin", "python")
+    assert python.exists(), f"{name} needs {python}, which is not there: `make test-applications` makes it"
+    return str(python)
+
+
 def start(name: str, framework: str, protocol: str, folder: Path, *, with_warnings: bool = False) -> Playing:
     """Begin to play a scenario.
 
@@ -68,7 +84,13 @@ def start(name: str, framework: str, protocol: str, folder: Path, *, with_warnin
     :param with_warnings: whether it prints what is deprecated.
     """
     as_flask = ["-m", "erlen.as_flask"] if framework == "erlen" else []
-    command = [sys.executable, *as_flask, str(HERE / "playing.py"), str(SCENARIOS / f"{name}.py"), protocol]
+    command = [
+        interpreter(name),
+        *as_flask,
+        str(HERE / "playing.py"),
+        str(SCENARIOS / f"{name}.py"),
+        protocol,
+    ]
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("FLASK_", "ERLEN_"))
     }

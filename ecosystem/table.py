@@ -13,6 +13,7 @@ import typing as t
 from pathlib import Path
 
 HERE = Path(__file__).parent
+ENVIRONMENTS = HERE / "environments"
 PAGE = HERE.parent / "docs" / "coming-from-flask.md"
 BEGIN, END = "<!-- the table, by ecosystem/table.py -->", "<!-- its end -->"
 
@@ -38,9 +39,14 @@ def constant(name: str, wanted: str, default: t.Any = None) -> t.Any:
     return default
 
 
-def versions() -> dict[str, str]:
-    """Return the pinned version of each distribution, by its name in lower case with hyphens."""
-    lines = (HERE / "constraints.txt").read_text(encoding="utf-8").splitlines()
+def versions(name: str) -> dict[str, str]:
+    """Return the pinned version of each distribution, by its name in lower case with hyphens.
+
+    :param name: the scenario's; some have an environment of their own.
+    """
+    environment = constant(name, "ENVIRONMENT")
+    file = ENVIRONMENTS / f"{environment}.txt" if environment else HERE / "constraints.txt"
+    lines = file.read_text(encoding="utf-8").splitlines()
     pins = [line.split("==") for line in lines if "==" in line]
     return {normalized(name): version for name, version in pins}
 
@@ -59,14 +65,15 @@ def row(name: str) -> str:
     :param name: the scenario's.
     """
     distribution = constant(name, "DISTRIBUTIONS")[0]
+    version = versions(name)[normalized(distribution)]
     removed = constant(name, "REMOVED_FROM_FLASK")
     over_asgi = "asgi" in constant(name, "PROTOCOLS", ["wsgi", "asgi"])
     played = constant(name, "__doc__").splitlines()[0]
     if removed:
         needs = ", ".join(f"`{one}`" for one in removed)
-        return f"| {distribution} | {versions()[normalized(distribution)]} | {played} | {needs} | works |"
+        return f"| {distribution} | {version} | {played} | {needs} | works |"
     reason = "same" if over_asgi else constant(name, "NOT_ON_ASGI")
-    return f"| {distribution} | {versions()[normalized(distribution)]} | {played} | same | {reason} |"
+    return f"| {distribution} | {version} | {played} | same | {reason} |"
 
 
 def tables() -> str:

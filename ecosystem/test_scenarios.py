@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import re
+import subprocess
 import typing as t
-from importlib import metadata
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-from processes import Playing, start
-from table import PAGE, constant, names, normalized, versions, written
+from processes import Playing, interpreter, start
+from table import ENVIRONMENTS, PAGE, constant, names, normalized, versions, written
 
 Transcript: t.TypeAlias = list[dict[str, t.Any]]
 
@@ -17,6 +20,24 @@ Transcript: t.TypeAlias = list[dict[str, t.Any]]
 #: Scenarios of extensions whose release needs what Flask has removed, and the others.
 OLD = [name for name in names() if constant(name, "REMOVED_FROM_FLASK")]
 CURRENT = [name for name in names() if name not in OLD]
+
+
+def case(name: str, *values: str) -> t.Any:
+    """Return the parameters of a test, marked when the scenario is played in an environment of its own."""
+    return pytest.param(
+        name, *values, marks=pytest.mark.applications if constant(name, "ENVIRONMENT") else ()
+    )
+
+
+@cache
+def installed(python: str) -> dict[str, str]:
+    """Return the version of each distribution in the environment of an interpreter."""
+    program = (
+        "import json; from importlib.metadata import distributions;"
+        "print(json.dumps({one.name: one.version for one in distributions()}))"
+    )
+    told = subprocess.run([python, "-I", "-c", program], check=True, capture_output=True, text=True)
+    return {normalized(name): version for name, version in json.loads(told.stdout).items()}
 
 
 @pytest.fixture(scope="session")
@@ -45,7 +66,7 @@ def answers_of_flask(on_flask: t.Callable[[str], Playing]) -> t.Callable[[str], 
 
 @pytest.mark.parametrize(
     ("name", "protocol"),
-    [(name, protocol) for name in CURRENT for protocol in constant(name, "PROTOCOLS", ["wsgi", "asgi"])],
+    [case(name, protocol) for name in CURRENT for protocol in constant(name, "PROTOCOLS", ["wsgi", "asgi"])],
 )
 def test_answers_are_those_of_flask(
     name: str,
@@ -94,10 +115,22 @@ def test_scenario_says_what_it_is_about(name: str) -> None:
         assert constant(name, "NOT_ON_ASGI"), "PROTOCOLS leaves ASGI out: say why in NOT_ON_ASGI"
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", [case(name) for name in names()])
 def test_what_is_pinned_is_installed(name: str) -> None:
-    for distribution in constant(name, "DISTRIBUTIONS"):
-        assert metadata.version(distribution) == versions()[normalized(distribution)]
+    for distribution in [*constant(name, "DISTRIBUTIONS"), "Flask", "Werkzeug"]:
+        assert (
+            installed(interpreter(name))[normalized(distribution)] == versions(name)[normalized(distribution)]
+        )
+
+
+def test_environments_are_pins_and_each_has_a_scenario() -> None:
+    files = sorted(ENVIRONMENTS.glob("*.txt"))
+    assert [file.stem for file in files] == sorted(
+        {constant(name, "ENVIRONMENT") for name in names()} - {None}
+    )
+    for file in files:
+        for line in file.read_text(encoding="utf-8").splitlines():
+            assert re.fullmatch(r"[\w.-]+==[\w.+!]+", line), f"{file.name}: {line}"
 
 
 def test_the_documentation_has_the_table() -> None:
