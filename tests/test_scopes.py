@@ -50,6 +50,8 @@ def test_environment_says_what_the_scope_says() -> None:
         "SCRIPT_NAME": "",
         "PATH_INFO": "/shop/books",
         "QUERY_STRING": "page=2",
+        "RAW_URI": "/shop/books?page=2",
+        "REQUEST_URI": "/shop/books?page=2",
         "SERVER_NAME": "127.0.0.1",
         "SERVER_PORT": "80",
         "SERVER_PROTOCOL": "HTTP/1.1",
@@ -65,6 +67,25 @@ def test_environment_says_what_the_scope_says() -> None:
         "wsgi.multiprocess": False,
         "wsgi.run_once": False,
     }
+
+
+@pytest.mark.parametrize(
+    ("raw_path", "query", "expected"),
+    [
+        (b"/a%2Fb+c", b"q=1", "/a%2Fb+c?q=1"),
+        (b"/a%2Fb?q=1", b"q=1", "/a%2Fb?q=1"),
+        (b"/a", b"", "/a"),
+        (b"/\xc3\xa4", b"", "/\xc3\xa4"),
+        (None, b"q=1", None),
+        (b"", b"q=1", None),
+    ],
+)
+def test_what_was_asked_for_is_there_as_it_was_sent(
+    raw_path: bytes | None, query: bytes, expected: str | None
+) -> None:
+    """Servers that tell no raw path leave it out."""
+    environ = environ_of(http_scope("/") | {"raw_path": raw_path, "query_string": query})
+    assert environ.get("RAW_URI") == environ.get("REQUEST_URI") == expected
 
 
 def test_head_agrees_with_the_environment() -> None:

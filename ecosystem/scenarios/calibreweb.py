@@ -219,7 +219,7 @@ def read_catalog(visitor: Visitor) -> None:
     key = {"Authorization": "Basic " + base64.b64encode(b"admin:admin123").decode()}
     assert "<feed" in visitor.get("/opds", headers=key).text
     assert "<title>A Tale</title>" in visitor.get("/opds/new", headers=key).text
-    assert "<name>Ann Author</name>" in visitor.get("/opds/search?query=tale", headers=key).text
+    assert "<name>Ann Author</name>" in visitor.get("/opds/search/a%20tale", headers=key).text
 
 
 def sign_out(visitor: Visitor) -> None:

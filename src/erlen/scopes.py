@@ -147,6 +147,11 @@ def fill_environ(environ: WSGIEnvironment, scope: Scope, body: t.Any) -> None:
             SCOPE: scope,
         }
     )
+    if raw := scope.get("raw_path"):
+        # As servers of WSGI have it: Calibre-Web reads what was asked for before it was decoded.
+        query = scope.get("query_string")
+        target = raw.partition(b"?")[0] + (b"?" + query if query else b"")
+        environ["RAW_URI"] = environ["REQUEST_URI"] = target.decode("latin1")
     if scope.get("client"):
         environ["REMOTE_ADDR"], port = scope["client"]
         if port is not None:
