@@ -41,7 +41,7 @@ WSGI_SUBJECTS: dict[str, Subject] = {
     "flask": Subject("Flask", "flask_like", "flask", (("framework", "flask"), ("name", "flask:Flask"))),
     "erlen": Subject("Erlen", "flask_like", "erlen", _ERLEN),
     "erlen-flask": Subject("Erlen, flask profile", "flask_like", "erlen", _FLASK_PROFILE),
-    "erlen-as-flask": Subject("erlen.as_flask", "flask_like", "erlen", _AS_FLASK),
+    "erlen-as-flask": Subject("Erlen, as_flask mode", "flask_like", "erlen", _AS_FLASK),
     "falcon": Subject("Falcon", "falcon_apps", "falcon"),
     "bottle": Subject("Bottle", "bottle_apps", "bottle"),
     "bare": Subject("bare callable", "bare_wsgi"),
