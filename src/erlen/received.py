@@ -36,12 +36,12 @@ class ReceivedRequest(RequestBase):
         app = self._application
         return app is not None and bool(app.config["REFUSE_MALFORMED_REQUESTS"])
 
-    def _limit(self, name: str) -> t.Any:
+    def _limit(self, name: str, default: t.Any = None) -> t.Any:
         app = self._application
         if app is None and (context := context_var.get(None)) is not None:
             # Somebody has made this request by hand.
             app = context.app
-        return None if app is None else app.config[name]
+        return default if app is None else app.config[name]
 
     @property
     def max_content_length(self) -> int | None:
@@ -69,9 +69,7 @@ class ReceivedRequest(RequestBase):
         """
         if self._max_form_memory_size is not None:
             return self._max_form_memory_size
-        if self._application is None:
-            return super().max_form_memory_size
-        return t.cast("int | None", self._limit("MAX_FORM_MEMORY_SIZE"))
+        return t.cast("int | None", self._limit("MAX_FORM_MEMORY_SIZE", super().max_form_memory_size))
 
     @max_form_memory_size.setter
     def max_form_memory_size(self, value: int | None) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -85,9 +83,7 @@ class ReceivedRequest(RequestBase):
         """
         if self._max_form_parts is not None:
             return self._max_form_parts
-        if self._application is None:
-            return super().max_form_parts
-        return t.cast("int | None", self._limit("MAX_FORM_PARTS"))
+        return t.cast("int | None", self._limit("MAX_FORM_PARTS", super().max_form_parts))
 
     @max_form_parts.setter
     def max_form_parts(self, value: int | None) -> None:

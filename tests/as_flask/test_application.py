@@ -302,11 +302,11 @@ def test_sessions_as_in_flask(app: Flask) -> None:
 
 
 def test_a_request_made_by_hand_has_the_limits_of_the_active_application(app: Flask) -> None:
-    app.config["MAX_CONTENT_LENGTH"] = 100
+    app.config.update(MAX_CONTENT_LENGTH=100, MAX_FORM_MEMORY_SIZE=50, MAX_FORM_PARTS=3)
     made = flask.Request({})
-    assert made.max_content_length is None
+    assert (made.max_content_length, made.max_form_memory_size, made.max_form_parts) == (None, 500_000, 1_000)
     with app.app_context():
-        assert made.max_content_length == 100
+        assert (made.max_content_length, made.max_form_memory_size, made.max_form_parts) == (100, 50, 3)
 
 
 def test_views_of_static_files_have_the_names_by_which_they_are_exempted(tmp_path: Path) -> None:
