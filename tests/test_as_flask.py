@@ -318,12 +318,25 @@ def test_threads_may_import_flask_at_the_same_time(python: Python, tmp_path: Pat
     assert ended.output == "[]\n", ended.errors
 
 
-def test_options_of_commands_with_either_prefix(python: Python, tmp_path: Path) -> None:
+def test_options_of_our_own_commands_with_either_prefix(python: Python, tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text(APP)
+    for variable in ("ERLEN_RUN_PORT", "FLASK_RUN_PORT"):
+        ended = python("-m", "erlen", "run", ERLEN_AS_FLASK="1", FLASK_APP="shop", **{variable: "no number"})
+        assert (ended.code, "'no number' is not a valid integer" in ended.errors) == (2, True), ended.errors
+
+
+def test_a_variable_that_is_named_like_a_command_is_no_option(python: Python, tmp_path: Path) -> None:
     (tmp_path / "shop.py").write_text(
-        f"{APP}\nimport click\n@app.cli.command()\n@click.option('--name')\ndef greet(name): print(name)\n"
+        f"{APP}\nimport click\n@app.cli.group()\ndef db(): pass\n"
+        "@db.command()\n@click.option('--message')\ndef migrate(message): print(message)\n"
     )
-    ended = python("-m", "erlen", "greet", ERLEN_AS_FLASK="1", ERLEN_APP="shop", ERLEN_GREET_NAME="Grace")
-    assert ended.output == "Grace\n", ended.errors
+    variables = {
+        "ERLEN_DB": "a message",
+        "ERLEN_DB_MIGRATE": "a message",
+        "FLASK_DB_MIGRATE_MESSAGE": "hello",
+    }
+    ended = python("-m", "erlen", "db", "migrate", ERLEN_AS_FLASK="1", FLASK_APP="shop", **variables)
+    assert ended.output == "hello\n", ended.errors
 
 
 def test_code_is_a_module(python: Python) -> None:

@@ -31,16 +31,3 @@ def set_variable(name: str, value: str) -> None:
     for prefix in prefixes[:-1]:
         os.environ.pop(f"{prefix}_{name}", None)
     os.environ[f"{prefixes[-1]}_{name}"] = value
-
-
-def option_variables(prefix: str) -> dict[str, dict[str, str]]:
-    """Return the variables for options of commands: ``ERLEN_RUN_PORT`` as ``{"run": {"port": ...}}``.
-
-    :param prefix: the prefix.
-    """
-    options: dict[str, dict[str, str]] = {}
-    for variable, value in os.environ.items():
-        command, _, option = variable.removeprefix(f"{prefix}_").lower().partition("_")
-        if variable.startswith(f"{prefix}_") and option:
-            options.setdefault(command, {})[option] = value
-    return options

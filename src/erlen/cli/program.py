@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import sys
 import traceback
@@ -15,7 +16,7 @@ from ..ctx import context_var
 from ..debug import own_traceback
 from ..helpers import get_load_dotenv
 from ..typing import Application
-from ..variables import get_variable, option_variables, set_variable
+from ..variables import get_variable, set_variable
 from .commands import routes_command, shell_command
 from .environment import load_dotenv as read_env_files
 from .groups import AppGroup
@@ -163,16 +164,29 @@ class ErlenGroup(AppGroup):
         # An 'app.run()' at the end of the user's module must not start a second server.
         set_variable("RUN_FROM_CLI", "true")
         if "auto_envvar_prefix" not in self.context_settings:
-            # Click knows one prefix; what has another one becomes defaults.
+            # Click knows one prefix: the options of our own commands may have the first one as well.
             first, last = variables.prefixes[0], variables.prefixes[-1]
             extra.setdefault("auto_envvar_prefix", last)
             if first != last:
-                extra.setdefault("default_map", option_variables(first))
+                extra.setdefault("default_map", self._options_from(first))
         if "obj" not in self.context_settings:
             read_files = get_load_dotenv(self.load_dotenv)
             info = ScriptInfo(None, self.create_app, self.set_debug_flag, load_dotenv_defaults=read_files)
             extra.setdefault("obj", info)
         return super().make_context(info_name, args, parent=parent, **extra)
+
+    def _options_from(self, prefix: str) -> dict[str, dict[str, str]]:
+        names = {
+            (command, parameter): f"{prefix}_{command}_{parameter}".upper()
+            for command, found in self.commands.items()
+            for parameter in (one.name for one in found.params)
+            if not isinstance(found, click.Group)
+        }
+        options: dict[str, dict[str, str]] = {}
+        for (command, parameter), variable in names.items():
+            if variable in os.environ:
+                options.setdefault(command, {})[parameter] = os.environ[variable]
+        return options
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the options; the help lists the application's commands, so these two come before it."""
