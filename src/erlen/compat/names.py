@@ -180,5 +180,16 @@ def _rows(table: str) -> list[Name]:
     return rows
 
 
+#: Private attributes and functions that Erlen has itself under Flask's name, as somebody needs them.
+KEPT_AS_THEY_ARE = {
+    "flask.app.Flask._find_error_handler": "flask-jsonrpc 4.0",
+    "flask.app.Flask._got_first_request": "Dash 4.4, Calibre-Web 0.6",
+    "flask.app.Flask._static_folder": "Flask-Static-Digest 0.4",
+    "flask.blueprints.Blueprint._got_registered_once": "applications",
+    "flask.ctx._AppCtxGlobals": "Superset 6.1, Quart 0.22",
+    "flask.templating._render": "Flask-Testing 0.8",
+    "flask.testing.FlaskClient._request_from_builder_args": "Flask-SocketIO 5.7",
+}
+
 #: The table.
 NAMES = [*_rows(_KEPT), *_rows(_REMOVED)]
