@@ -2364,19 +2364,18 @@ def test_coroutine_of_an_after_request_function_may_be_spawned(app: Erlen, clien
     assert log == ["worked"]
 
 
-def test_a_plain_teardown_function_runs_at_the_end_of_a_process(tmp_path: Path) -> None:
+@PROCESS
+def test_a_plain_teardown_function_runs_at_the_end_of_a_process() -> None:
     """No worker thread can be started then."""
-    script = tmp_path / "ends.py"
-    script.write_text(
-        "from erlen import Erlen\n"
-        "app = Erlen('ends')\n"
-        "app.after_serving(lambda: print('after serving'))\n"
-        "app.teardown_appcontext(lambda error: print('teardown'))\n"
-        "app.add_url_rule('/', view_func=lambda: '')\n"
-        "app.test_client().get('/')\n"
+    out, error = python(
+        """
+        from erlen import Erlen
+        app = Erlen("ends")
+        app.after_serving(lambda: print("after"))
+        app.teardown_appcontext(lambda error: print("teardown"))
+        app.add_url_rule("/", "index", lambda: "text")
+        app.test_client().get("/")
+        """
     )
-    ended = subprocess.run(
-        [sys.executable, str(script)], capture_output=True, text=True, timeout=60, check=False
-    )
-    assert ended.stderr == ""
-    assert ended.stdout.splitlines() == ["teardown", "after serving", "teardown"]
+    assert error == ""
+    assert out.split() == ["teardown", "after", "teardown"]
