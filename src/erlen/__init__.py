@@ -36,7 +36,7 @@
 #   pipeline.steps
 #   pipeline.base
 #   pipeline.dispatch
-#   protocols.wsgi protocols.sending protocols.lifespan
+#   protocols.wsgi protocols.sending protocols.lifespan protocols.choice
 #   protocols.handshake
 #   protocols.websocket
 #   protocols.asgi
@@ -51,6 +51,7 @@
 #   compat.stacks compat.removed compat.styles compat.contexts
 #   compat.encoders
 #   compat.application
+#   commands
 
 from __future__ import annotations
 

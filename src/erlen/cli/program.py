@@ -10,6 +10,7 @@ import typing as t
 
 import click
 from click.core import ParameterSource
+from werkzeug.utils import import_string
 
 from .. import variables
 from ..ctx import context_var
@@ -22,6 +23,13 @@ from .environment import load_dotenv as read_env_files
 from .groups import AppGroup
 from .locate import NoAppException, ScriptInfo
 from .serving import run_command
+
+#: Commands that are loaded when they are called, with the place of each. An application or a plugin that has had a
+#: command of that name keeps it.
+LAZY_COMMANDS: dict[str, str] = {}
+
+# Of these, what needs no application does not look into one for a command of that name either.
+_WITHOUT_APPLICATION = ("new",)
 
 
 def get_version(ctx: click.Context, param: click.Parameter, value: t.Any) -> None:
@@ -126,7 +134,7 @@ class ErlenGroup(AppGroup):
     Plugins are entry points of the group ``erlen.commands``, after ``erlen.as_flask`` of ``flask.commands`` as well. Pass
     ``create_app`` to make a program of your own.
 
-    :param add_default_commands: add ``run``, ``shell`` and ``routes``.
+    :param add_default_commands: add ``run``, ``shell`` and ``routes``, and those of :data:`LAZY_COMMANDS`.
     :param create_app: returns the application; then none is looked for.
     :param add_version_option: add ``--version``.
     :param load_dotenv: read ``.env`` and ``.erlenenv``; ``ERLEN_SKIP_DOTENV`` forbids it.
@@ -153,6 +161,7 @@ class ErlenGroup(AppGroup):
         self.load_dotenv = load_dotenv
         self.set_debug_flag = set_debug_flag
         self._plugins_loaded = False
+        self._lazy_commands = LAZY_COMMANDS if add_default_commands else {}
         if add_default_commands:
             for command in (run_command, shell_command, routes_command):
                 self.add_command(command)
@@ -164,29 +173,12 @@ class ErlenGroup(AppGroup):
         # An 'app.run()' at the end of the user's module must not start a second server.
         set_variable("RUN_FROM_CLI", "true")
         if "auto_envvar_prefix" not in self.context_settings:
-            # Click knows one prefix: the options of our own commands may have the first one as well.
-            first, last = variables.prefixes[0], variables.prefixes[-1]
-            extra.setdefault("auto_envvar_prefix", last)
-            if first != last:
-                extra.setdefault("default_map", self._options_from(first))
+            extra.setdefault("auto_envvar_prefix", variables.prefixes[-1])
         if "obj" not in self.context_settings:
             read_files = get_load_dotenv(self.load_dotenv)
             info = ScriptInfo(None, self.create_app, self.set_debug_flag, load_dotenv_defaults=read_files)
             extra.setdefault("obj", info)
         return super().make_context(info_name, args, parent=parent, **extra)
-
-    def _options_from(self, prefix: str) -> dict[str, dict[str, str]]:
-        names = {
-            (command, parameter): f"{prefix}_{command}_{parameter}".upper()
-            for command, found in self.commands.items()
-            for parameter in (one.name for one in found.params)
-            if not isinstance(found, click.Group)
-        }
-        options: dict[str, dict[str, str]] = {}
-        for (command, parameter), variable in names.items():
-            if variable in os.environ:
-                options.setdefault(command, {})[parameter] = os.environ[variable]
-        return options
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the options; the help lists the application's commands, so these two come before it."""
@@ -204,21 +196,33 @@ class ErlenGroup(AppGroup):
         # These come first so that 'run' starts although the application is broken.
         command = super().get_command(ctx, name)
         if command is not None:
-            return command
+            return _with_both_prefixes(ctx, name, command)
+        lazy = self._lazy_commands.get(name)
+        asks_quietly = lazy is not None
+        if lazy is not None and name in _WITHOUT_APPLICATION and len(variables.prefixes) == 1:
+            return _load_command(ctx, name, lazy)
         try:
             application = ctx.ensure_object(ScriptInfo).load_app()
         except NoAppException as error:
-            _report(error)
-            return None
-        active = context_var.get(None)
-        if active is None or active.app is not application:
-            ctx.with_resource(application.app_context())
-        return t.cast("click.Command | None", application.cli.get_command(ctx, name))
+            if not asks_quietly:
+                _report(error)
+        except Exception:
+            # The command loads it again, and says it better.
+            if not asks_quietly:
+                raise
+        else:
+            command = application.cli.get_command(ctx, name)
+            if command is not None or lazy is None:
+                active = context_var.get(None)
+                if active is None or active.app is not application:
+                    ctx.with_resource(application.app_context())
+                return t.cast("click.Command | None", command)
+        return None if lazy is None else _load_command(ctx, name, lazy)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands. An application that cannot be loaded is reported, not raised."""
         self._load_plugins()
-        names = set(super().list_commands(ctx))
+        names = {*super().list_commands(ctx), *self._lazy_commands}
         try:
             names.update(ctx.ensure_object(ScriptInfo).load_app().cli.list_commands(ctx))
         except NoAppException as error:
@@ -249,6 +253,26 @@ class ErlenGroup(AppGroup):
 
 
 FlaskGroup = ErlenGroup
+
+
+def _load_command(ctx: click.Context, name: str, place: str) -> click.Command:
+    """Import one of :data:`LAZY_COMMANDS`."""
+    command: click.Command = import_string(place)
+    return _with_both_prefixes(ctx, name, command)
+
+
+def _with_both_prefixes(ctx: click.Context, name: str, command: click.Command) -> click.Command:
+    """Let options of a command of our own come from variables of either prefix: Click knows one."""
+    first = variables.prefixes[0]
+    if first != ctx.auto_envvar_prefix and not isinstance(command, click.Group):
+        found: dict[str, str] = {}
+        for parameter in (one.name for one in command.params):
+            variable = f"{first}_{name}_{parameter}".upper()
+            if variable in os.environ:
+                found[str(parameter)] = os.environ[variable]
+        if found:
+            ctx.default_map = {**(ctx.default_map or {}), name: found}
+    return command
 
 
 def _report(error: NoAppException) -> None:

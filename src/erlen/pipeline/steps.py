@@ -190,8 +190,8 @@ class Plan:
         )
         #: Whether ASGI has to go through ``wsgi_app``, as somebody has put middleware around it.
         self.goes_through_wsgi = "wsgi_app" in overridden
-        # A phase that was replaced in its plain spelling alone has to run, so everything runs in that one.
-        self._is_plain = self.goes_through_wsgi or bool(plain)
+        #: Whether every request takes the plain spelling: a phase that was replaced in that alone has to run.
+        self.answers_plainly = self.goes_through_wsgi or bool(plain)
         #: Whether somebody makes contexts in a way of his own, of an environment.
         self.needs_environ = "request_context" in overridden
         #: Whether contexts need a whole environment under ASGI too: for that, or as some response is called in a way
@@ -397,7 +397,7 @@ class Plan:
             or self.tears_down
             or endpoint is None,
             finishes_at_once=self.finishes_plainly and not (after or self.processes_all),
-            is_async=not self._is_plain and (has_async or _never_wait(functions)),
+            is_async=not self.answers_plainly and (has_async or _never_wait(functions)),
             has_async=has_async,
             streams_body=getattr(view, "streams_request_body", False),
         )

@@ -21,6 +21,7 @@ from ..scopes import MalformedScope
 from ..streams import close_body
 from ..typing import Receive, Scope, Send
 from ..wrappers import Request
+from .choice import asgi_reason
 from .lifespan import serve_lifespan
 from .sending import Start, Watch, begin, send_stream, whole
 from .websocket import serve_websocket
@@ -34,6 +35,15 @@ class ASGI(WSGI):
     freeze: t.Callable[[], Plan]
     threads: t.Any
     request_class: type[Request]
+
+    def asgi_reason(self) -> str | None:
+        """Return what of this application is better served over ASGI, in words; ``None`` where WSGI does as well.
+
+        ``erlen run`` and ``erlen serve`` choose by it where nobody says.
+
+        .. versionadded:: 0.1
+        """
+        return asgi_reason(self)
 
     async def asgi(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer what ASGI hands on: a request, a WebSocket, or the life span of the process.
