@@ -28,6 +28,8 @@
 #   eventstream sessions
 #   urls
 #   helpers views
+#   engines
+#   jinja
 #   templating
 #   cli
 #   testing

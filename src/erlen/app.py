@@ -8,7 +8,6 @@ import typing as t
 import weakref
 from datetime import timedelta
 
-from jinja2 import Environment as BaseEnvironment
 from werkzeug import serving
 from werkzeug.exceptions import Aborter
 from werkzeug.local import LocalProxy
@@ -19,9 +18,10 @@ from . import cli, templating, urls
 from .cli import get_debug_flag, get_load_dotenv, load_dotenv, stop_serving
 from .config import Config, ConfigAttribute
 from .ctx import AppContext, RequestContext, _AppCtxGlobals, context_var, current_request_context
+from .engines import TemplateEngine
 from .helpers import get_flashed_messages
 from .json.provider import DefaultJSONProvider, JSONProvider
-from .lazy import Lazy
+from .lazy import Lazy, class_default
 from .lifecycle import LifeCycle
 from .logging import create_logger
 from .paths import default_instance_path
@@ -33,7 +33,6 @@ from .profiles import STOCK, defaults_of
 from .protocols.asgi import ASGI
 from .registration import Registration
 from .sessions import SecureCookieSessionInterface, SessionInterface
-from .testing import AsyncErlenClient, EnvironBuilder, ErlenClient, ErlenCliRunner
 from .variables import get_variable
 from .wrappers import Request, Response
 
@@ -41,7 +40,9 @@ if t.TYPE_CHECKING:
     import logging
 
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from jinja2 import Environment as BaseEnvironment
 
+    from .testing import AsyncErlenClient, ErlenClient, ErlenCliRunner
     from .typing import Receive, Scope, Send
 
 
@@ -107,11 +108,12 @@ class Erlen(LifeCycle, Registration, Dispatch, ASGI):
     #: The class of CLI runners, ``None`` for :class:`erlen.testing.ErlenCliRunner`.
     test_cli_runner_class: type[ErlenCliRunner] | None = None
 
-    jinja_environment: type[BaseEnvironment] = templating.Environment
+    #: The class of :attr:`jinja_env`, by default :class:`erlen.templating.Environment`.
+    jinja_environment: type[BaseEnvironment] = class_default(lambda: templating.Environment)
     #: Options for :attr:`jinja_environment`, read when the environment is made.
     jinja_options: dict[str, t.Any] = {}
     #: What renders templates. Replace it, on a subclass or an instance, to use another engine than Jinja2.
-    template_engine_class: type[templating.TemplateEngine] = templating.JinjaEngine
+    template_engine_class: type[TemplateEngine] = class_default(lambda: templating.JinjaEngine)
 
     testing = ConfigAttribute[bool]("TESTING")
     secret_key = ConfigAttribute["str | bytes | None"]("SECRET_KEY")
@@ -204,7 +206,7 @@ class Erlen(LifeCycle, Registration, Dispatch, ASGI):
     #: The Jinja environment, made when first used.
     jinja_env = Lazy(_make_jinja_env)
 
-    def _make_template_engine(self) -> templating.TemplateEngine:
+    def _make_template_engine(self) -> TemplateEngine:
         """Make the engine behind ``render_template``."""
         return self.template_engine_class(self)
 
@@ -361,6 +363,9 @@ class Erlen(LifeCycle, Registration, Dispatch, ASGI):
 
         :param args: as for :class:`erlen.testing.EnvironBuilder` without ``app``, so is ``kwargs``.
         """
+        # Slow to load, and servers do without.
+        from .testing import EnvironBuilder
+
         builder = EnvironBuilder(self, *args, **kwargs)
         try:
             return self.request_context(builder.get_environ())
@@ -429,6 +434,9 @@ class Erlen(LifeCycle, Registration, Dispatch, ASGI):
         :param use_cookies: whether it keeps cookies.
         :param kwargs: for :attr:`test_client_class`.
         """
+        # Slow to load, and servers do without, as do they below.
+        from .testing import ErlenClient
+
         cls = self.test_client_class or ErlenClient
         return cls(self, self.response_class, use_cookies=use_cookies, **kwargs)
 
@@ -440,6 +448,9 @@ class Erlen(LifeCycle, Registration, Dispatch, ASGI):
 
         .. versionadded:: 0.1
         """
+        # As above.
+        from .testing import AsyncErlenClient
+
         cls = self.async_test_client_class or AsyncErlenClient
         return cls(self, self.response_class, use_cookies=use_cookies, **kwargs)
 
@@ -448,6 +459,9 @@ class Erlen(LifeCycle, Registration, Dispatch, ASGI):
 
         :param kwargs: for :attr:`test_cli_runner_class`.
         """
+        # As above.
+        from .testing import ErlenCliRunner
+
         cls = self.test_cli_runner_class or ErlenCliRunner
         return cls(self, **kwargs)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typing as t
 
-__all__ = ["Lazy", "cached_property"]
+__all__ = ["Lazy", "cached_property", "class_default"]
 
 T = t.TypeVar("T")
 
@@ -51,3 +51,22 @@ if t.TYPE_CHECKING:
 else:
     # PERF: query and header: Werkzeug's runs Python code for each look at what is there already.
     cached_property = Lazy
+
+
+class _ClassDefault:
+    def __init__(self, load: t.Callable[[], t.Any]) -> None:
+        self.load = load
+
+    def __get__(self, instance: t.Any, owner: type[t.Any] | None = None) -> t.Any:
+        return self.load()
+
+
+def class_default(load: t.Callable[[], T]) -> T:
+    """Return the value of a class attribute that is looked up when it is read, on the class or an instance.
+
+    A subclass or an instance that has a value of its own hides it.
+
+    :param load: returns the value, such as a class of a module that is slow to load.
+    """
+    default: t.Any = _ClassDefault(load)
+    return t.cast("T", default)

@@ -14,7 +14,6 @@ from datetime import timedelta
 from functools import update_wrapper
 from pathlib import Path
 
-from jinja2 import BaseLoader, FileSystemLoader
 from werkzeug.exceptions import HTTPException, default_exceptions
 
 from . import typing as et
@@ -25,6 +24,9 @@ from .lazy import Lazy
 from .paths import get_root_path
 from .registry import HookRegistry, TellingDict, TellingList
 from .websockets import WebSocketHandler
+
+if t.TYPE_CHECKING:
+    from jinja2 import BaseLoader
 
 F = t.TypeVar("F", bound=t.Callable[..., t.Any])
 AfterRequest = t.TypeVar("AfterRequest", bound=et.AfterRequestCallable[t.Any])
@@ -225,6 +227,9 @@ class Scaffold:
         """Find this owner's templates on disk; ``None`` without a template folder."""
         if self.template_folder is None:
             return None
+        # Slow to load, and not every application has templates.
+        from jinja2 import FileSystemLoader
+
         return FileSystemLoader(Path(self.root_path, self.template_folder))
 
     #: The loader of this owner's templates, ``None`` without a template folder; assignable.

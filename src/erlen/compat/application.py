@@ -9,8 +9,6 @@ import warnings
 from abc import ABCMeta
 from contextlib import suppress
 
-from jinja2 import Environment as BaseEnvironment
-
 from ..app import Erlen
 from ..blueprints import Blueprint
 from ..json.provider import DefaultJSONProvider
@@ -21,6 +19,9 @@ from .encoders import EncoderProvider, provider_with
 from .finder import warn_removed
 from .removed import JSONDecoder, JSONEncoder, get_env
 from .styles import STYLED, accept_both, assigned, without_context
+
+if t.TYPE_CHECKING:
+    from jinja2 import Environment as BaseEnvironment
 
 F = t.TypeVar("F", bound=t.Callable[..., t.Any])
 

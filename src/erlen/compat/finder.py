@@ -194,9 +194,14 @@ def add_names(module: ModuleType, fullname: str) -> None:
         if row.module == fullname or own_name(row.module) == own != "erlen"
     }
 
+    # A module that loads names of its own when they are asked for.
+    before = vars(module).get("__getattr__")
+
     def __getattr__(name: str) -> t.Any:  # noqa: N807 (what it becomes in the module: PEP 562)
         row = rows.get(name)
         if row is None:
+            if before is not None:
+                return before(name)
             raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
         value = resolve(row.stands_for)
         if row.removed:

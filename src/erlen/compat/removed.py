@@ -6,7 +6,6 @@ import json
 import typing as t
 from datetime import timedelta
 
-from jinja2.utils import htmlsafe_json_dumps
 from werkzeug.exceptions import NotFound
 from werkzeug.security import safe_join as join_safely
 
@@ -91,6 +90,9 @@ def htmlsafe_dumps(obj: t.Any, **kwargs: t.Any) -> t.Any:
     :param obj: what to write.
     :param kwargs: for :func:`erlen.json.dumps`.
     """
+    # Slow to load, and hardly ever called.
+    from jinja2.utils import htmlsafe_json_dumps
+
     return htmlsafe_json_dumps(obj, dumps=dumps, **kwargs)
 
 

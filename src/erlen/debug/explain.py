@@ -10,11 +10,13 @@ import functools
 import typing as t
 from urllib.parse import urlsplit
 
-from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader, PackageLoader, PrefixLoader
 from werkzeug.routing import RequestRedirect
 
 from ..ctx import context_var
 from ..typing import Application
+
+if t.TYPE_CHECKING:
+    from jinja2 import BaseLoader
 
 #: What a loader gives for a template: source, file name, and a function that tells whether it is up to date.
 TemplateSource: t.TypeAlias = "tuple[str, str | None, t.Callable[[], bool] | None]"
@@ -170,6 +172,9 @@ def _owner(app: Application, owner: t.Any) -> str:
 
 def describe_loader(loader: BaseLoader) -> str:
     """Return the class of a loader and where it looks, in one line."""
+    # Slow to load, and there is no loader without it.
+    from jinja2 import ChoiceLoader, FileSystemLoader, PackageLoader, PrefixLoader
+
     match loader:
         case FileSystemLoader():
             where = ", ".join(loader.searchpath)
