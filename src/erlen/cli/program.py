@@ -28,7 +28,11 @@ from .serving import run_command
 #: command of that name keeps it.
 LAZY_COMMANDS: dict[str, str] = {}
 
-# Of these, what needs no application does not look into one for a command of that name either.
+# What starts often has to start fast, and looking for plugins takes as long as importing half of Erlen: so no plugin may
+# replace it. After ``erlen.as_flask`` one may, as in Flask.
+_NOT_REPLACED = frozenset({"run"})
+
+# Of the lazy ones, what needs no application does not look into one for a command of that name either.
 _WITHOUT_APPLICATION = ("new",)
 
 
@@ -192,7 +196,8 @@ class ErlenGroup(AppGroup):
         self, ctx: click.Context, name: str
     ) -> click.Command | None:
         """Return a command: a built-in one or a plugin's first, else the application's."""
-        self._load_plugins()
+        if name not in _NOT_REPLACED or name not in self.commands or len(variables.prefixes) > 1:
+            self._load_plugins()
         # These come first so that 'run' starts although the application is broken.
         command = super().get_command(ctx, name)
         if command is not None:
@@ -241,6 +246,14 @@ class ErlenGroup(AppGroup):
 
         groups = [f"{prefix.lower()}.commands" for prefix in variables.prefixes]
         for entry_point in [one for group in groups for one in entry_points(group=group)]:
+            if entry_point.name in _NOT_REPLACED & self.commands.keys() and len(groups) == 1:
+                click.secho(
+                    f"Left out the command {entry_point.name!r} of the plugin {entry_point.value!r}: Erlen has one of that"
+                    " name, which plugins do not replace.",
+                    err=True,
+                    fg="red",
+                )
+                continue
             try:
                 self.add_command(entry_point.load(), entry_point.name)
             except Exception as error:  # A broken plugin must not take every command with it.
