@@ -269,7 +269,7 @@ def test_plugins_of_flask_are_commands(python: Python, plugin: Path) -> None:
 def test_without_it_they_are_not(python: Python, plugin: Path) -> None:
     ended = python("-m", "erlen", "plugged", PYTHONPATH=str(plugin))
     assert ended.code == 2
-    assert "No such command 'plugged'" in ended.errors
+    assert "'plugged' is none of Erlen's own commands" in ended.errors
 
 
 def test_users_do_not_share_a_context_that_a_server_has_inherited(python: Python, tmp_path: Path) -> None:

@@ -57,7 +57,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> t.Iterator[Path]:
     os.environ.clear()
     os.environ.update(environ)
     for name in set(sys.modules) - modules:
-        file = getattr(sys.modules[name], "__file__", None)
+        # A folder without '__init__.py' has a path alone.
+        file = getattr(sys.modules[name], "__file__", None) or next(
+            iter(getattr(sys.modules[name], "__path__", ())), None
+        )
         if file and Path(file).is_relative_to(tmp_path):
             del sys.modules[name]
 
@@ -292,6 +295,75 @@ def test_import_error_inside_the_module_shows_its_line(missing: str, raise_if_no
     assert 'shop.py", line 2' in caught.value.message
     assert missing in caught.value.message
     assert "importlib" not in caught.value.message
+
+
+def test_a_missing_library_is_the_users_own_traceback_and_asks_for_the_environment() -> None:
+    write("shop.py", "first = 1\nimport not_there\n")
+    result = run("--app", "shop", "routes")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Traceback (most recent call last):\n")
+    assert f"Is 'not_there' installed for this Python, {sys.executable}?" in result.stderr
+    assert "Usage:" not in result.stderr
+    assert "Error: " not in result.stderr.replace("ModuleNotFoundError: ", "")
+
+
+def test_a_circular_import_is_shown_with_the_chain() -> None:
+    write("shop.py", "from prices import euro\nname = 'shop'\n")
+    write("prices.py", "from taxes import rate\neuro = 1\n")
+    write("taxes.py", "from shop import name\nrate = 7\n")
+    result = run("--app", "shop", "routes")
+    assert result.exit_code == 1
+    places = re.findall(r'(\w+\.py)", line (\d+)', result.stderr)
+    assert places == [("shop.py", "1"), ("prices.py", "1"), ("taxes.py", "1")]
+    assert "circular import" in result.stderr
+    assert "installed" not in result.stderr
+
+
+def test_a_missing_application_says_nothing_of_how_the_command_is_used() -> None:
+    result = run("--app", "nowhere", "routes")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("Error: Could not import 'nowhere': ")
+
+
+def test_a_file_that_another_module_hides_is_named() -> None:
+    file = write("json.py", APP)
+    result = run("--app", "json.py", "routes")
+    assert result.exit_code == 2
+    assert f"{str(file.resolve())!r} cannot be imported as 'json'" in result.stderr
+    assert "Rename the file." in result.stderr
+
+
+@pytest.mark.parametrize("path", ["shop", "shop.py", "./shop.py"])
+def test_a_file_that_was_imported_before_is_found_again(path: str) -> None:
+    write("shop.py", APP)
+    assert run("--app", "shop", "routes").exit_code == 0
+    assert run("--app", path, "routes").exit_code == 0
+
+
+def test_a_name_without_a_module_is_explained() -> None:
+    result = run("--app", ":app", "routes")
+    assert result.stderr == "Error: ':app' names no module. Write it before the colon: '--app module:app'.\n"
+
+
+def test_a_folder_without_an_application_is_named() -> None:
+    folder = write("shop/views.py", "").parent.resolve()
+    assert f"No application in module 'shop' ({folder})" in run("--app", "shop", "routes").stderr
+
+
+def test_a_command_is_not_guessed_at_where_the_application_was_not_loaded() -> None:
+    write("shop.py", "import not_there\n")
+    result = run("--app", "shop", "send-mail")
+    assert result.exit_code == 2
+    assert "import not_there" in result.stderr
+    assert "'send-mail' is none of Erlen's own commands (" in result.stderr
+    assert "Did you mean" not in result.stderr
+
+
+def test_a_command_that_the_application_does_not_have_is_refused() -> None:
+    write("shop.py", APP)
+    result = run("--app", "shop", "send-mail")
+    assert result.exit_code == 2
+    assert "No such command 'send-mail'" in result.stderr
 
 
 @pytest.mark.parametrize(("text", "error"), [("1 1", SyntaxError), ("1 / 0", ZeroDivisionError)])
@@ -675,6 +747,17 @@ def test_plugin_adds_its_command(folder: Path) -> None:
     result = run("demo", group=ErlenGroup(create_app=lambda: Erlen("made")))
     assert result.stdout == "demo!\n"
     assert "Left out the command 'lost' of the plugin 'demo_plugin:lost': AttributeError" in result.stderr
+
+
+def test_plugin_does_not_replace_the_development_server(folder: Path) -> None:
+    write("demo_plugin.py", "import click\n@click.command()\ndef run():\n    click.echo('another server')\n")
+    write("demo_plugin-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: demo-plugin\nVersion: 1\n")
+    write("demo_plugin-1.dist-info/entry_points.txt", "[erlen.commands]\nrun = demo_plugin:run\n")
+    sys.path.insert(0, str(folder))
+    group = ErlenGroup()
+    result = run("--help", group=group)
+    assert "Left out the command 'run' of the plugin 'demo_plugin:run'" in result.stderr
+    assert "another server" not in run("run", "--help", group=ErlenGroup()).output
 
 
 # Env files

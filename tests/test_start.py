@@ -73,3 +73,27 @@ except AttributeError as error:
 else:
     raise SystemExit("no error")
 """)
+
+
+def test_plain_requests_do_not_load_asyncio() -> None:
+    assert "asyncio" not in loaded("")
+
+
+def test_a_server_that_loads_asyncio_after_the_application_takes_it_for_one_of_asgi() -> None:
+    """uvicorn and others look for the mark of a coroutine function; until Python 3.12 it was one of asyncio's."""
+    then = "import asyncio\nassert asyncio.iscoroutinefunction(app.__call__)\nassert b''.join(app.__call__(environ, lambda *args: None))"
+    if sys.version_info >= (3, 14):
+        then = "import inspect, asyncio\nassert inspect.iscoroutinefunction(app.__call__)"
+    assert "asyncio" in loaded(then)
+
+
+def test_the_call_of_a_subclass_is_its_own() -> None:
+    loaded(
+        "class Own(Erlen):\n    def __call__(self, *args): return 'own'\nassert Own('x').__call__() == Own('x')() == 'own'"
+    )
+
+
+def test_an_application_is_freed_when_it_is_dropped() -> None:
+    loaded(
+        "import gc, weakref\ngc.collect(); gc.disable()\nother = weakref.ref(Erlen('other'))\nassert other() is None"
+    )

@@ -25,12 +25,12 @@ from .lazy import Lazy, class_default
 from .lifecycle import LifeCycle
 from .logging import create_logger
 from .paths import default_instance_path
-from .pipeline.bridge import Threads, mark_as_coroutine_function
+from .pipeline.bridge import Threads
 from .pipeline.dispatch import Dispatch
 from .pipeline.safety import nonce_of
 from .pipeline.steps import OVERRIDABLE
 from .profiles import STOCK, defaults_of
-from .protocols.asgi import ASGI
+from .protocols.asgi import ASGI, mark_as_coroutine_function, mark_instance
 from .registration import Registration
 from .sessions import SecureCookieSessionInterface, SessionInterface
 from .variables import get_variable
@@ -158,6 +158,7 @@ class Erlen(LifeCycle, Registration, Dispatch, ASGI):
         self.extensions: dict[str, t.Any] = {}
         self._add_static_rule(static_host)
         self.cli.name = self.name
+        mark_instance(self, Erlen)
 
     def __setattr__(self, name: str, value: t.Any) -> None:
         object.__setattr__(self, name, value)
@@ -499,7 +500,7 @@ Erlen.stock = {name: getattr(Erlen, name) for name in OVERRIDABLE}
 
 # Servers that take either look whether what they call is a coroutine function: for them the application is ASGI's.
 # WSGI servers do not look.
-mark_as_coroutine_function(Erlen.__call__)
+mark_as_coroutine_function(Erlen)
 
 _load_dotenv = load_dotenv
 

@@ -7,7 +7,6 @@ received then (a body that is too large, or one whose view asked to stream it) i
 
 from __future__ import annotations
 
-import asyncio
 import io
 import re
 import sys
@@ -18,6 +17,7 @@ from contextvars import copy_context
 
 from werkzeug.exceptions import BadRequest, ClientDisconnected, HTTPException, RequestEntityTooLarge
 
+from .lazy import asyncio
 from .pipeline.bridge import run_coroutine, waits_for_hop
 from .pipeline.loops import in_a_loop, run_on_loop
 

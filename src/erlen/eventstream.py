@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import collections.abc as cabc
 import contextlib
 import re
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 
 from . import json
 from .ctx import context_var
+from .lazy import asyncio
 from .messages import as_utf_8
 from .streams import OnThreads, _end, _next_or_end, aclose, variables_without_context
 from .wrappers import Response

@@ -1,10 +1,11 @@
-"""Attributes that are made when they are first read."""
+"""Attributes and modules that are made or loaded when they are first used."""
 
 from __future__ import annotations
 
 import typing as t
+from types import ModuleType
 
-__all__ = ["Lazy", "cached_property", "class_default"]
+__all__ = ["Lazy", "asyncio", "cached_property", "class_default"]
 
 T = t.TypeVar("T")
 
@@ -70,3 +71,26 @@ def class_default(load: t.Callable[[], T]) -> T:
     """
     default: t.Any = _ClassDefault(load)
     return t.cast("T", default)
+
+
+class LazyModule(ModuleType):
+    """A module that is imported when something of it is first used.
+
+    What was used is kept, so that it costs no more than it does in the module itself.
+
+    :param name: the dotted name of the module.
+    """
+
+    def __getattr__(self, name: str) -> t.Any:
+        # Slow: that is what this is for.
+        from importlib import import_module
+
+        value = vars(self)[name] = getattr(import_module(self.__name__), name)
+        return value
+
+
+if t.TYPE_CHECKING:
+    import asyncio as asyncio
+else:
+    #: ``asyncio``, which takes as long to load as a third of Erlen, and which plain views over WSGI do without.
+    asyncio = LazyModule("asyncio")

@@ -6,7 +6,6 @@ server, else with the process. Under ASGI it runs on the server's loop, elsewher
 
 from __future__ import annotations
 
-import asyncio
 import atexit
 import concurrent.futures
 import inspect
@@ -20,6 +19,7 @@ from contextvars import Context, copy_context
 from .config import Config
 from .ctx import AppContext, after_this_request, context_var
 from .debug import own_traceback
+from .lazy import asyncio
 from .lifespans import CallPlain, LifeSpan, WaitingThread, beginning
 from .logging import printable
 from .pipeline.bridge import (

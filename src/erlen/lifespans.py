@@ -6,7 +6,6 @@ ends it in reverse. What began it, and what ends it later, wait outside.
 
 from __future__ import annotations
 
-import asyncio
 import concurrent.futures
 import contextlib
 import inspect
@@ -15,6 +14,7 @@ import typing as t
 from contextvars import ContextVar, copy_context
 from functools import partial
 
+from .lazy import asyncio
 from .pipeline.bridge import calls_plain, copy_back, is_async, take_threads_of_a_life_span
 
 T = t.TypeVar("T")

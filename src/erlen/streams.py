@@ -6,7 +6,6 @@ step may come on another thread than the one before, and so may the end.
 
 from __future__ import annotations
 
-import asyncio
 import collections.abc as cabc
 import concurrent.futures
 import contextlib
@@ -16,6 +15,7 @@ from contextvars import Context, copy_context
 from functools import update_wrapper
 
 from .ctx import AppContext, context_var
+from .lazy import asyncio
 from .pipeline.bridge import BackgroundThreads, LoopOfOneStream
 
 T = t.TypeVar("T")

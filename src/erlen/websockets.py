@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import typing as t
 from collections import deque
@@ -15,6 +14,7 @@ from functools import update_wrapper
 
 from werkzeug.exceptions import HTTPException
 
+from .lazy import asyncio
 from .messages import as_utf_8
 from .pipeline.bridge import is_async
 from .scopes import SCOPE

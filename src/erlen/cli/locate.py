@@ -32,6 +32,49 @@ _APPLICATION_METHODS = ("app_context", "freeze", "make_shell_context")
 class NoAppException(click.UsageError):
     """The application was not found or could not be loaded; the message says where it was looked for."""
 
+    def show(self, file: t.IO[t.Any] | None = None) -> None:
+        """Print the message alone: how the command is used is not the question.
+
+        :param file: where to, by default standard error.
+        """
+        click.secho(f"Error: {self.format_message()}", file=file, err=file is None, fg="red")
+
+
+class BrokenImport(NoAppException):
+    """The module was found, and something that it imports was not: the message is the user's own traceback.
+
+    :param module_name: the module that was to be imported.
+    :param error: what its import raised; the cause of this one.
+    """
+
+    exit_code = 1
+
+    def __init__(self, module_name: str, error: ImportError) -> None:
+        trace = "".join(traceback.format_exception(own_traceback(error)))
+        hint = _hint_at_environment(error)
+        super().__init__(
+            f"{type(error).__name__} while {module_name!r} was being imported:\n\n{trace}{hint and chr(10) + hint}"
+        )
+        self.trace, self.hint = trace, hint
+
+    def show(self, file: t.IO[t.Any] | None = None) -> None:
+        """Print the traceback, as for every other exception of the user's module.
+
+        :param file: where to, by default standard error.
+        """
+        click.echo(self.trace + (self.hint and f"\n{self.hint}"), file=file, err=file is None)
+
+
+def _hint_at_environment(error: ImportError) -> str:
+    """Say where a library that is missing was looked for: most often another environment is the active one."""
+    name = (error.name or "").partition(".")[0]
+    if not isinstance(error, ModuleNotFoundError) or not name or name in sys.modules:
+        return ""
+    return (
+        f"Is {name!r} installed for this Python, {sys.executable}? If not, or if another environment was meant:"
+        " activate that, and install what the application needs."
+    )
+
 
 def _is_application(value: object) -> t.TypeGuard[Application]:
     return all(callable(getattr(type(value), name, None)) for name in _APPLICATION_METHODS)
@@ -201,22 +244,23 @@ def locate_app(
 def locate_app(module_name: str, app_name: str | None, raise_if_not_found: bool = True) -> Application | None:
     """Import a module and return its application.
 
-    An :exc:`ImportError` that comes from inside the module is reported with its traceback; every other
-    exception that the module raises is left as it is.
+    An :exc:`ImportError` that comes from inside the module is a :exc:`BrokenImport`, which shows its traceback; every
+    other exception that the module raises is left as it is.
 
     :param module_name: the dotted name of the module.
     :param app_name: see :func:`find_app_by_string`; without it :func:`find_best_app` looks.
     :param raise_if_not_found: ``False`` to return ``None`` for a module that does not exist.
     :raises NoAppException: when the module or an application in it is not found.
     """
+    if not module_name:
+        raise NoAppException(
+            f"':{app_name}' names no module. Write it before the colon: '--app module:{app_name}'."
+        )
     try:
         module = importlib.import_module(module_name)
     except ImportError as error:
         if not _is_missing(module_name, error):
-            trace = "".join(traceback.format_exception(own_traceback(error)))
-            raise NoAppException(
-                f"{type(error).__name__} while {module_name!r} was being imported:\n\n{trace}"
-            ) from None
+            raise BrokenImport(module_name, error) from error
         if raise_if_not_found:
             raise NoAppException(
                 f"Could not import {module_name!r}: there is no such module in {_places()}. Check the spelling"
@@ -224,6 +268,25 @@ def locate_app(module_name: str, app_name: str | None, raise_if_not_found: bool 
             ) from None
         return None
     return find_best_app(module) if app_name is None else find_app_by_string(module, app_name)
+
+
+def _load(path: str, app_name: str | None) -> Application:
+    """Import the module at a path, and see that it is the one: another of its name may have been imported before."""
+    if not path:
+        return locate_app("", app_name)
+    module_name = prepare_import(path)
+    file = Path(path if path.endswith(".py") else f"{path}.py").resolve()
+    module = sys.modules.get(module_name)
+    if (
+        file.is_file()
+        and module is not None
+        and Path(getattr(module, "__file__", None) or file).resolve() != file
+    ):
+        raise NoAppException(
+            f"{str(file)!r} cannot be imported as {module_name!r}: Python has a module of that name already,"
+            f" {_file_of(module)}. Rename the file."
+        )
+    return locate_app(module_name, app_name)
 
 
 def _is_missing(module_name: str, error: ImportError) -> bool:
@@ -280,7 +343,7 @@ class ScriptInfo:
         if self.app_import_path:
             # The colon of a Windows drive is followed by a slash.
             path, *name = re.split(r":(?![\\/])", self.app_import_path, maxsplit=1)
-            return locate_app(prepare_import(path), name[0] if name else None)
+            return _load(path, name[0] if name else None)
         for path in _DEFAULT_FILES:
             if application := locate_app(prepare_import(path), None, raise_if_not_found=False):
                 return application
@@ -304,7 +367,9 @@ def _choice(names: t.Sequence[str], word: str = "or") -> str:
 
 
 def _file_of(module: ModuleType) -> str:
-    return getattr(module, "__file__", None) or "built in"
+    file: str | None = getattr(module, "__file__", None)
+    # A folder without '__init__.py' is a package as well.
+    return file or "".join(list(getattr(module, "__path__", ()))[:1]) or "built in"
 
 
 def _places() -> str:

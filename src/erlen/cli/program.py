@@ -209,8 +209,12 @@ class ErlenGroup(AppGroup):
         try:
             application = ctx.ensure_object(ScriptInfo).load_app()
         except NoAppException as error:
-            if not asks_quietly:
+            if not asks_quietly and not ctx.resilient_parsing:
                 _report(error)
+                ctx.fail(
+                    f"{name!r} is none of Erlen's own commands ({', '.join(self._own_names())}), and the application, which"
+                    " may have it, was not loaded: see above."
+                )
         except Exception:
             # The command loads it again, and says it better.
             if not asks_quietly:
@@ -227,7 +231,7 @@ class ErlenGroup(AppGroup):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands. An application that cannot be loaded is reported, not raised."""
         self._load_plugins()
-        names = {*super().list_commands(ctx), *self._lazy_commands}
+        names = set(self._own_names())
         try:
             names.update(ctx.ensure_object(ScriptInfo).load_app().cli.list_commands(ctx))
         except NoAppException as error:
@@ -236,6 +240,9 @@ class ErlenGroup(AppGroup):
             trace = "".join(traceback.format_exception(own_traceback(error)))
             click.secho(f"The application could not be loaded:\n\n{trace}", err=True, fg="red")
         return sorted(names)
+
+    def _own_names(self) -> list[str]:
+        return sorted({*self.commands, *self._lazy_commands})
 
     def _load_plugins(self) -> None:
         if self._plugins_loaded:
@@ -289,7 +296,8 @@ def _with_both_prefixes(ctx: click.Context, name: str, command: click.Command) -
 
 
 def _report(error: NoAppException) -> None:
-    click.secho(f"Error: {error.format_message()}\n", err=True, fg="red")
+    error.show()
+    click.echo(err=True)
 
 
 cli = ErlenGroup(

@@ -12,7 +12,6 @@ From async code into plain code, :func:`run_on_thread`: one hop to a worker thre
 
 from __future__ import annotations
 
-import asyncio
 import concurrent.futures
 import contextlib
 import inspect
@@ -27,6 +26,7 @@ import weakref
 from contextvars import Context, ContextVar, copy_context
 from functools import partial, wraps
 
+from ..lazy import asyncio
 from .loops import (
     check_in,
     check_out,
@@ -60,18 +60,6 @@ def is_async(function: t.Any) -> bool:
     # Of an object it is the method that says so.
     call = getattr(function, "__call__", None)  # noqa: B004
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)
-
-
-def mark_as_coroutine_function(function: t.Any) -> None:
-    """Let ``inspect`` and ``asyncio`` take a plain function that returns a coroutine for a coroutine function.
-
-    :param function: the function.
-    """
-    if sys.version_info >= (3, 12):
-        inspect.markcoroutinefunction(function)
-    else:
-        # What asyncio looked for until then; inspect has no mark.
-        function._is_coroutine = t.cast(t.Any, asyncio.coroutines)._is_coroutine
 
 
 # Into a coroutine

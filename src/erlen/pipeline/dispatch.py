@@ -15,13 +15,13 @@ from __future__ import annotations
 
 import sys
 import typing as t
-from asyncio import CancelledError
 from types import TracebackType
 
 from werkzeug.exceptions import HTTPException, InternalServerError
 from werkzeug.routing import RoutingException
 
 from ..ctx import AppContext, context_var
+from ..lazy import asyncio
 from ..signals import (
     appcontext_tearing_down,
     atell,
@@ -73,7 +73,7 @@ class Dispatch(Base):
         except Exception as error:
             explain_call(error, request)
             value = self.handle_user_exception(error)
-        except CancelledError as cancelled:
+        except asyncio.CancelledError as cancelled:
             if is_cancelled():
                 raise
             value = self.handle_user_exception(unordered(cancelled))
@@ -105,7 +105,7 @@ class Dispatch(Base):
         except Exception as error:
             explain_call(error, request)
             value = await self.ahandle_user_exception(error)
-        except CancelledError as cancelled:
+        except asyncio.CancelledError as cancelled:
             if is_cancelled():
                 raise
             value = await self.ahandle_user_exception(unordered(cancelled))

@@ -10,7 +10,6 @@ application under WSGI, and coroutines that were spawned there.
 
 from __future__ import annotations
 
-import asyncio
 import atexit
 import concurrent.futures
 import contextlib
@@ -20,6 +19,8 @@ import threading
 import typing as t
 import weakref
 from contextvars import Context
+
+from ..lazy import asyncio
 
 T = t.TypeVar("T")
 
@@ -35,6 +36,8 @@ _REPLACERS = (
 
 def in_a_loop() -> bool:
     """Return whether a loop is running in this thread."""
+    if "asyncio" not in sys.modules:
+        return False
     try:
         asyncio.get_running_loop()
     except RuntimeError:

@@ -74,7 +74,7 @@ KNOWN_HOSTS = 256
 KNOWN_TYPES = 64
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Steps:
     """What one endpoint runs, in order, in both spellings.
 

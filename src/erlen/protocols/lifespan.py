@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import signal
 import threading
@@ -10,6 +9,7 @@ import traceback
 import typing as t
 
 from ..debug import own_traceback
+from ..lazy import asyncio
 from ..typing import Receive, Send
 
 

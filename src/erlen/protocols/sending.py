@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import concurrent.futures
 import contextlib
 import typing as t
@@ -10,6 +9,7 @@ from contextvars import Context
 from http import HTTPStatus
 from itertools import chain
 
+from ..lazy import asyncio
 from ..pipeline.bridge import run_on_thread
 from ..pipeline.loops import unordered
 from ..scopes import WATCH

@@ -22,7 +22,6 @@ response that the server cannot send becomes its 403.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import typing as t
 from contextvars import Context
@@ -30,6 +29,7 @@ from contextvars import Context
 from werkzeug.exceptions import HTTPException
 
 from ..ctx import AppContext, context_var
+from ..lazy import asyncio
 from ..logging import printable
 from ..pipeline.bridge import as_error
 from ..pipeline.steps import Plan

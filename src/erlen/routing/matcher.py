@@ -10,7 +10,7 @@ from werkzeug.routing import Rule
 Match: t.TypeAlias = tuple[Rule, dict[str, t.Any]]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Leaf:
     """A rule at the node where its path ends.
 
@@ -62,7 +62,7 @@ class Leaf:
         return self.rule, values
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Segment:
     """What a variable part of a path accepts.
 
@@ -98,7 +98,7 @@ class Single(t.NamedTuple):
     to_python: t.Callable[[str], t.Any]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Node:
     """One state of the walk: the segments that may follow, and the rules that end here."""
 
