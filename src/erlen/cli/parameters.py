@@ -49,7 +49,12 @@ class CertParamType(_ParamType):
             raise
 
     def _adhoc(self, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        if importlib.util.find_spec("cryptography") is None:
+        try:
+            found = importlib.util.find_spec("cryptography")
+        except ValueError:
+            # Somebody has put an empty one in its place.
+            found = None
+        if found is None:
             raise click.BadParameter(
                 "'adhoc' makes a certificate with the library 'cryptography', which is not installed."
                 " Install it with: pip install cryptography",

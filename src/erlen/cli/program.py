@@ -44,14 +44,16 @@ def get_version(ctx: click.Context, param: click.Parameter, value: t.Any) -> Non
     if not value or ctx.resilient_parsing:
         return
     # Slow to import.
-    from importlib.metadata import version
+    from importlib.metadata import PackageNotFoundError, version
 
-    lines = (
-        f"Python {platform.python_version()}",
-        f"Erlen {version('erlen')}",
-        f"Werkzeug {version('werkzeug')}",
-    )
-    click.echo("\n".join(lines), color=ctx.color)
+    click.echo(f"Python {platform.python_version()}")
+    for name in ("Erlen", "Werkzeug"):
+        try:
+            number = version(name)
+        except PackageNotFoundError:
+            # A folder of sources on Python's path.
+            number = "(not installed, its version is unknown)"
+        click.echo(f"{name} {number}")
     ctx.exit()
 
 
