@@ -70,7 +70,7 @@ def test_a_project_is_one_file_and_its_test_unless_told_otherwise(folder: Path) 
 
 def test_the_next_commands_are_shown(folder: Path) -> None:
     result = new("my-shop")
-    assert result.output.startswith("Made my-shop in 'my-shop': 5 files, template 'minimal'.\n\nNext:\n")
+    assert result.output.startswith("Made my-shop: 5 files, template 'minimal'.\n\nNext:\n")
     for step in ("cd my-shop", "pytest", "erlen run --debug"):
         assert f"\n  {step}\n" in result.output
     assert max(map(len, result.output.splitlines())) <= 80
@@ -129,6 +129,7 @@ def test_the_folder_may_have_another_name(folder: Path) -> None:
     (folder / "sites").mkdir()
     result = new("shop", "--folder", "sites/first one")
     assert result.exit_code == 0
+    assert result.output.startswith("Made shop in 'sites/first one': ")
     assert "cd 'sites/first one'\n" in result.output
     assert (folder / "sites" / "first one" / "app.py").is_file()
 
@@ -527,7 +528,8 @@ def test_a_module_in_the_folder_one_is_in_does_not_take_its_name(folder: Path) -
 def test_a_module_elsewhere_on_the_path_takes_its_name(folder: Path) -> None:
     (folder / "modules").mkdir()
     (folder / "modules" / "shop.py").write_text("", encoding="utf-8")
-    ended = python("-m", "erlen", "new", "shop", PYTHONPATH=str(folder / "modules"))
+    path = os.pathsep.join([str(folder / "modules"), os.environ.get("PYTHONPATH", "")])
+    ended = python("-m", "erlen", "new", "shop", PYTHONPATH=path.rstrip(os.pathsep))
     assert ended.returncode == 2
     assert "'shop' is installed here already (" in ended.stderr
 

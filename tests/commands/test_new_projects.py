@@ -245,3 +245,20 @@ def test_what_the_container_of_a_full_project_copies_is_there(full: Project) -> 
 
 def test_the_environment_of_a_full_project_has_no_key_that_could_be_taken_over(full: Project) -> None:
     assert "\nATLAS_SECRET_KEY=\n" in (full.folder / ".env.example").read_text(encoding="utf-8")
+
+
+def test_the_page_about_new_projects_has_every_file(project: Project) -> None:
+    template = "full" if (project.folder / "Containerfile").is_file() else "minimal"
+    page = Path(__file__).parents[2].joinpath("docs", "new-project.md").read_text(encoding="utf-8")
+    part = page.partition(f"\n## {template}\n")[2].partition("\n## ")[0]
+    cells = [line.split("|")[1] for line in part.splitlines() if line.startswith("| `")]
+    documented = {name for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
+    made = {
+        path.relative_to(project.folder).as_posix() + "/" * path.is_dir()
+        for path in project.folder.rglob("*")
+    }
+    assert documented <= made
+    # What the other tests have left there.
+    others = (".mypy_cache/", ".pytest_cache/", "instance/")
+    files = {name for name in made if not name.endswith("/") and not name.startswith(others)}
+    assert {name for name in files if not name.startswith(tuple(documented))} == set()

@@ -114,9 +114,9 @@ def _what_is_there(place: Path) -> str:
 def _show_result(project: ProjectName, template: str, place: Path, count: int) -> None:
     shown = click.format_filename(place)
     is_here = place.resolve() == Path.cwd()
-    where = "this folder" if is_here else f"'{shown}'"
+    where = " in this folder" if is_here else "" if shown == project.distribution else f" in '{shown}'"
     _echo(
-        f"Made {click.style(project.distribution, bold=True)} in {where}: {count} files, template '{template}'."
+        f"Made {click.style(project.distribution, bold=True)}{where}: {count} files, template '{template}'."
     )
     activate = r".venv\Scripts\activate" if os.name == "nt" else ". .venv/bin/activate"
     python = "py" if os.name == "nt" else "python3"
