@@ -26,7 +26,9 @@ from .serving import run_command
 
 #: Commands that are loaded when they are called, with the place of each. An application or a plugin that has had a
 #: command of that name keeps it.
-LAZY_COMMANDS: dict[str, str] = {}
+LAZY_COMMANDS: dict[str, str] = {
+    "new": "erlen.commands.new:new_command",
+}
 
 # What starts often has to start fast, and looking for plugins takes as long as importing half of Erlen: so no plugin may
 # replace it. After ``erlen.as_flask`` one may, as in Flask.
