@@ -736,6 +736,15 @@ def test_version_names_the_three_that_matter() -> None:
     assert [line.split()[0] for line in lines] == ["Python", "Erlen", "Werkzeug"]
 
 
+def test_a_folder_that_was_deleted_has_no_env_files(folder: Path) -> None:
+    gone = folder / "gone"
+    gone.mkdir()
+    os.chdir(gone)
+    gone.rmdir()
+    assert run("--version").exit_code == 0
+    assert not load_dotenv()
+
+
 def test_plugin_adds_its_command(folder: Path) -> None:
     write("demo_plugin.py", "import click\n@click.command()\ndef demo():\n    click.echo('demo!')\n")
     write("demo_plugin-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: demo-plugin\nVersion: 1\n")

@@ -32,7 +32,11 @@ def load_dotenv(path: str | os.PathLike[str] | None = None, load_defaults: bool 
         _hint_at_dotenv(path, load_defaults)
         return False
 
-    files = [dotenv.find_dotenv(name, usecwd=True) for name in _default_files()] if load_defaults else []
+    try:
+        files = [dotenv.find_dotenv(name, usecwd=True) for name in _default_files()] if load_defaults else []
+    except FileNotFoundError:
+        # The folder we are in was deleted.
+        files = []
     if path is not None:
         files.append(os.fspath(path))
     values: dict[str, str | None] = {}
