@@ -29,6 +29,7 @@
 #   urls
 #   helpers views
 #   templating
+#   debugger
 #   cli
 #   testing
 #   routing
