@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import itertools
 import json
 import shutil
@@ -74,9 +75,10 @@ class Browser:
             start_new_session=True,
         )
         self._pages: list[Page] = []
+        self._open = contextlib.ExitStack()
         self._ids = itertools.count(1)
         try:
-            self._connection = connect(self._address(), max_size=None)
+            self._connection = self._open.enter_context(connect(self._address(), max_size=None))
         except BaseException:
             self._end()
             raise
@@ -89,7 +91,7 @@ class Browser:
             call(self._connection, next(self._ids), "Browser.close")
         except Exception:
             self._process.terminate()
-        self._connection.close()
+        self._open.close()
         self._end()
 
     def _address(self) -> str:
@@ -150,14 +152,15 @@ class Page:
     """
 
     def __init__(self, address: str) -> None:
-        self._connection = connect(address, max_size=None)
+        self._open = contextlib.ExitStack()
+        self._connection = self._open.enter_context(connect(address, max_size=None))
         self._ids = itertools.count(1)
         self.call("Page.enable")
         self.call("Runtime.enable")
 
     def close(self) -> None:
         """Close the connection; the tab ends with the browser."""
-        self._connection.close()
+        self._open.close()
 
     def call(self, method: str, **params: t.Any) -> dict[str, t.Any]:
         """Call a method of the protocol and return its result."""

@@ -207,7 +207,7 @@ def wanted_type(environ: WSGIEnvironment) -> str:
     if found is None:
         is_script = environ.get("HTTP_SEC_FETCH_DEST") == "empty" or "HTTP_X_REQUESTED_WITH" in environ
         return JSON if is_script else TEXT
-    return HTML if found == "application/xhtml+xml" else str(found)
+    return HTML if found == "application/xhtml+xml" else t.cast(str, found)
 
 
 def _base(environ: WSGIEnvironment) -> str:

@@ -32,7 +32,7 @@ class _Output:
         self._pieces: list[str] = []
         self._length = 0
 
-    def write(self, text: str) -> int:
+    def write(self, text: t.Any) -> int:
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
         room = LONGEST - self._length
@@ -75,7 +75,7 @@ class _Redirection:
         self._streams: dict[str, t.Any] = {}
 
     @contextlib.contextmanager
-    def to(self, output: _Output) -> t.Iterator[None]:
+    def to(self, output: _Output) -> t.Generator[None, None, None]:
         with self._changing:
             self._running += 1
             if self._running == 1:
@@ -85,7 +85,8 @@ class _Redirection:
                     "displayhook": _displayhook(sys.displayhook),
                 }
                 self._originals = {name: getattr(sys, name) for name in self._streams}
-                vars(sys).update(self._streams)
+                for name, stream in self._streams.items():
+                    setattr(sys, name, stream)
         token = _output.set(output)
         try:
             yield
@@ -219,7 +220,7 @@ class Console:
                         self._globals[name] = self.names.pop(name)
 
     @contextlib.contextmanager
-    def _active_context(self) -> t.Iterator[None]:
+    def _active_context(self) -> t.Generator[None, None, None]:
         if self._context is None:
             yield
             return

@@ -114,7 +114,7 @@ def syntax_error_frame(error: SyntaxError, sources: Sources) -> Frame | None:
     end = error.end_offset - 1 if error.end_offset and error.end_offset > 0 else begin + 1
     last = error.end_lineno or number
     marked = (number, begin, last, end if last > number else max(end, begin + 1))
-    lines = sources.around(filename, number, marked, None, is_python=True)
+    lines = sources.around(filename, number, marked, None, has_colours=True)
     return Frame(
         filename,
         number,
@@ -177,13 +177,15 @@ def _frame_of(frame: types.FrameType, line: int, instruction: int, sources: Sour
     is_template = "__jinja_exception__" in names
     marked = None if is_template else _position(code, instruction, line, sources, names)
     module = names.get("__name__", "")
+    # Colours cost a walk through the whole file.
+    library = is_library(code.co_filename)
     return Frame(
         code.co_filename,
         line,
         code.co_name if is_template else code.co_qualname,
         module if isinstance(module, str) and not is_template else "",
-        is_library(code.co_filename),
-        sources.around(code.co_filename, line, marked, names, is_python=not is_template),
+        library,
+        sources.around(code.co_filename, line, marked, names, has_colours=not is_template and not library),
         _variables_of(frame),
         frame,
         marked=marked,

@@ -96,17 +96,24 @@ class Mask:
             if is_hidden(name, value):
                 self.add(value)
 
-    def __call__(self, text: str) -> str:
-        """Return text without the secrets in it.
+    def known(self, text: str) -> str:
+        """Return text without the secrets that are remembered.
 
         :param text: any text.
         """
-        if self._known:
-            if self._pattern is None:
-                longest_first = sorted(self._known, key=len, reverse=True)
-                self._pattern = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)")
-            text = self._pattern.sub(HIDDEN, text)
-        text = _QUOTED.sub(_masked, text)
+        if not self._known:
+            return text
+        if self._pattern is None:
+            longest_first = sorted(self._known, key=len, reverse=True)
+            self._pattern = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)")
+        return self._pattern.sub(HIDDEN, text)
+
+    def __call__(self, text: str) -> str:
+        """Return text without those secrets, and without what looks like others.
+
+        :param text: any text.
+        """
+        text = _QUOTED.sub(_masked, self.known(text))
         text = _IN_QUERY.sub(_masked, text)
         return _IN_URL.sub(rf"\1:{HIDDEN}", text)
 

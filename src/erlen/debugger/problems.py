@@ -74,7 +74,7 @@ class Reader:
 
     def __init__(self, mask: Mask) -> None:
         self._mask = mask
-        self._sources = Sources()
+        self._sources = Sources(mask.known)
         self._seen: set[int] = set()
 
     def read(self, error: BaseException) -> Problem:

@@ -62,9 +62,13 @@ class Line(t.NamedTuple):
 
 
 class Sources:
-    """The source that one page shows; each file is read once."""
+    """The source that one page shows; each file is read once.
 
-    def __init__(self) -> None:
+    :param mask: takes secrets out of a piece.
+    """
+
+    def __init__(self, mask: t.Callable[[str], str]) -> None:
+        self._mask = mask
         self._spans: dict[str, dict[int, list[Span]]] = {}
         self._made: dict[str, list[str]] = {}
         self._checked: set[str] = set()
@@ -101,7 +105,7 @@ class Sources:
         marked: Range | None,
         names: dict[str, t.Any] | None,
         *,
-        is_python: bool,
+        has_colours: bool,
     ) -> list[Line]:
         """Return the lines around one, without the indentation that they have in common.
 
@@ -109,7 +113,7 @@ class Sources:
         :param number: the line that failed.
         :param marked: what of it failed.
         :param names: the globals of its module.
-        :param is_python: whether it is Python.
+        :param has_colours: whether it is Python, and its kinds of code are told apart.
         """
         lines = self.lines_of(filename, names)
         if not 1 <= number <= len(lines):
@@ -117,13 +121,22 @@ class Sources:
         last_marked = number if marked is None else min(marked[2], number + 2 * AROUND)
         first, last = max(number - AROUND, 1), min(max(number, last_marked) + AROUND, len(lines))
         shown = {at: lines[at - 1].rstrip("\r\n\f ")[:WIDEST] for at in range(first, last + 1)}
-        spans = self._spans_of(filename, lines) if is_python else {}
+        spans = self._spans_of(filename, lines) if has_colours else {}
         indents = [len(text) - len(text.lstrip(" ")) for text in shown.values() if text.strip()]
         cut = min(indents, default=0)
         return [
-            Line(at, _pieces(text, cut, spans.get(at, []), _on_line(marked, at, text)), at == number)
+            Line(at, self._pieces(text, cut, spans.get(at, []), _on_line(marked, at, text)), at == number)
             for at, text in shown.items()
         ]
+
+    def _pieces(self, text: str, cut: int, spans: list[Span], marked: tuple[int, int]) -> list[Piece]:
+        bounds = sorted({cut, len(text), *marked, *(at for span in spans for at in span[:2])})
+        pieces: list[Piece] = []
+        for begin, end in itertools.pairwise(bounds):
+            if begin >= cut and end <= len(text):
+                kind = next((kind for first, behind, kind in spans if first <= begin < behind), "")
+                pieces.append(Piece(self._mask(text[begin:end]), kind, marked[0] <= begin < marked[1]))
+        return pieces
 
     def _spans_of(self, filename: str, lines: list[str]) -> dict[int, list[Span]]:
         spans = self._spans.get(filename)
@@ -142,16 +155,6 @@ def _on_line(marked: Range | None, number: int, text: str) -> tuple[int, int]:
     if marked[0] == marked[2] and not text[:begin].strip() and not text[end:].strip():
         return 0, 0
     return begin, end
-
-
-def _pieces(text: str, cut: int, spans: list[Span], marked: tuple[int, int]) -> list[Piece]:
-    bounds = sorted({cut, len(text), *marked, *(at for span in spans for at in span[:2])})
-    pieces: list[Piece] = []
-    for begin, end in itertools.pairwise(bounds):
-        if begin >= cut and end <= len(text):
-            kind = next((kind for first, behind, kind in spans if first <= begin < behind), "")
-            pieces.append(Piece(text[begin:end], kind, marked[0] <= begin < marked[1]))
-    return pieces
 
 
 def _coloured(lines: list[str]) -> dict[int, list[Span]]:

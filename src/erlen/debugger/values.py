@@ -90,7 +90,8 @@ class Printer:
             return repr(value)
         # What is cut off in the middle of a secret could not be recognised.
         begun = value[:_CUT]
-        shown = self._mask(begun)[:LONGEST] if isinstance(begun, str) else begun[:LONGEST]
+        room = LONGEST - 200
+        shown = self._mask(begun)[:room] if isinstance(begun, str) else begun[:room]
         return f"{shown!r} ... ({len(value)} {'characters' if isinstance(value, str) else 'bytes'})"
 
     def _print_dict(self, items: t.Iterable[t.Any], length: int, depth: int) -> str:
