@@ -565,7 +565,7 @@ def test_proxies_stand_for_what_they_stood_for(visitor: Visitor, failing: Erlen)
     def proxies() -> str:
         g.user = "ada"
         asked, known = request, session
-        raise LookupError(bool((asked, known is None)))
+        raise LookupError(bool((asked, not known)))
 
     variables = shown_variables(visitor, failing_view(failing, proxies), "proxies")
     assert variables["asked"] == "<Request 'http://127.0.0.1:5000/proxies' [GET]>"
@@ -785,7 +785,7 @@ def environ_of(path: str) -> t.Any:
 def test_a_stream_that_has_begun_is_raised_on_over_wsgi(failing: Erlen) -> None:
     stream_app(failing)
     environ = environ_of("/stream/2")
-    body: t.Any = Debugger(failing)(environ, lambda *args: None)
+    body: t.Any = Debugger(failing)(environ, lambda *args: print)
     pieces: list[bytes] = []
     with pytest.raises(LookupError, match="in the stream"):
         pieces.extend(body)
@@ -944,5 +944,20 @@ def test_who_else_asks_for_the_context_gets_it(failing: Erlen) -> None:
         client.get("/fine")
     environ, kept = environ_of("/fine"), list[t.Any]()
     environ["werkzeug.debug.preserve_context"] = kept.append
-    list(Debugger(failing)(environ, lambda *args: None))
+    list(Debugger(failing)(environ, lambda *args: print))
     assert len(kept) == 1
+
+
+def test_the_example_of_the_documentation_works() -> None:
+    page = (HERE.parents[2] / "docs" / "debugging.md").read_text(encoding="utf-8")
+    [block] = [part.partition("```")[0] for part in page.split("```python\n")[1:]]
+    names: dict[str, t.Any] = {"__name__": "documented"}
+    exec(block, names)
+
+    def fails() -> str:
+        raise LookupError("documented")
+
+    names["app"].add_url_rule("/", view_func=fails)
+
+    assert names["link"].startswith("http://127.0.0.1:5000/__debugger__/#")
+    assert "documented" in Visitor(names["debugged"]).ask(client="192.168.1.7", host="devbox.example").text

@@ -168,7 +168,7 @@ def test_output_of_others_goes_where_it_went(console: Console) -> None:
         thread.start()
         assert running.wait(10)
         print("of somebody else")
-        other = Console(frame_of(lambda: {}["x"]), None)
+        other = Console(frame_of(lambda: dict[str, int]()["x"]), None)
         assert other.run("print('of the other console')").output == "of the other console\n"
         there.set()
         thread.join()

@@ -142,7 +142,7 @@ def served() -> t.Iterator[Served]:
 
 
 @contextlib.contextmanager
-def reloading_server(folder: Path) -> t.Iterator[str]:
+def reloading_server(folder: Path) -> t.Generator[str, None, None]:
     """Serve the application of a folder over WSGI, and start it again when its file changes."""
     (folder / "serve.py").write_text(textwrap.dedent(SERVE))
     port = free_port()

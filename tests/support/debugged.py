@@ -95,6 +95,7 @@ class Visitor:
         if client is not None:
             environ["REMOTE_ADDR"] = client
         # Through its module, where the tests put their validator.
+        body: t.Any
         body, status, sent = werkzeug.test.run_wsgi_app(self.debugger, environ)
         text = b"".join(body).decode()
         if hasattr(body, "close"):

@@ -207,12 +207,13 @@ def wanted_type(environ: WSGIEnvironment) -> str:
     if found is None:
         is_script = environ.get("HTTP_SEC_FETCH_DEST") == "empty" or "HTTP_X_REQUESTED_WITH" in environ
         return JSON if is_script else TEXT
-    return HTML if found == "application/xhtml+xml" else t.cast(str, found)
+    return HTML if found == "application/xhtml+xml" else found
 
 
 def _base(environ: WSGIEnvironment) -> str:
     """Return the path of the debugger's own addresses, below where the server has mounted the application."""
-    return environ.get("SCRIPT_NAME", "").encode("latin1").decode("utf-8", "replace").rstrip("/") + PREFIX
+    root: str = environ.get("SCRIPT_NAME", "").encode("latin1").decode("utf-8", "replace").strip("/")
+    return f"/{root}{PREFIX}" if root else PREFIX
 
 
 def _cookie_name(environ: WSGIEnvironment) -> str:

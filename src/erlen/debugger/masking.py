@@ -33,8 +33,8 @@ _MOST = 500
 _QUOTED = re.compile(
     r"(?<![\w.-])(?P<name>[\w.-]++)(?P<between>['\"]?\s*+[:=,]\s*+b?)(?P<text>'(?:[^'\\]|\\.)*+'|\"(?:[^\"\\]|\\.)*+\")"
 )
-# As in /path?token=x&y=1.
-_IN_QUERY = re.compile(r"(?P<name>(?<=[?&])[\w.-]++)(?P<between>=)(?P<text>[^&#\s'\"]++)")
+# As in /path?token=x&y=1, and in that query alone.
+_IN_QUERY = re.compile(r"(?P<name>(?:(?<=[?&'\"])|\A)[\w.-]++)(?P<between>=)(?P<text>[^&#\s'\"]++)")
 # As in postgresql://user:password@host.
 _IN_URL = re.compile(r"(?<=://)([^\s/:@'\"]*):([^\s/@'\"]+)(?=@)")
 
