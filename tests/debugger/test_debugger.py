@@ -677,11 +677,12 @@ def test_secrets_in_variables_are_hidden(visitor: Visitor, failing: Erlen) -> No
 def test_ordinary_words_of_the_configuration_stay_readable(visitor: Visitor, failing: Erlen) -> None:
     def words() -> str:
         session["basket"] = "auto"
-        text = "the session, set to auto by an error"
+        text = f"the session, set to auto by an error in {request.cookies['language']}"
         raise LookupError(text)
 
+    visitor.cookie = "language=english"
     answer = visitor.ask(failing_view(failing, words), accept="application/json").json
-    assert answer["error"]["message"] == "the session, set to auto by an error"
+    assert answer["error"]["message"] == "the session, set to auto by an error in english"
 
 
 def test_credentials_of_basic_are_hidden_in_either_form(visitor: Visitor, failing: Erlen) -> None:

@@ -21,6 +21,9 @@ if t.TYPE_CHECKING:
 
 Pairs: t.TypeAlias = list[tuple[str, str]]
 
+# Characters of a cookie that is looked for elsewhere.
+_LEAST = 8
+
 # Headers whose whole value says who somebody is.
 _CREDENTIALS = frozenset({"authorization", "proxy-authorization", "cookie"})
 
@@ -76,7 +79,9 @@ class RequestReader:
                 mask.add(value.partition(" ")[2])
         mask.add_named(headers.items())
         for value in parse_cookie(self._environ.get("HTTP_COOKIE")).values():
-            mask.add(value)
+            # A short one is a setting, and its words stand in the source as well.
+            if len(value) >= _LEAST:
+                mask.add(value)
         credentials = _try(lambda: self._request.authorization, None)
         mask.add([_try(lambda: credentials.password, None), _try(lambda: credentials.token, None)])
         mask.add_named(_try(lambda: self._plain.args.items(multi=True), ()))

@@ -21,9 +21,9 @@ AROUND = 5
 WIDEST = 400
 _LONGEST_FILE = 3000
 
-_STRINGS = frozenset(
-    {tokenize.STRING, *(getattr(tokenize, f"FSTRING_{part}", -1) for part in ("START", "MIDDLE", "END"))}
-)
+# Those with a prefix, in the versions of Python that have tokens for their parts.
+_PARTS = [f"{kind}STRING_{part}" for kind in "FT" for part in ("START", "MIDDLE", "END")]
+_STRINGS = frozenset({tokenize.STRING, *(getattr(tokenize, name, -1) for name in _PARTS)})
 
 # Line and column at which it begins, and those behind its end; columns in characters.
 Range: t.TypeAlias = tuple[int, int, int, int]
