@@ -9,6 +9,7 @@
 #   compat.finder
 #   as_flask
 #   deprecation lazy messages signals registry profiles
+#   marks
 #   pipeline.loops
 #   pipeline.bridge
 #   config
@@ -31,6 +32,7 @@
 #   engines
 #   jinja
 #   templating
+#   debugger
 #   cli
 #   testing
 #   routing

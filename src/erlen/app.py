@@ -24,13 +24,14 @@ from .json.provider import DefaultJSONProvider, JSONProvider
 from .lazy import Lazy, class_default
 from .lifecycle import LifeCycle
 from .logging import create_logger
+from .marks import mark_as_coroutine_function, mark_instance
 from .paths import default_instance_path
 from .pipeline.bridge import Threads
 from .pipeline.dispatch import Dispatch
 from .pipeline.safety import nonce_of
 from .pipeline.steps import OVERRIDABLE
 from .profiles import STOCK, defaults_of
-from .protocols.asgi import ASGI, mark_as_coroutine_function, mark_instance
+from .protocols.asgi import ASGI
 from .registration import Registration
 from .sessions import SecureCookieSessionInterface, SessionInterface
 from .variables import get_variable

@@ -1,0 +1,125 @@
+"""What must not be shown: values under names that look like secrets, and those values wherever else they stand."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from urllib.parse import quote, quote_plus
+
+#: What stands in place of a secret.
+HIDDEN = "[hidden]"
+
+# Parts of names, without the characters that separate words in them.
+_PARTS = (
+    "password passwd passphrase secret token apikey csrf xsrf credential authorization cookie privatekey accesskey "
+    "signingkey encryptionkey sessionid sessionkey jwt bearer"
+).split()
+# Whole words, which as parts would hide 'author' and 'spin'.
+_WORDS = frozenset("auth pwd pin otp totp passcode signature sid".split())
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+_SEPARATOR = re.compile(r"[\W_]+")
+
+# What is said of a cookie, and is not in it: the keys of the configuration.
+_ABOUT = re.compile(r"(?i)cookie[_-]?(?:name|path|domain|secure|httponly|samesite|partitioned|overflow|size)")
+
+# Values that are no secret whatever their name is.
+_PLAIN = (bool, type(None))
+
+# A shorter one is no secret, and would hide parts of everything else.
+_SHORTEST = 5
+_MOST = 500
+
+# As in User(password='x'), {"token": "x"} and ('Cookie', 'x').
+_QUOTED = re.compile(
+    r"(?<![\w.-])(?P<name>[\w.-]++)(?P<between>['\"]?\s*+[:=,]\s*+b?)(?P<text>'(?:[^'\\]|\\.)*+'|\"(?:[^\"\\]|\\.)*+\")"
+)
+# As in /path?token=x&y=1, and in that query alone.
+_IN_QUERY = re.compile(r"(?P<name>(?:(?<=[?&'\"])|\A)[\w.-]++)(?P<between>=)(?P<text>[^&#\s'\"]++)")
+# As in postgresql://user:password@host.
+_IN_URL = re.compile(r"(?<=://)([^\s/:@'\"]*):([^\s/@'\"]+)(?=@)")
+
+
+def is_secret_name(name: str) -> bool:
+    """Return whether a name looks as if it had a secret.
+
+    :param name: of a variable, a header, a field or a key.
+    """
+    name = _ABOUT.sub("", name)
+    joined = _SEPARATOR.sub("", name).lower()
+    if any(part in joined for part in _PARTS):
+        return True
+    return any(word.lower() in _WORDS for word in _WORD.findall(name))
+
+
+def is_hidden(name: t.Any, value: t.Any) -> bool:
+    """Return whether a value is not to be shown because of its name.
+
+    :param name: anything; no text is no such name.
+    :param value: what it names.
+    """
+    return isinstance(name, str) and not isinstance(value, _PLAIN) and is_secret_name(name)
+
+
+class Mask:
+    """Takes secrets out of text."""
+
+    def __init__(self) -> None:
+        self._known: set[str] = set()
+        self._pattern: re.Pattern[str] | None = None
+
+    def add(self, value: t.Any) -> None:
+        """Remember a secret.
+
+        :param value: text of a few characters at least; all text in a list, a tuple or a dict of it is remembered.
+        """
+        if isinstance(value, bytes):
+            value = value.decode("utf-8", "replace")
+        if isinstance(value, dict):
+            value = list(value.values())
+        if isinstance(value, list | tuple):
+            for one in t.cast("t.Sequence[t.Any]", value)[:_MOST]:
+                self.add(one)
+        elif isinstance(value, str) and len(value) >= _SHORTEST and len(self._known) < _MOST:
+            text = str(value)
+            escaped = repr(text)[1:-1]
+            self._known |= {text, escaped}
+            if text.isascii():
+                self._known |= {quote(text), quote(text, safe=""), quote_plus(text)}
+            self._pattern = None
+
+    def add_named(self, pairs: t.Iterable[tuple[t.Any, t.Any]]) -> None:
+        """Remember what has a name that looks like that of a secret.
+
+        :param pairs: names and values.
+        """
+        for name, value in pairs:
+            if is_hidden(name, value):
+                self.add(value)
+
+    def known(self, text: str) -> str:
+        """Return text without the secrets that are remembered.
+
+        :param text: any text.
+        """
+        if not self._known:
+            return text
+        if self._pattern is None:
+            longest_first = sorted(self._known, key=len, reverse=True)
+            self._pattern = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)")
+        return self._pattern.sub(HIDDEN, text)
+
+    def __call__(self, text: str) -> str:
+        """Return text without those secrets, and without what looks like others.
+
+        :param text: any text.
+        """
+        text = _QUOTED.sub(_masked, self.known(text))
+        text = _IN_QUERY.sub(_masked, text)
+        return _IN_URL.sub(rf"\1:{HIDDEN}", text)
+
+
+def _masked(match: re.Match[str]) -> str:
+    if not is_secret_name(match["name"]):
+        return match[0]
+    quote = match["text"][0] if match["text"][0] in "'\"" else ""
+    return f"{match['name']}{match['between']}{quote}{HIDDEN}{quote}"
