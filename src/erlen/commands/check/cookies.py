@@ -64,7 +64,7 @@ def samesite(subject: Subject) -> t.Iterator[Finding]:
             yield Finding(
                 'SESSION_COOKIE_SAMESITE is "None": requests of every other site carry the session, and nothing '
                 "refuses those that change something.",
-                f'{fix}\napp.config["CROSS_ORIGIN_PROTECTION"] = True  # where other sites embed this one',
+                f'{fix}\n# Or, where other sites embed this one:\napp.config["CROSS_ORIGIN_PROTECTION"] = True',
             )
 
 
@@ -108,7 +108,7 @@ def prefix(subject: Subject) -> t.Iterator[Finding]:
         yield Finding(
             f"The session cookie is called {name!r}: other hosts of the domain can set a cookie of that name. Browsers "
             f"protect a name that begins with '__Host-'.",
-            'app.config["SESSION_COOKIE_NAME"] = "__Host-session"  # logs everybody out once',
+            '# This logs everybody out once:\napp.config["SESSION_COOKIE_NAME"] = "__Host-session"',
         )
 
 
@@ -122,7 +122,8 @@ def partitioned(subject: Subject) -> t.Iterator[Finding]:
             'SESSION_COOKIE_PARTITIONED is on, and SESSION_COOKIE_SAMESITE is not "None": a page in a frame of another '
             "site, which the first is for, never gets the session.",
             'app.config["SESSION_COOKIE_PARTITIONED"] = False\n'
-            'app.config["SESSION_COOKIE_SAMESITE"] = "None"  # instead, where other sites embed this one',
+            "# Or, where other sites embed this one:\n"
+            'app.config["SESSION_COOKIE_SAMESITE"] = "None"',
         )
 
 

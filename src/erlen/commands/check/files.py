@@ -118,7 +118,8 @@ def shared_caches(subject: Subject) -> t.Iterator[Finding]:
                 f"{what[0].upper()}{what[1:]} is in {str(folder)!r}, a folder that other users of this machine can "
                 f"write to. What they put there is executed.",
                 "# Name a folder of the application's own, such as:\n"
-                'os.makedirs(os.path.join(app.instance_path, "cache"), mode=0o700, exist_ok=True)',
+                'cache = os.path.join(app.instance_path, "cache")\n'
+                "os.makedirs(cache, mode=0o700, exist_ok=True)",
             )
 
 

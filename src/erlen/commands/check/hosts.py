@@ -153,7 +153,7 @@ def shared_resources(subject: Subject) -> t.Iterator[Finding]:
 
     Flask-CORS then answers with the origin that asked. See CVE-2024-6221, CVE-2024-6839, CVE-2024-6844, CVE-2024-6866 as well.
     """
-    fix = 'app.config["CORS_ORIGINS"] = ["https://app.example.com"]  # each site that may'
+    fix = '# Each site that may:\napp.config["CORS_ORIGINS"] = ["https://app.example.com"]'
     message = "Flask-CORS lets every site read answers with the credentials of its visitors: {}."
     config = subject.config
     if config.get("CORS_SUPPORTS_CREDENTIALS") and _allows_all(config.get("CORS_ORIGINS", "*")):

@@ -58,7 +58,7 @@ def in_code(subject: Subject) -> t.Iterator[Finding]:
             yield Finding(
                 f"The secret key stands in {relative(path, subject.folder)}:{line}. Whoever reads the code can sign "
                 f"sessions, and be any user.",
-                'SECRET_KEY = os.environ["SECRET_KEY"]  # and a new key, as this one is known',
+                '# And a new key, as this one is known:\nSECRET_KEY = os.environ["SECRET_KEY"]',
             )
 
 

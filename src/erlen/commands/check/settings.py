@@ -121,7 +121,7 @@ def misspelled(subject: Subject) -> t.Iterator[Finding]:
         if near:
             yield Finding(
                 f"The key {key} is read by nothing. Is {near[0]} meant?",
-                f'app.config["{near[0]}"] = ...  # in place of "{key}"',
+                f'# In place of "{key}":\napp.config["{near[0]}"] = ...',
             )
 
 
