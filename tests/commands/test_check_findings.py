@@ -16,7 +16,7 @@ from jinja2 import FileSystemBytecodeCache
 from werkzeug.debug import DebuggedApplication
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from erlen import Blueprint, Erlen, render_template
+from erlen import Blueprint, Erlen, Request, render_template
 from erlen.commands.check import Finding, Subject
 from erlen.commands.check.model import Severity
 from erlen.commands.check.runner import Report, run_checks
@@ -66,7 +66,7 @@ def good(folder: Path, **options: t.Any) -> Erlen:
     return app
 
 
-def with_config(**config: t.Any) -> Build:
+def with_config(**config: t.Any) -> t.Callable[[Path], Erlen]:
     def build(folder: Path) -> Erlen:
         app = good(folder)
         app.config.update(config)
@@ -530,7 +530,10 @@ def test_redirects_and_addresses_for_building_alone_need_no_view(tmp_path: Path)
 
 def test_a_class_without_an_answer_is_found(tmp_path: Path) -> None:
     app = good(tmp_path)
-    app.add_url_rule("/empty", view_func=type("Empty", (View,), {}).as_view("empty"))
+
+    class Empty(View): ...
+
+    app.add_url_rule("/empty", view_func=Empty.as_view("empty"))
     assert "has no 'dispatch_request'" in messages("views-unanswered", app, tmp_path)
 
 
@@ -884,7 +887,11 @@ def test_a_whole_top_level_domain_is_too_many_hosts(tmp_path: Path) -> None:
 
 def test_hosts_of_the_request_class_count(tmp_path: Path) -> None:
     app = with_config(TRUSTED_HOSTS=None)(tmp_path)
-    app.request_class = type("Own", (app.request_class,), {"trusted_hosts": ["shop.example"]})
+
+    class Own(Request):
+        trusted_hosts = ["shop.example"]
+
+    app.request_class = Own
     assert found_by("trusted-hosts", app, tmp_path) == []
 
 

@@ -104,8 +104,7 @@ def shared_caches(subject: Subject) -> t.Iterator[Finding]:
     """
     config = subject.config
     caches: list[tuple[str, t.Any]] = []
-    engine_made = vars(subject.app).get("jinja_env") or subject.app.jinja_env
-    bytecode = getattr(engine_made, "bytecode_cache", None)
+    bytecode: t.Any = getattr(subject.app.jinja_env, "bytecode_cache", None)
     if is_a(bytecode, "jinja2.bccache.FileSystemBytecodeCache"):
         caches.append(("Jinja's bytecode cache", bytecode.directory))
     if "file" in str(config.get("CACHE_TYPE", "")).lower():

@@ -107,7 +107,9 @@ def run_checks(subject: Subject, checks: t.Iterable[Check], skips: t.Mapping[str
             continue
         except Exception as error:  # A mistake in one check must not hide what the others find.
             found = [_about_itself(check, error, subject)]
-        report.findings += [(check, one, one.severity or check.severity) for one in found]
+        for one in found:
+            severity: Severity = one.severity or check.severity
+            report.findings.append((check, one, severity))
         if not found:
             report.passed.append(check)
     report.findings.sort(key=lambda finding: SEVERITIES.index(finding[2]))

@@ -29,7 +29,8 @@ def read_skips(folder: Path) -> dict[str, str]:
     table: t.Any = content
     for name in ("tool", "erlen", "check", "skip"):
         table = table.get(name, {}) if isinstance(table, dict) else None
-    reasons = t.cast("dict[str, t.Any]", table) if isinstance(table, dict) else {"": None}
+    # Without a table there is nothing with a reason.
+    reasons: dict[str, t.Any] = table if isinstance(table, dict) else {"": None}
     if not all(isinstance(reason, str) and reason.strip() for reason in reasons.values()):
         raise click.UsageError(
             f"[tool.erlen.check.skip] in {str(file)!r} has to give each check a reason, as text:\n\n{_EXAMPLE}"

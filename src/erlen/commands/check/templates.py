@@ -138,8 +138,13 @@ def autoescape_off(subject: Subject) -> t.Iterator[Finding]:
     if not isinstance(app.template_engine, templating.JinjaEngine):
         raise DoesNotApply("templates are rendered by another engine than Jinja2")
     decides: t.Any = app.jinja_env.autoescape
-    names = {"page.html": "'.html'", "page.htm": "'.htm'", "page.xml": "'.xml'", "page.svg": "'.svg'"}
-    shown: dict[str | None, str] = {**names, "page.xhtml": "'.xhtml'", None: "strings"}
+    shown: dict[str | None, str] = {
+        "page.html": "'.html'",
+        "page.htm": "'.htm'",
+        "page.xml": "'.xml'",
+        "page.svg": "'.svg'",
+    }
+    shown.update({"page.xhtml": "'.xhtml'", None: "strings"})
     unsafe = [title for name, title in shown.items() if not (decides(name) if callable(decides) else decides)]
     if not unsafe:
         return
