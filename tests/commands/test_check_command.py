@@ -80,7 +80,8 @@ def ids_in(output: str) -> list[str]:
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
-    write(tmp_path / "app.py", APP.replace(repr(KEY), "__import__('os').environ.get('SHOP_KEY')"))
+    text = APP.replace("import Erlen", "import Erlen, session")
+    write(tmp_path / "app.py", text.replace(repr(KEY), "__import__('os').environ.get('SHOP_KEY')"))
     return tmp_path
 
 
@@ -111,8 +112,8 @@ def test_findings_are_grouped_with_the_line_to_write_and_the_page(shop: Path) ->
     at = lines.index("  secret-key-missing")
     assert lines[at : at + 7] == [
         "  secret-key-missing",
-        "    There is no SECRET_KEY: sessions and flashed messages fail, and so does what",
-        "    signs tokens. An application that has none of these can skip this check.",
+        "    There is no SECRET_KEY, and the module 'app' uses sessions or flashed",
+        "    messages: the first one fails.",
         "    > # In the environment, or a file outside of the repository, from",
         "    > # python -c 'import secrets; print(secrets.token_hex())'",
         '    > SECRET_KEY = "..."',

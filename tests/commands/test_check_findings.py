@@ -5,8 +5,10 @@ Weaknesses of systems of this kind that a check looks for are named with the cas
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
+import sys
 import textwrap
 import typing as t
 from pathlib import Path
@@ -21,6 +23,7 @@ from erlen.commands.check import Finding, Subject
 from erlen.commands.check.model import Severity
 from erlen.commands.check.runner import Report, run_checks
 from erlen.commands.check.table import CHECKS
+from erlen.sessions import SessionInterface
 from erlen.views import MethodView, View
 
 KEY = "b7Qm2xVt9LwRkE4sZcY8nHdJ6uPfA3gX5TjKvN1oS0iW"
@@ -178,6 +181,17 @@ def logging_all(folder: Path) -> Erlen:
     return app
 
 
+def using_sessions(folder: Path) -> Erlen:
+    write(folder, "uses_sessions.py", "from erlen import session as kept")
+    sys.modules.pop("uses_sessions", None)
+    sys.path.insert(0, str(folder))
+    importlib.import_module("uses_sessions")
+    sys.path.remove(str(folder))
+    app = good(folder)
+    app.config["SECRET_KEY"] = None
+    return app
+
+
 def with_key_in_code(folder: Path) -> Erlen:
     write(folder, "shop/settings.py", f"\nSECRET_KEY = {KEY!r}\n")
     return good(folder)
@@ -304,7 +318,10 @@ FINDS: dict[str, tuple[Build, str]] = {
     "development-middleware": (with_debugger, "werkzeug.debug.DebuggedApplication is around the application"),
     "development-server": (with_procfile, "Procfile:3 starts the development server (erlen run)"),
     "logging-verbose": (logging_all, "Logging is at the level DEBUG"),
-    "secret-key-missing": (with_config(SECRET_KEY=None), "There is no SECRET_KEY"),
+    "secret-key-missing": (
+        using_sessions,
+        "There is no SECRET_KEY, and the module 'uses_sessions' uses sessions",
+    ),
     "secret-key-weak": (with_config(SECRET_KEY="hunter2"), "SECRET_KEY has fewer than 32 characters"),
     "secret-key-in-code": (with_key_in_code, "The secret key stands in shop/settings.py:2"),
     "cookie-secure": (with_config(SESSION_COOKIE_SECURE=False), "SESSION_COOKIE_SECURE is False"),
@@ -625,6 +642,34 @@ def test_a_random_key_is_strong(number: int, tmp_path: Path) -> None:
     assert found_by("secret-key-weak", app, tmp_path) == []
 
 
+def test_an_application_without_sessions_is_advised_alone(tmp_path: Path) -> None:
+    [(finding, severity)] = found_by("secret-key-missing", with_config(SECRET_KEY=None)(tmp_path), tmp_path)
+    assert (severity, "Nothing that is loaded uses 'session' or 'flash'" in finding.message) == (
+        "info",
+        True,
+    )
+
+
+@pytest.mark.parametrize(("use", "severity"), [("framework.session", "error"), ("framework.g", "info")])
+def test_a_module_that_imports_the_whole_package_is_read(
+    use: str, severity: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    write(tmp_path, "uses_all.py", f"import erlen as framework\ndef view(): return {use}")
+    sys.modules.pop("uses_all", None)
+    importlib.import_module("uses_all")
+    app = with_config(SECRET_KEY=None)(tmp_path)
+    assert [found for _, found in found_by("secret-key-missing", app, tmp_path)] == [severity]
+
+
+def test_sessions_of_another_interface_may_need_no_key(tmp_path: Path) -> None:
+    class Stored(SessionInterface): ...
+
+    app = using_sessions(tmp_path)
+    app.session_interface = Stored()
+    assert [severity for _, severity in found_by("secret-key-missing", app, tmp_path)] == ["info"]
+
+
 def test_a_weak_fallback_key_is_found(tmp_path: Path) -> None:
     """Fallback keys open sessions: each is as good as the first one (CVE-2025-47278 is about the order)."""
     app = with_config(SECRET_KEY_FALLBACKS=[KEY[::-1], "changeme"])(tmp_path)
@@ -637,6 +682,13 @@ def test_a_key_of_the_instance_folder_is_not_in_the_code(tmp_path: Path) -> None
     write(tmp_path, "venv/copy.py", f"SECRET_KEY = {KEY!r}")
     write(tmp_path, "default.py", "SECRET_KEY = 'dev'")
     assert found_by("secret-key-in-code", good(tmp_path), tmp_path) == []
+
+
+def test_a_key_in_several_files_is_one_finding(tmp_path: Path) -> None:
+    for name in ("a.py", "b.py", "c.py"):
+        write(tmp_path, name, f"SECRET_KEY = {KEY!r}")
+    [(finding, _)] = found_by("secret-key-in-code", good(tmp_path), tmp_path)
+    assert "stands in a.py:1, and in 2 more files." in finding.message
 
 
 def test_a_key_of_bytes_is_found_in_the_code(tmp_path: Path) -> None:
@@ -716,12 +768,14 @@ def test_debug_mode_of_the_environment_names_the_variable(tmp_path: Path) -> Non
 
 
 def test_a_debugger_around_asgi_is_found(tmp_path: Path) -> None:
-    Debugger = type("Debugger", (), {"__module__": "erlen.debugger", "__call__": lambda *args: None})
+    Debugger = type(
+        "Debugger", (), {"__module__": "erlen.debugger.middleware", "__call__": lambda *args: None}
+    )
     layer = Debugger()
     app = good(tmp_path)
     vars(layer)["app"] = app.asgi
     t.cast(t.Any, app).asgi = layer
-    assert "erlen.debugger.Debugger is around" in messages("development-middleware", app, tmp_path)
+    assert "erlen.debugger.middleware.Debugger is around" in messages("development-middleware", app, tmp_path)
 
 
 def test_a_profiler_is_a_warning(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import typing as t
 
 from ...pipeline.bridge import is_async, spelled_async
@@ -10,11 +11,8 @@ from ...variables import prefixes
 from .model import DoesNotApply, Finding, Subject
 from .surroundings import class_name, is_a, middleware
 
-_DEBUGGERS = (
-    "werkzeug.debug.DebuggedApplication",
-    "erlen.debugger.Debugger",
-    "erlen.debugger.application.Debugger",
-)
+# Erlen's own, in whichever file of its package.
+_DEBUGGER = re.compile(r"werkzeug\.debug\.DebuggedApplication|erlen\.debugger(\.\w+)*\.Debugger")
 _SLOW = {
     "werkzeug.middleware.profiler.ProfilerMiddleware": "measures every request with cProfile",
     "werkzeug.middleware.lint.LintMiddleware": "checks every request and response against PEP 3333",
@@ -82,7 +80,7 @@ def trapped(subject: Subject) -> t.Iterator[Finding]:
 def development_middleware(subject: Subject) -> t.Iterator[Finding]:
     """Find debuggers, profilers and the like around the application."""
     for layer in middleware(subject):
-        if is_a(layer, *_DEBUGGERS):
+        if _DEBUGGER.fullmatch(class_name(layer)):
             yield Finding(
                 f"{class_name(layer)} is around the application. It shows the code to strangers, and may execute theirs.",
                 f"# Remove app.wsgi_app = {type(layer).__name__}(...); for development:\nerlen run --debug",

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import ast
+import re
+import sys
 import typing as t
 from pathlib import Path
+from types import ModuleType
 
+from ...globals import session
+from ...helpers import flash
+from ...sessions import SecureCookieSessionInterface
 from .files import project_files
 from .known_keys import KNOWN, PLACEHOLDER
 from .model import Finding, Subject
@@ -25,13 +31,60 @@ _FIX = f'# In the environment, or a file outside of the repository, from\n# {MAK
 
 
 def missing(subject: Subject) -> t.Iterator[Finding]:
-    """Find an application without a secret key."""
-    if not subject.config.get("SECRET_KEY"):
+    """Find an application without a secret key: an error where something imports what needs one, else a note."""
+    if subject.config.get("SECRET_KEY"):
+        return
+    interface = subject.app.session_interface
+    signs = isinstance(interface, SecureCookieSessionInterface)
+    user = _user_of_sessions(subject) if signs else None
+    if user is not None:
         yield Finding(
-            "There is no SECRET_KEY: sessions and flashed messages fail, and so does what signs tokens. An "
-            "application that has none of these can skip this check.",
+            f"There is no SECRET_KEY, and the module {user!r} uses sessions or flashed messages: the first one fails.",
             _FIX,
         )
+        return
+    reason = (
+        "Nothing that is loaded uses 'session' or 'flash'"
+        if signs
+        else f"Sessions are kept by {type(interface).__name__}, which needs none perhaps"
+    )
+    yield Finding(
+        f"There is no SECRET_KEY. {reason}; what is imported later, or signs tokens of its own, would fail.",
+        _FIX,
+        "info",
+    )
+
+
+def _user_of_sessions(subject: Subject) -> str | None:
+    """Return a module of the project or of an extension that uses what needs a signed session."""
+    places = (subject.folder.resolve(), Path(subject.app.root_path).resolve())
+    for name, module in list(sys.modules.items()):
+        names: dict[str, t.Any] = dict(getattr(module, "__dict__", {}))
+        file = names.get("__file__")
+        if not isinstance(file, str) or str(names.get("__name__")).partition(".")[0] == "erlen":
+            continue
+        path = Path(file)
+        concerns = {"site-packages", "dist-packages"} & {*path.parts} or any(
+            path.resolve().is_relative_to(place) for place in places
+        )
+        if concerns and any(_needs_session(one, value, path) for one, value in names.items()):
+            return name
+    return None
+
+
+def _needs_session(name: str, value: t.Any, path: Path) -> bool:
+    if value is session or value is flash:
+        return True
+    # The whole package, of which the source says what it is asked for.
+    if type(value) is not ModuleType or value.__name__ not in {"erlen", "flask"}:
+        return False
+    if getattr(value, "session", None) is not session:
+        return False
+    try:
+        source = path.read_text("utf-8")
+    except (OSError, ValueError):
+        return False
+    return re.search(rf"\b{re.escape(name)}\.(?:session|flash)\b", source) is not None
 
 
 def weak(subject: Subject) -> t.Iterator[Finding]:
@@ -52,14 +105,14 @@ def in_code(subject: Subject) -> t.Iterator[Finding]:
     keys = {key if isinstance(key, str) else key.decode("latin1") for _, key in _keys(subject)}
     if not keys:
         return
-    for path in project_files(subject, ".py"):
-        line = _line_of(path, keys)
-        if line is not None:
-            yield Finding(
-                f"The secret key stands in {relative(path, subject.folder)}:{line}. Whoever reads the code can sign "
-                f"sessions, and be any user.",
-                '# And a new key, as this one is known:\nSECRET_KEY = os.environ["SECRET_KEY"]',
-            )
+    lines = ((path, _line_of(path, keys)) for path in project_files(subject, ".py"))
+    found = [f"{relative(path, subject.folder)}:{line}" for path, line in lines if line is not None]
+    if found:
+        more = f", and in {len(found) - 1} more file{'s' if len(found) > 2 else ''}" if len(found) > 1 else ""
+        yield Finding(
+            f"The secret key stands in {found[0]}{more}. Whoever reads the code can sign sessions, and be any user.",
+            '# And a new key, as this one is known:\nSECRET_KEY = os.environ["SECRET_KEY"]',
+        )
 
 
 def _keys(subject: Subject) -> t.Iterator[tuple[str, str | bytes]]:
