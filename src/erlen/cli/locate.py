@@ -321,6 +321,8 @@ class ScriptInfo:
         self.load_dotenv_defaults = load_dotenv_defaults
         #: Anything that commands want to hand to one another.
         self.data: dict[t.Any, t.Any] = {}
+        #: Whether the application has switched debug mode on itself; ``None`` until it is loaded.
+        self.configured_debug: bool | None = None
         self._loaded_app: Application | None = None
 
     def load_app(self) -> Application:
@@ -331,6 +333,7 @@ class ScriptInfo:
         if self._loaded_app is not None:
             return self._loaded_app
         application = self._find()
+        self.configured_debug = application.debug
         if self.set_debug_flag:
             # Through the attribute, so that what depends on it follows.
             application.debug = get_debug_flag()

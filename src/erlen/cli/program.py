@@ -26,7 +26,8 @@ from .serving import run_command
 
 #: Commands that are loaded when they are called, with the place of each. An application or a plugin that has had a
 #: command of that name keeps it.
-LAZY_COMMANDS: dict[str, str] = {
+LAZY_COMMANDS = {
+    "check": "erlen.commands.check:check_command",
     "new": "erlen.commands.new:new_command",
 }
 
