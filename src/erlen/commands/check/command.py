@@ -93,9 +93,8 @@ def _load(info: ScriptInfo, deploy: bool, prints_json: bool) -> t.Any:
     except NoAppException as error:
         message = error.format_message()
         if not prints_json:
-            # A finding has the code 1.
-            error.exit_code = FAILED
-            raise
+            error.show()
+            raise SystemExit(FAILED) from None
     except Exception as error:  # Whatever the user's module raises: its traceback is the message.
         message = "".join(traceback.format_exception(own_traceback(error)))
     else:
