@@ -134,7 +134,7 @@ class LiveServer:
         if late := self._recorder.late(limit):
             failures.append(RuntimeError(STILL_RUNS.format(limit=limit, late=", ".join(late))))
         try:
-            server.join(0 if late else limit)
+            server.join(is_late=bool(late))
         except Exception as failure:
             failures.append(failure)
         return failures

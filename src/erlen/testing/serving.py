@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-import time
 import typing as t
 from concurrent.futures import Future
 from contextlib import suppress
@@ -131,9 +130,6 @@ class _RecordedBody:
 
 
 class _Handler(WSGIRequestHandler):
-    # Browsers open connections in advance. Werkzeug answers one request on each.
-    protocol_version = "HTTP/1.1"
-
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Say nothing: a test knows what it has asked for."""
 
@@ -169,10 +165,14 @@ class ServerOverWSGI:
         self._app: t.Any = app
         self._recorder = recorder
         host, port = sock.getsockname()[:2]
-        self._has_begun = _begin(self._app)
         with sock:
             # It takes a copy of the socket.
             self._server = _ThreadedServer(sock, host, port, recorder.over_wsgi)
+        try:
+            self._has_begun = _begin(self._app)
+        except BaseException:
+            self._server.server_close()
+            raise
         self._thread = threading.Thread(
             target=self._server.serve_forever,
             kwargs={"poll_interval": POLL},
@@ -191,15 +191,15 @@ class ServerOverWSGI:
             with suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
 
-    def join(self, limit: float) -> None:
-        """Wait until the threads have ended, those of requests for a limited time, and end the life span.
+    def join(self, *, is_late: bool) -> None:
+        """Wait until the threads have ended, and end the life span.
 
-        :param limit: how many seconds.
+        :param is_late: whether a request goes on for ever.
         """
         self._thread.join()
-        end = time.monotonic() + limit
         for thread in self._server.answering:
-            thread.join(max(0, end - time.monotonic()))
+            # Of the others only what comes after the last byte is left.
+            thread.join(0 if is_late else None)
         _end(self._app, self._has_begun)
 
 
@@ -240,7 +240,8 @@ class ServerOverASGI:
         try:
             self._started.result()
         except BaseException:
-            self._thread.join()
+            if self._started.done():
+                self._thread.join()
             raise
 
     def _run(self) -> None:
@@ -259,23 +260,22 @@ class ServerOverASGI:
         # Here, so that a failure is raised as it is; uvicorn would log it and exit.
         has_begun = await app.astart_serving() if app.has_life_span() else not app.is_serving
         try:
-            await self._serve_with_uvicorn(is_lifespan_ours=has_begun and app.has_life_span())
+            await self._serve_with_uvicorn()
         finally:
             if has_begun:
                 await app.astop_serving()
             else:
                 app.is_stopping = False
 
-    async def _serve_with_uvicorn(self, *, is_lifespan_ours: bool) -> None:
+    async def _serve_with_uvicorn(self) -> None:
         # Optional dependency.
         import uvicorn
 
-        # Middleware for ASGI may have something to begin as well.
-        tells_lifespan = is_lifespan_ours or "asgi" in vars(self._app)
         config = uvicorn.Config(
             self._recorder.over_asgi,
             interface="asgi3",
-            lifespan="on" if tells_lifespan else "off",
+            # Middleware for ASGI may have something to begin as well; that of the application has begun.
+            lifespan="on" if "asgi" in vars(self._app) else "off",
             log_config=None,
             proxy_headers=False,
             # What still runs then was reported before.
@@ -292,16 +292,22 @@ class ServerOverASGI:
         self._loop = asyncio.get_running_loop()
         self._uvicorn = Server(config)
         await self._uvicorn.serve([self._sock])
-        if not started.done():
-            raise RuntimeError("uvicorn has ended before it served; its log says why.")
+        if not started.done() or getattr(self._uvicorn.lifespan, "shutdown_failed", False):
+            raise RuntimeError("The life span of a middleware for ASGI has failed. The log of uvicorn says why.")
 
     def tell_to_stop(self) -> None:
         """Accept nothing more, and let what is open end."""
-        with suppress(RuntimeError):
+        told: Future[None] = Future()
+        with suppress(RuntimeError, TimeoutError):
             # Its loop may have ended by itself.
-            self._loop.call_soon_threadsafe(self._tell_to_stop)
+            self._loop.call_soon_threadsafe(self._tell_to_stop, told)
+            told.result(GRACE)
 
-    def _tell_to_stop(self) -> None:
+    def _tell_to_stop(self, told: Future[None]) -> None:
+        # Uvicorn looks ten times a second whether it is to exit.
+        for server in self._uvicorn.servers:
+            server.close()
+        told.set_result(None)
         self._app.begin_to_stop()
         self._uvicorn.should_exit = True
         self._loop.call_later(GRACE, self._close_connections)
@@ -311,12 +317,11 @@ class ServerOverASGI:
         for connection in list(self._uvicorn.server_state.connections):
             connection.transport.abort()
 
-    def join(self, limit: float) -> None:
-        """Wait until the thread has ended; what uvicorn has to wait for it cancels before.
+    def join(self, *, is_late: bool) -> None:
+        """Wait until the thread has ended.
 
-        :param limit: how many seconds work beside requests may take.
+        :param is_late: whether a request goes on for ever, and the thread with it.
         """
-        self._thread.join(limit + self._limit + 5)
-        if self._thread.is_alive():
-            raise RuntimeError("The thread of the live server does not end.")
-        self._ended.result()
+        if not is_late:
+            self._thread.join()
+            self._ended.result()
