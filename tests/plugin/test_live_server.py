@@ -518,8 +518,8 @@ def test_a_stream_without_an_end_is_ended(app: Erlen, interface: Interface, is_r
         client = socket.create_connection((server.host, server.port), timeout=LIMIT)
         client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert client.recv(100)
+        reader = threading.Thread(target=lambda: all(iter(lambda: _received(client), b"")))
         if is_read:
-            reader = threading.Thread(target=lambda: all(iter(lambda: _received(client), b"")))
             reader.start()
     assert closed.is_set()
     if is_read:
@@ -588,7 +588,9 @@ def test_a_view_that_does_not_end_is_named(app: Erlen, interface: Interface) -> 
     server = LiveServer(app, interface=interface)
     thread = threading.Thread(target=ask)
     try:
-        with pytest.raises(RuntimeError, match=r"0\.1 s later \(SHUTDOWN_TIMEOUT\).*: GET /slow\. Does a view"):
+        with pytest.raises(
+            RuntimeError, match=r"0\.1 s later \(SHUTDOWN_TIMEOUT\).*: GET /slow\. Does a view"
+        ):
             with server:
                 thread.start()
                 assert has_begun.wait(LIMIT)
@@ -649,8 +651,12 @@ WITHOUT_UVICORN = """
 """
 
 
-@pytest.mark.parametrize(("left_out", "missing"), [({"uvicorn"}, "uvicorn"), ({"websockets", "wsproto"}, "websockets")])
-def test_without_uvicorn_the_message_has_the_command(tmp_path: Path, left_out: set[str], missing: str) -> None:
+@pytest.mark.parametrize(
+    ("left_out", "missing"), [({"uvicorn"}, "uvicorn"), ({"websockets", "wsproto"}, "websockets")]
+)
+def test_without_uvicorn_the_message_has_the_command(
+    tmp_path: Path, left_out: set[str], missing: str
+) -> None:
     """In an environment that has the rest of what is installed here, by links."""
     import werkzeug
 
@@ -662,13 +668,13 @@ def test_without_uvicorn_the_message_has_the_command(tmp_path: Path, left_out: s
     project = Project(tmp_path)
     project.write("script.py", WITHOUT_UVICORN)
     source = str(Path(__file__).parents[2] / "src")
-    outcome = project.python(
-        "-S", "script.py", variables={"PYTHONPATH": f"{installed}:{source}"}
-    )
+    outcome = project.python("-S", "script.py", variables={"PYTHONPATH": f"{installed}:{source}"})
     assert outcome.code == 0, outcome.text
     first, second = outcome.text.splitlines()
     assert first == "wsgi"
-    assert second.startswith(f"{missing} The live server serves this application over ASGI, because of the WebSocket '/chat'")
+    assert second.startswith(
+        f"{missing} The live server serves this application over ASGI, because of the WebSocket '/chat'"
+    )
     assert f"{missing} is not installed" in second
     assert "pip install 'erlen[dev]'" in second
     assert 'LiveServer(app, interface="wsgi")' in second

@@ -128,7 +128,9 @@ def test_an_application_that_is_not_named_is_found_as_the_command_line_does(
 ) -> None:
     project.write(file, "from shop import create_app\n")
     project.write("src/package/__init__.py", "")
-    project.write("tests/test_shop.py", "def test_client(client):\n    assert client.get('/').text[:4] == 'shop'\n")
+    project.write(
+        "tests/test_shop.py", "def test_client(client):\n    assert client.get('/').text[:4] == 'shop'\n"
+    )
     named = {key: value.format(root=project.folder) for key, value in variables.items()}
     outcome = project.run(folder=folder, variables=named)
     assert outcome.counts == {"passed": 1}, outcome.text
@@ -322,7 +324,9 @@ def test_a_failing_life_span_is_shown(project: Project) -> None:
 
 
 def test_a_view_that_fails_in_the_live_server_fails_the_test(project: Project) -> None:
-    project.write("app.py", "from erlen import Erlen\napp = Erlen(__name__)\n@app.get('/')\ndef index(): return 1 / 0\n")
+    project.write(
+        "app.py", "from erlen import Erlen\napp = Erlen(__name__)\n@app.get('/')\ndef index(): return 1 / 0\n"
+    )
     project.write(
         "test_live.py",
         """
@@ -391,7 +395,10 @@ def test_a_name_that_is_not_there_is_named_with_its_source(project: Project) -> 
 def test_a_file_without_an_application_is_named(project: Project) -> None:
     project.write("app.py", "import shop\n")
     message = message_of(project)
-    assert f"The fixture 'app' looked where 'app.py' in '{project.folder}' says. No application in module 'app'" in message
+    assert (
+        f"The fixture 'app' looked where 'app.py' in '{project.folder}' says. No application in module 'app'"
+        in message
+    )
 
 
 def test_a_mistake_in_the_module_is_shown_with_its_own_traceback(project: Project) -> None:

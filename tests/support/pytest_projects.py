@@ -72,7 +72,12 @@ class Project:
         """
         loaded = ["-p", "erlen.testing.plugin"] + [part for one in plugins for part in ("-p", one)]
         return self.python(
-            "-m", "pytest", *loaded, *arguments, folder=folder, variables={"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **(variables or {})}
+            "-m",
+            "pytest",
+            *loaded,
+            *arguments,
+            folder=folder,
+            variables={"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **(variables or {})},
         )
 
     def python(

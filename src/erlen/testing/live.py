@@ -52,7 +52,7 @@ class LiveServer:
         #: The address it listens on.
         self.host = host
         #: The port it listens on; the one that was taken, when it has started.
-        self.port = port
+        self.port: int = port
         #: What it speaks: ``"wsgi"`` or ``"asgi"`` when it has started.
         self.interface: Interface = interface
         self._asked: tuple[int, Interface] = port, interface

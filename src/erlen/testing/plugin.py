@@ -87,7 +87,7 @@ def _fixtures_of_others(config: pytest.Config) -> dict[str, str]:
     from . import fixtures
 
     found: dict[str, str] = {}
-    kind = type(fixtures.app)
+    kind = t.cast(type, type(fixtures.app))
     for plugin_name, plugin in config.pluginmanager.list_name_plugin():
         if plugin is None or Path(getattr(plugin, "__file__", None) or "").name == "conftest.py":
             continue

@@ -40,7 +40,7 @@ def found_application(config: pytest.Config) -> Application:
     :param config: the configuration of this run.
     """
     __tracebackhide__ = True
-    root = str(config.rootpath)
+    root, source = str(config.rootpath), ""
     try:
         if name := config.getini("erlen_app"):
             source = "'erlen_app' in the configuration of pytest"
@@ -49,7 +49,6 @@ def found_application(config: pytest.Config) -> Application:
         if name := get_variable("APP"):
             source = "the variable ERLEN_APP"
             return _load(name)
-        source = "no option or variable"
         for file in _DEFAULT_FILES:
             if (Path(root) / file).is_file():
                 source = f"{file!r} in {root!r}"

@@ -293,7 +293,9 @@ class ServerOverASGI:
         self._uvicorn = Server(config)
         await self._uvicorn.serve([self._sock])
         if not started.done() or getattr(self._uvicorn.lifespan, "shutdown_failed", False):
-            raise RuntimeError("The life span of a middleware for ASGI has failed. The log of uvicorn says why.")
+            raise RuntimeError(
+                "The life span of a middleware for ASGI has failed. The log of uvicorn says why."
+            )
 
     def tell_to_stop(self) -> None:
         """Accept nothing more, and let what is open end."""
