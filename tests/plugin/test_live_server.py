@@ -235,9 +235,15 @@ def test_what_a_view_raises_is_raised_at_the_end(app: Erlen, interface: Interfac
     def index() -> str:
         raise LookupError("on purpose")
 
-    with pytest.raises(LookupError, match="on purpose"), LiveServer(app, interface=interface) as server:
+    with (
+        pytest.raises(LookupError, match="on purpose") as caught,
+        LiveServer(app, interface=interface) as server,
+    ):
         assert get(server.url)[0] == 500
         assert [str(error) for error in server.errors] == ["on purpose"]
+    # Of the application there are the user's own frames.
+    assert [frame.name for frame in caught.traceback if "pipeline" in str(frame.path)] == []
+    assert caught.traceback[-1].name == "index"
 
 
 def test_several_errors_are_a_group(app: Erlen) -> None:
@@ -245,7 +251,10 @@ def test_several_errors_are_a_group(app: Erlen) -> None:
     def index(name: str) -> str:
         raise LookupError(name)
 
-    with pytest.raises(BaseExceptionGroup) as caught, LiveServer(app) as server:
+    with (
+        pytest.raises(ExceptionGroup, match="while the live server ran") as caught,
+        LiveServer(app) as server,
+    ):
         get(f"{server.url}/a")
         get(f"{server.url}/b")
     assert [str(error) for error in caught.value.exceptions] == ["a", "b"]

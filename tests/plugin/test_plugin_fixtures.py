@@ -83,7 +83,8 @@ def test_each_fixture_is_there(project: Project) -> None:
             return "asyncio"
         """,
     )
-    outcome = project.run(plugins=["anyio.pytest_plugin"])
+    # The option counts more than the variable.
+    outcome = project.run(plugins=["anyio.pytest_plugin"], variables={"ERLEN_APP": "nothing"})
     assert outcome.counts == {"passed": 7}, outcome.text
 
 
@@ -113,14 +114,13 @@ def test_a_factory_is_called_for_each_test_and_a_module_keeps_its_application(pr
         assert outcome.counts == {"passed": 3}, outcome.text
 
 
-@pytest.mark.parametrize("folder", [".", "tests"])
 @pytest.mark.parametrize(
-    ("file", "variables"),
+    ("folder", "file", "variables"),
     [
-        ("app.py", {}),
-        ("wsgi.py", {}),
-        ("elsewhere.py", {"ERLEN_APP": "{root}/elsewhere.py"}),
-        ("src/package/module.py", {"ERLEN_APP": "{root}/src/package/module:create_app('test')"}),
+        (".", "app.py", {}),
+        ("tests", "wsgi.py", {}),
+        (".", "elsewhere.py", {"ERLEN_APP": "elsewhere.py"}),
+        ("tests", "src/package/module.py", {"ERLEN_APP": "{root}/src/package/module:create_app('test')"}),
     ],
 )
 def test_an_application_that_is_not_named_is_found_as_the_command_line_does(
@@ -128,28 +128,20 @@ def test_an_application_that_is_not_named_is_found_as_the_command_line_does(
 ) -> None:
     project.write(file, "from shop import create_app\n")
     project.write("src/package/__init__.py", "")
+    project.write(".env", "ERLEN_APP=nothing\nSHOP_DATABASE=production\n")
     project.write(
-        "tests/test_shop.py", "def test_client(client):\n    assert client.get('/').text[:4] == 'shop'\n"
+        "tests/test_shop.py",
+        """
+        import os
+
+        def test_client(client):
+            assert client.get("/").text[:4] == "shop"
+            # The command line does that, and a test must not.
+            assert "SHOP_DATABASE" not in os.environ
+        """,
     )
     named = {key: value.format(root=project.folder) for key, value in variables.items()}
     outcome = project.run(folder=folder, variables=named)
-    assert outcome.counts == {"passed": 1}, outcome.text
-
-
-def test_the_option_counts_more_than_the_variable(project: Project) -> None:
-    project.configure("erlen_app = shop:create_app('option')")
-    project.write("test_shop.py", "def test_app(app):\n    assert app.config['SHOP'] == 'option'\n")
-    outcome = project.run(variables={"ERLEN_APP": "shop:create_app('variable')"})
-    assert outcome.counts == {"passed": 1}, outcome.text
-
-
-def test_env_files_are_not_read(project: Project) -> None:
-    project.write(".env", "ERLEN_APP=nothing\nSHOP_DATABASE=production\n")
-    project.write("app.py", "from shop import create_app\n")
-    project.write(
-        "test_shop.py", "import os\ndef test_app(app):\n    assert 'SHOP_DATABASE' not in os.environ\n"
-    )
-    outcome = project.run()
     assert outcome.counts == {"passed": 1}, outcome.text
 
 
@@ -183,10 +175,13 @@ def test_fixtures_of_the_project_come_first(project: Project) -> None:
 
         def test_live_server(live_server):
             assert urlopen(live_server.url).read() == b"shop of the project"
+
+        def test_contexts_are_checked_only_where_that_is_asked_for(app):
+            app.app_context().push()
         """,
     )
     outcome = project.run()
-    assert outcome.counts == {"passed": 2}, outcome.text
+    assert outcome.counts == {"passed": 3}, outcome.text
 
 
 LIFE = """
@@ -542,5 +537,3 @@ def test_a_context_that_a_test_leaves_fails_it_when_that_is_asked_for(project: P
     assert "ERROR at teardown of test_1_leaves_one" in outcome.text
     assert "ERROR at teardown of test_6_leaves_one_on_top" in outcome.text
     assert "innermost first: <AppContext" in outcome.text
-    project.configure()
-    assert project.run("-k", "test_1").counts == {"passed": 1}

@@ -7,7 +7,6 @@ import typing as t
 from importlib.util import find_spec
 from types import TracebackType
 
-from ..teardown import raise_all
 from ..typing import Application
 from .serving import NO_UVICORN, STILL_RUNS, Recorder, ServerOverASGI, ServerOverWSGI
 
@@ -119,17 +118,17 @@ class LiveServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         server, self._server = self._server, None
-        failures: list[BaseException] = []
+        failures: list[Exception] = []
         if server is not None:
             failures = self._stop(server)
         if error is None:
-            raise_all([*self.errors, *failures], "the live server ran")
+            _raise([*self.errors, *failures])
         for failure in failures:
             t.cast(BaseException, error).add_note(f"Then the live server did not end well: {failure}")
 
-    def _stop(self, server: ServerOverWSGI | ServerOverASGI) -> list[BaseException]:
+    def _stop(self, server: ServerOverWSGI | ServerOverASGI) -> list[Exception]:
         limit: float = self.app.config["SHUTDOWN_TIMEOUT"]
-        failures: list[BaseException] = []
+        failures: list[Exception] = []
         server.tell_to_stop()
         if late := self._recorder.late(limit):
             failures.append(RuntimeError(STILL_RUNS.format(limit=limit, late=", ".join(late))))
@@ -138,6 +137,13 @@ class LiveServer:
         except Exception as failure:
             failures.append(failure)
         return failures
+
+
+def _raise(errors: list[Exception]) -> None:
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        raise ExceptionGroup("several errors while the live server ran", errors)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -11,6 +11,7 @@ from contextlib import suppress
 
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
+from ..debug import own_traceback
 from ..typing import Application, Receive, Scope, Send
 
 if t.TYPE_CHECKING:
@@ -73,6 +74,8 @@ class Recorder:
     def note(self, error: BaseException) -> None:
         """Note what was raised, unless it ends a thread or a task."""
         if isinstance(error, Exception):
+            # It is shown in the log, and once more at the end of the test.
+            own_traceback(error)
             self.errors.append(error)
 
     def _begin(self, request: str) -> object:
