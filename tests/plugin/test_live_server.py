@@ -621,6 +621,16 @@ def test_no_context_of_the_server_is_in_the_test(app: Erlen, interface: Interfac
         assert context_var.get(None) is None
 
 
+def test_an_application_does_not_load_it(tmp_path: Path) -> None:
+    script = "import sys, erlen; erlen.Erlen; print([name for name in sys.modules if name.startswith('erlen.testing.')])"
+    project = Project(tmp_path)
+    loaded = project.python("-c", script).text
+    assert "'erlen.testing.client'" in loaded
+    assert "'erlen.testing.live'" not in loaded
+    names = project.python("-c", "from erlen.testing import *; print(LiveServer, ErlenClient)").text
+    assert names == "<class 'erlen.testing.live.LiveServer'> <class 'erlen.testing.client.ErlenClient'>\n"
+
+
 # Mistakes
 
 

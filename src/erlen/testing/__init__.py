@@ -6,6 +6,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    from .live import LiveServer as LiveServer
     from .public import *
 else:
 
@@ -24,9 +25,13 @@ else:
         # 'from . import exchange' in a module of this package asks for that alone.
         if name != "__all__" and find_spec(f"{__name__}.{name}") is not None:
             return import_module(f"{__name__}.{name}")
+        if name == "LiveServer":
+            # Start-up cost: every application loads the others, which it makes.
+            globals()[name] = import_module(f"{__name__}.live").LiveServer
+            return globals()[name]
         public = vars(import_module(f"{__name__}.public"))
         names = {one: value for one, value in public.items() if one[0] != "_" and one != "annotations"}
-        globals().update(names, __all__=sorted(names))
+        globals().update(names, __all__=sorted([*names, "LiveServer"]))
         if name not in globals():
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         return globals()[name]

@@ -1,4 +1,4 @@
-"""The public names of ``erlen.testing``, which it shows when one is first asked for."""
+"""The public names of ``erlen.testing``, which it shows when one is first asked for; ``LiveServer`` comes alone."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from .client import ErlenClient as ErlenClient
 from .client import ErlenCliRunner as ErlenCliRunner
 from .client import FlaskClient as FlaskClient
 from .client import FlaskCliRunner as FlaskCliRunner
-from .live import LiveServer as LiveServer
 from .sockets import AsyncWebSocketSession as AsyncWebSocketSession
 from .sockets import WebSocketRejected as WebSocketRejected
 from .sockets import WebSocketSession as WebSocketSession
