@@ -1,4 +1,10 @@
-"""Erlen, a microframework for the web: Flask's API on Werkzeug and Jinja2."""
+"""Erlen, a microframework for the web: Flask's API on Werkzeug and Jinja2.
+
+PYTEST_DONT_REWRITE
+"""
+
+# The line above is for pytest: it rewrites the assertions of every package with a plugin, and warns of one that was
+# imported before, as ``python -m erlen.as_flask -m pytest`` does.
 
 # Layers, from the bottom up. A file imports only from files further up in this list; tests/architecture
 # reads it and checks the imports. One line a layer, names as in ``src/erlen``.

@@ -25,7 +25,7 @@ from erlen import (
     websocket,
 )
 from erlen.sessions import SessionMixin
-from erlen.testing import ErlenClient, ErlenCliRunner
+from erlen.testing import AsyncErlenClient, ErlenClient, ErlenCliRunner, LiveServer
 from erlen.typing import ResponseReturnValue
 from erlen.views import MethodView
 
@@ -197,6 +197,18 @@ async def in_async_test() -> None:
     with app.test_client().websocket("/pages/echo/1") as plain:
         t.assert_type(plain.receive(), str | bytes)
     t.assert_type(await erlen.arender_template("page.html"), str)
+
+
+def in_test_with_fixtures(
+    client: ErlenClient, async_client: AsyncErlenClient, runner: ErlenCliRunner, live_server: LiveServer
+) -> None:
+    t.assert_type(client.get("/").text, str)
+    t.assert_type(runner.invoke(args=["count"]).output, str)
+    t.assert_type(live_server.url_for("text", page=2), str)
+    t.assert_type(live_server.errors, list[Exception])
+    with LiveServer(app, interface="asgi") as server:
+        t.assert_type(server, LiveServer)
+        t.assert_type(server.port, int)
 
 
 class Items(MethodView):

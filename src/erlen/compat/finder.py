@@ -193,15 +193,15 @@ def add_names(module: ModuleType, fullname: str) -> None:
         for row in names.NAMES
         if row.module == fullname or own_name(row.module) == own != "erlen"
     }
-
-    # A module that loads names of its own when they are asked for.
-    before = vars(module).get("__getattr__")
+    # Of a package that loads its names when one is asked for.
+    own_getattr: t.Any = vars(module).get("__getattr__")
+    own_dir: t.Any = vars(module).get("__dir__")
 
     def __getattr__(name: str) -> t.Any:  # noqa: N807 (what it becomes in the module: PEP 562)
         row = rows.get(name)
         if row is None:
-            if before is not None:
-                return before(name)
+            if own_getattr is not None:
+                return own_getattr(name)
             raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
         value = resolve(row.stands_for)
         if row.removed:
@@ -215,7 +215,8 @@ def add_names(module: ModuleType, fullname: str) -> None:
         return value
 
     def __dir__() -> list[str]:  # noqa: N807 (as above)
-        return sorted({*vars(module), *(name for name, row in rows.items() if not row.removed)})
+        own = vars(module) if own_dir is None else own_dir()
+        return sorted({*own, *(name for name, row in rows.items() if not row.removed)})
 
     if rows:
         vars(module).update(__getattr__=__getattr__, __dir__=__dir__)

@@ -89,7 +89,12 @@ def _werkzeug_version() -> str:
 
 
 class ErlenClient(Client):
-    """A test client that knows its application.
+    """A test client that knows its application: ``app.test_client()``.
+
+    ``get``, ``post``, ``put``, ``patch``, ``delete``, ``head``, ``options`` and ``trace`` send a request as :meth:`open`
+    does, with the method of that name, and return a :class:`werkzeug.test.TestResponse`: ``status_code``, ``text``,
+    ``json``, ``headers``, ``history`` ... With ``TESTING`` what a view raises is raised here. Cookies are kept from
+    request to request, so a session is.
 
     In a ``with`` block the context of the last request stays active after the answer, so that a test can look at
     ``request``, ``session`` and ``g``; the next request or the end of the block ends it. Teardown functions run
@@ -100,6 +105,10 @@ class ErlenClient(Client):
         with app.test_client() as client:
             client.get("/?name=Ada")
             assert request.args["name"] == "Ada"
+
+    :param args: the application, the class of responses, and what else :class:`werkzeug.test.Client` takes, as is
+        ``kwargs``. ``app.test_client()`` passes them.
+    :param protocol: ``"wsgi"`` or ``"asgi"``, by default that of :attr:`default_protocol`.
     """
 
     application: Application  # type: ignore[assignment]
@@ -129,7 +138,10 @@ class ErlenClient(Client):
             which is copied.
         :param buffered: read the whole body before returning, and close the response.
         :param follow_redirects: follow redirects; the responses before the last are in ``response.history``.
-        :param kwargs: as for :class:`EnvironBuilder`.
+        :param kwargs: as for :class:`EnvironBuilder`: ``query_string``, ``headers``, ``data`` (a dict is a form, bytes are
+            the body), ``json``, ``content_type`` ...
+        :raises Exception: what the application raises; with ``TESTING`` or ``PROPAGATE_EXCEPTIONS`` that is what a view
+            raised and no error handler answered.
         """
         request = self._request_from_builder_args(args, kwargs)
         # The request before this one is over; so is the one that redirected to this one.
@@ -222,6 +234,7 @@ class ErlenClient(Client):
         :param path: as for :class:`EnvironBuilder`, so are ``args`` and ``kwargs``: ``headers``, ``query_string`` ...
         :param subprotocols: what the client offers.
         :param timeout: seconds that receiving waits, in which other clients would wait for ever.
+        :raises erlen.testing.WebSocketRejected: when the block begins, and the application answers with a response.
 
         .. versionadded:: 0.1
         """
@@ -323,7 +336,12 @@ FlaskClient = ErlenClient
 
 
 class ErlenCliRunner(CliRunner):
-    """Run an application's commands in a test, with their output caught.
+    """Run an application's commands in a test, with their output caught: ``app.test_cli_runner()``.
+
+    .. code-block:: python
+
+        result = app.test_cli_runner().invoke(args=["greet", "Ada"])
+        assert (result.exit_code, result.output.strip()) == (0, "Hello, Ada")
 
     :param app: the application the commands are given.
     :param kwargs: passed on to :class:`click.testing.CliRunner`.
@@ -336,12 +354,15 @@ class ErlenCliRunner(CliRunner):
     def invoke(  # type: ignore[override]
         self, cli: t.Any = None, args: t.Any = None, **kwargs: t.Any
     ) -> Result:
-        """Run a command, isolated from the terminal.
+        """Run a command, isolated from the terminal, and return how it went.
 
-        :param cli: the command; by default ``app.cli``.
+        The result has ``exit_code``, ``output``, and in ``exception`` what the command raised.
+
+        :param cli: the command; by default ``app.cli``, of which ``args`` names one.
         :param args: its arguments, a list or one string.
-        :param kwargs: passed on to :meth:`click.testing.CliRunner.invoke`. Without ``obj`` the command is given
-            this runner's application, as it is.
+        :param kwargs: passed on to :meth:`click.testing.CliRunner.invoke`: ``input`` for what is typed at prompts, ``env``
+            for environment variables, ``catch_exceptions=False`` to raise what the command raises. Without ``obj`` the
+            command is given this runner's application, as it is.
         """
         if "obj" not in kwargs:
             kwargs["obj"] = ScriptInfo(create_app=lambda: self.app, set_debug_flag=False)
