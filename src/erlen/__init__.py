@@ -29,6 +29,7 @@
 #   urls
 #   helpers views
 #   templating
+#   development
 #   cli
 #   testing
 #   routing

@@ -216,7 +216,7 @@ def locate_app(module_name: str, app_name: str | None, raise_if_not_found: bool 
             trace = "".join(traceback.format_exception(own_traceback(error)))
             raise NoAppException(
                 f"{type(error).__name__} while {module_name!r} was being imported:\n\n{trace}"
-            ) from None
+            ) from error
         if raise_if_not_found:
             raise NoAppException(
                 f"Could not import {module_name!r}: there is no such module in {_places()}. Check the spelling"
