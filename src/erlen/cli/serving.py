@@ -176,6 +176,37 @@ def stop_serving(application: t.Any) -> None:
         application.stop_serving()
 
 
+def run_in_code(application: t.Any, host: str, port: int, options: dict[str, t.Any]) -> None:
+    """Serve an application that calls for it itself: ``app.run()``.
+
+    :param application: the application.
+    :param host: the address.
+    :param port: the port.
+    :param options: for :func:`werkzeug.serving.run_simple`.
+    """
+    settings = None
+    if not is_server_replaced():
+        # Slow to import; most applications are served by something else.
+        from ..development import Settings, run
+
+        settings = Settings.of_options(host, port, options)
+        if settings is not None:
+            try:
+                run(settings, lambda: application, lambda: announce(application.debug, application.name))
+            except click.ClickException as error:
+                error.show()
+                sys.exit(error.exit_code)
+            return
+    # Through the package, where scripts replace it to be quiet.
+    sys.modules["erlen.cli"].show_server_banner(application.debug, application.name)
+    try:
+        if serving.is_running_from_reloader() or not options["use_reloader"]:
+            application.start_serving()
+        serving.run_simple(host, port, application, **options)
+    finally:
+        stop_serving(application)
+
+
 def _load(info: ScriptInfo) -> t.Any:
     """Load the application. What its own code raises is raised as it is, also where it kept an import from working."""
     try:

@@ -77,7 +77,12 @@ def serve(
             # Before the loop is closed, which waits for its threads.
             ending.over()
 
-    with contextlib.suppress(asyncio.CancelledError), asyncio.Runner() as runner:
+    with (
+        ending.hearing_for_loop(),
+        _quiet(ending),
+        contextlib.suppress(asyncio.CancelledError),
+        asyncio.Runner() as runner,
+    ):
         runner.run(main())
 
 
@@ -107,17 +112,16 @@ async def _serve(
     ending.stop = lambda: loop.call_soon_threadsafe(stop)
     if ending.code is not None:
         return
-    with _quiet(server):
-        # uvicorn closes what it is given.
-        await server.serve([listener.dup()])
+    # uvicorn closes what it is given.
+    await server.serve([listener.dup()])
 
 
 @contextlib.contextmanager
-def _quiet(server: Server) -> t.Generator[None]:
+def _quiet(ending: Ending) -> t.Generator[None]:
     """Leave out what uvicorn says of connections that are cut at the end, and errors that were shown already."""
 
     def is_wanted(record: logging.LogRecord) -> bool:
-        return not server.should_exit and "Exception in ASGI application" not in str(record.msg)
+        return ending.code is None and "Exception in ASGI application" not in str(record.msg)
 
     _logger.addFilter(is_wanted)
     try:

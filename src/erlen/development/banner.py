@@ -14,6 +14,10 @@ if t.TYPE_CHECKING:
     from .settings import Settings
 
 
+# Everywhere, and what of that a browser on this machine can open.
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - the user has asked for it
+
+
 def say_where(settings: Settings, listener: socket.socket, protocol: str | None) -> None:
     """Say what serves, and under which addresses.
 
@@ -21,7 +25,13 @@ def say_where(settings: Settings, listener: socket.socket, protocol: str | None)
     :param listener: the socket.
     :param protocol: a line about the protocol, if there is something to say of it.
     """
-    say(styled("WARNING: This is a development server. In production, use a server that is made for it.", fg="red", bold=True))
+    say(
+        styled(
+            "WARNING: This is a development server. In production, use a server that is made for it.",
+            fg="red",
+            bold=True,
+        )
+    )
     if protocol is not None:
         say(f" * {protocol}")
     for line in _addresses(settings, listener):
@@ -44,7 +54,7 @@ def base_url(settings: Settings, listener: socket.socket) -> str | None:
     if listener.family not in {socket.AF_INET, socket.AF_INET6}:
         return None
     host, port = settings.host, listener.getsockname()[1]
-    return _url(settings, {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host), port)
+    return _url(settings, _EVERYWHERE.get(host, host), port)
 
 
 def _addresses(settings: Settings, listener: socket.socket) -> t.Iterator[str]:
@@ -52,7 +62,7 @@ def _addresses(settings: Settings, listener: socket.socket) -> t.Iterator[str]:
     if url is None:
         yield f"Running on {settings.host}"
         return
-    if settings.host in {"0.0.0.0", "::"}:
+    if settings.host in _EVERYWHERE:
         yield f"Running on all addresses ({settings.host})"
         yield f"Running on {url}"
         interface = get_interface_ip(listener.family)

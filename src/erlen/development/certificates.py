@@ -7,6 +7,7 @@ import os
 import typing as t
 
 import click
+from werkzeug import serving
 
 if t.TYPE_CHECKING:
     import ssl
@@ -31,14 +32,12 @@ def prepared(certificate: Certificate) -> t.Generator[Certificate]:
     # Only for this kind of certificate.
     import tempfile
 
-    from werkzeug.serving import make_ssl_devcert
-
     try:
         folder = tempfile.TemporaryDirectory(prefix="erlen-certificate-")
     except OSError as error:
         raise click.UsageError(f"There is no folder to keep the certificate in: {error}.") from None
     with folder:
-        yield make_ssl_devcert(os.path.join(folder.name, "localhost"), cn="localhost")
+        yield serving.make_ssl_devcert(os.path.join(folder.name, "localhost"), cn="localhost")
 
 
 def context_of(certificate: Certificate) -> ssl.SSLContext | None:
@@ -53,9 +52,9 @@ def context_of(certificate: Certificate) -> ssl.SSLContext | None:
     import ssl
 
     cert, key = t.cast("tuple[str, str | None]", certificate)
-    for option, file in (("--cert", cert), ("--key", key)):
+    for name, file in (("certificate", cert), ("key", key)):
         if file is not None:
-            _check_readable(option, file)
+            _check_readable(name, file)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
         # Without a password here OpenSSL would ask on the terminal, in each process.
@@ -78,13 +77,13 @@ def _no_password() -> str:
     raise _HasPassword
 
 
-def _check_readable(option: str, file: str) -> None:
+def _check_readable(name: str, file: str) -> None:
     try:
         with open(file, "rb"):
             pass
     except OSError as error:
         raise click.UsageError(
-            f"{file!r}, named by '{option}', cannot be read: {error.strerror}. Is it there, and may this user read it"
+            f"The {name} {file!r} cannot be read: {error.strerror}. Is it there, and may this user read it"
             f" ('ls -l {file}')?"
         ) from None
 
@@ -93,11 +92,11 @@ def _explain(error: ssl.SSLError, cert: str, key: str | None) -> str:
     if error.reason == "KEY_VALUES_MISMATCH":
         return (
             f"The key {key!r} is not the key of the certificate {cert!r}. Name the pair that was made together;"
-            " '--cert adhoc' makes one for development."
+            " 'adhoc' in the place of the certificate makes one for development."
         )
     reason = (error.reason or str(error)).replace("_", " ").lower()
     files = repr(cert) if key is None else f"{cert!r} and {key!r}"
     return (
-        f"{files} cannot be served with: {reason}. Both are files in PEM format: '--cert' begins with '-----BEGIN"
-        " CERTIFICATE-----', '--key' with a line such as '-----BEGIN PRIVATE KEY-----'."
+        f"{files} cannot be served with: {reason}. Both are files in PEM format: the certificate begins with"
+        " '-----BEGIN CERTIFICATE-----', the key with a line such as '-----BEGIN PRIVATE KEY-----'."
     )

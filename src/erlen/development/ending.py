@@ -46,6 +46,21 @@ class Ending:
                 if signal.getsignal(number) == self._hear:
                     signal.signal(number, handler)
 
+    @contextlib.contextmanager
+    def hearing_for_loop(self) -> t.Generator[None]:
+        """Hear signals while an event loop runs, in place of handlers of the application, which are called afterwards.
+
+        They may raise, and what they raise would end a loop in the middle of something.
+        """
+        with self.hearing_signals():
+            yield
+        if self.signal is not None and callable(signal.getsignal(self.signal)) and not self._is_heard_here():
+            signal.raise_signal(self.signal)
+
+    def _is_heard_here(self) -> bool:
+        assert self.signal is not None
+        return signal.getsignal(self.signal) == self._hear
+
     @property
     def ends_process(self) -> bool:
         """Whether the process is to end with the server: after Ctrl-C in 'app.run()' a script goes on."""
@@ -95,7 +110,9 @@ class Ending:
         # What is registered last is called first, and after threads have been waited for: then nothing is in the way.
         ends = threading.Event()
         atexit.register(ends.set)
-        threading.Thread(target=_leave_threads, args=(ends, self.code), name="erlen-ending", daemon=True).start()
+        threading.Thread(
+            target=_leave_threads, args=(ends, self.code), name="erlen-ending", daemon=True
+        ).start()
 
 
 def _leave_threads(ends: threading.Event, code: int) -> None:

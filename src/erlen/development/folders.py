@@ -180,7 +180,9 @@ def is_installed(path: str) -> bool:
 
 def _holds_programs(path: str) -> bool:
     # Python puts the folder of the program 'erlen' first on its path.
-    return os.path.basename(path) in {"bin", "Scripts"} and path == os.path.dirname(os.path.abspath(sys.argv[0]))
+    return os.path.basename(path) in {"bin", "Scripts"} and path == os.path.dirname(
+        os.path.abspath(sys.argv[0])
+    )
 
 
 def _is_below(path: str, folder: str) -> bool:

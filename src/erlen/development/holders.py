@@ -31,7 +31,11 @@ def _inodes(port: int, proc: str) -> t.Iterator[str]:
         try:
             with open(f"{proc}/net/{table}", encoding="ascii") as lines:
                 for fields in map(str.split, lines):
-                    if len(fields) > 9 and fields[3] == _LISTENS and int(fields[1].rpartition(":")[2], 16) == port:
+                    if (
+                        len(fields) > 9
+                        and fields[3] == _LISTENS
+                        and int(fields[1].rpartition(":")[2], 16) == port
+                    ):
                         yield fields[9]
         except (OSError, ValueError):
             continue

@@ -124,7 +124,7 @@ class Process:
             self._serve_failure(error, announce, tls)
             return
         is_asgi, line = choose(app, self._settings.interface, self._settings.command)
-        application, unlock_url = self._debugged(app)
+        application, unlock_url = self._debugged(app, is_asgi)
         ready = self._once(announce, line, unlock_url)
         try:
             if is_asgi:
@@ -163,7 +163,7 @@ class Process:
             traceback.print_exception(failure)
         application, unlock_url = plain_page, None
         if self._settings.debugger:
-            application, unlock_url = self._debugged(raising(failure))
+            application, unlock_url = self._debugged(raising(failure), is_asgi=False)
         self._once(announce, None, unlock_url)()
         wsgi.serve(application, self._settings, self._handed.listener, tls, self._ending)
 
@@ -187,7 +187,7 @@ class Process:
 
         return ready
 
-    def _debugged(self, application: t.Any) -> tuple[t.Any, str | None]:
+    def _debugged(self, application: t.Any, is_asgi: bool) -> tuple[t.Any, str | None]:
         """Put the debugger around an application, where it was asked for, and return the link that unlocks it."""
         settings = self._settings
         if not settings.debugger:
@@ -196,7 +196,7 @@ class Process:
             # Until that package is there.
             from werkzeug.debug import DebuggedApplication
 
-            return (DebuggedApplication(application, evalex=True), None)
+            return (application if is_asgi else DebuggedApplication(application, evalex=True), None)
         debugger = import_string("erlen.debugger:Debugger")(
             application,
             secret=self._handed.secret,

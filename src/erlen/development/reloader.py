@@ -121,7 +121,7 @@ class Supervisor:
             # The new process inherits it: Ctrl-C before it can handle that shows no traceback of an import.
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603 - what this process was started with
                 [sys.executable, *sys.orig_argv[1:]], env=environ, close_fds=False
             )
         finally:

@@ -12,6 +12,8 @@ import typing as t
 import click
 from werkzeug import serving
 
+from .settings import with_option
+
 _UNIX = "unix://"
 
 
@@ -35,7 +37,7 @@ def listen(host: str, port: int, command: str) -> socket.socket:
     except (socket.gaierror, UnicodeError) as error:
         raise CannotListen(
             f"The name {host!r} has no address of this machine: {getattr(error, 'strerror', None) or error}. Is it"
-            f" spelled right? '{command} --host 127.0.0.1' serves this machine alone, '--host 0.0.0.0' every network"
+            f" spelled right? '{with_option(command, 'host', '127.0.0.1')}' serves this machine alone, the host 0.0.0.0 every network"
             " it is in."
         ) from None
     listener = socket.socket(family, socket.SOCK_STREAM)
@@ -62,38 +64,40 @@ def _bind(listener: socket.socket, address: t.Any) -> None:
 
 def _explain(error: OSError, host: str, address: t.Any, family: int, command: str) -> str:
     port = address[1]
-    where = f"Port {port} of {host}"
+    where = f"Port {port}"
     match error.errno:
         case errno.EADDRINUSE:
-            return _taken(where, host, address, family, command)
+            return _taken(host, address, family, command)
         case errno.EACCES | errno.EPERM:
             return (
-                f"{where} may not be used: {error.strerror}. Ports below 1024 belong to the administrator on most"
-                f" systems. Use another one: '{command} --port 8000'."
+                f"{where} of {host} may not be used: {error.strerror}. Ports below 1024 belong to the administrator on most"
+                f" systems. Use another one: '{with_option(command, 'port', 8000)}'."
             )
         case errno.EADDRNOTAVAIL:
             return (
-                f"{host!r} ({address[0]}) is no address of this machine. '{command} --host 127.0.0.1' serves this"
-                " machine alone, '--host 0.0.0.0' every network it is in."
+                f"{host!r} ({address[0]}) is no address of this machine. '{with_option(command, 'host', '127.0.0.1')}' serves this"
+                " machine alone, the host 0.0.0.0 every network it is in."
             )
         case _:
-            return f"{where} cannot be listened on: {error.strerror or error}. Another one: '{command} --port 5001'."
+            return f"{where} of {host} cannot be listened on: {error.strerror or error}. Another one: '{with_option(command, 'port', port + 1)}'."
 
 
-def _taken(where: str, host: str, address: t.Any, family: int, command: str) -> str:
+def _taken(host: str, address: t.Any, family: int, command: str) -> str:
     # Only for this message.
     from .holders import holder_of_port
 
     port = address[1]
     holder = holder_of_port(port)
-    lines = [f"{where} is taken by {holder or 'another program'}."]
+    lines = [f"Port {port} is in use on {host}, by {holder or 'another program'}."]
     if holder is None and sys.platform == "darwin" and port == 5000:
-        lines.append("On macOS that may be the AirPlay receiver (System Settings, General, AirDrop & Handoff).")
+        lines.append(
+            "On macOS that may be the AirPlay receiver (System Settings, General, AirDrop & Handoff)."
+        )
     free = _next_free(address, family)
     lines.append(
-        f"Stop it, or use another port: '{command} --port {free}', or '--port 0' for any that is free."
+        f"Stop it, or use another port: '{with_option(command, 'port', free)}', or port 0 for any that is free."
         if free is not None
-        else f"Stop it, or take any port that is free: '{command} --port 0'."
+        else f"Stop it, or take any port that is free: '{with_option(command, 'port', 0)}'."
     )
     return " ".join(lines)
 
@@ -111,7 +115,7 @@ def _next_free(address: t.Any, family: int) -> int | None:
 
 def _listen_on_path(path: str) -> socket.socket:
     if not hasattr(socket, "AF_UNIX"):
-        raise CannotListen("This system has no Unix sockets. Use '--host 127.0.0.1'.")
+        raise CannotListen("This system has no Unix sockets. Use the host 127.0.0.1.")
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         _remove_left_over(path)
@@ -125,7 +129,7 @@ def _listen_on_path(path: str) -> socket.socket:
         reason = error.strerror or error
         raise CannotListen(
             f"The Unix socket {path!r} cannot be made: {reason}. Name a path in a folder that you may write to, no"
-            " longer than about 100 characters: '--host unix:///tmp/name.sock'."
+            " longer than about 100 characters: unix:///tmp/name.sock."
         ) from None
     return listener
 
@@ -144,4 +148,6 @@ def _remove_left_over(path: str) -> None:
         except ConnectionRefusedError:
             os.unlink(path)
             return
-    raise CannotListen(f"A program listens on the Unix socket {path!r} already. Stop it, or name another path.")
+    raise CannotListen(
+        f"A program listens on the Unix socket {path!r} already. Stop it, or name another path."
+    )

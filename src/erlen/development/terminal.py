@@ -49,7 +49,9 @@ def _has_colours() -> bool:
     return os.environ.get("TERM") != "dumb"
 
 
-def say_request(address: str, method: str, path: str, protocol: str, status: int | str, size: object = "-") -> None:
+def say_request(
+    address: str, method: str, path: str, protocol: str, status: int | str, size: object = "-"
+) -> None:
     """Write the line of a request.
 
     :param address: of the client.

@@ -89,7 +89,9 @@ class Watcher:
             for _, path in sorted(found, key=lambda change: change[1]):
                 if self._is_ours(path, roots) and self._rules.counts(path):
                     return (roots, survey), path
-            has_new_folder = any(os.path.isdir(path) and not is_ignored(os.path.basename(path)) for _, path in found)
+            has_new_folder = any(
+                os.path.isdir(path) and not is_ignored(os.path.basename(path)) for _, path in found
+            )
             if not (begins or has_new_folder or self._rules.roots() != roots):
                 continue
             # What has changed between the survey and the beginning of the watch, or in a folder before it was watched.
@@ -117,7 +119,9 @@ class Watcher:
         from werkzeug._reloader import reloader_loops
 
         found: list[str] = []
-        installed = [f"*{os.sep}{name}{os.sep}*" for name in ("site-packages", "dist-packages", "node_modules")]
+        installed = [
+            f"*{os.sep}{name}{os.sep}*" for name in ("site-packages", "dist-packages", "node_modules")
+        ]
         loop: t.Any = reloader_loops["auto"](
             extra_files=self._rules.all_extra_files(),
             exclude_patterns=[*installed, *self._rules.all_patterns()],

@@ -62,7 +62,9 @@ class Handler(serving.WSGIRequestHandler):
         """Write the line of a request."""
         # A request line that could not be read has no parts.
         method, path = getattr(self, "command", None) or "-", getattr(self, "path", None) or "-"
-        say_request(self.address_string(), method, path, self.request_version, str(getattr(code, "value", code)), size)
+        say_request(
+            self.address_string(), method, path, self.request_version, str(getattr(code, "value", code)), size
+        )
 
     def log(self, type: str, message: str, *args: t.Any) -> None:
         """Write a message about a connection."""
@@ -73,7 +75,11 @@ class Handler(serving.WSGIRequestHandler):
 
 
 def serve(
-    application: t.Any, settings: Settings, listener: socket.socket, tls: ssl.SSLContext | None, ending: Ending
+    application: t.Any,
+    settings: Settings,
+    listener: socket.socket,
+    tls: ssl.SSLContext | None,
+    ending: Ending,
 ) -> None:
     """Serve until something asks for the end.
 
