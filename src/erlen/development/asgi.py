@@ -27,7 +27,16 @@ _STATUS = {"websocket.accept": 101, "websocket.close": 403}
 
 
 class Server(uvicorn.Server):
-    """A server that leaves signals to others, and tells the application before it waits for its connections."""
+    """A server that leaves signals to others."""
+
+    def __init__(self, config: uvicorn.Config, ending: Ending) -> None:
+        super().__init__(config)
+        self._ending = ending
+
+    async def on_tick(self, counter: int) -> bool:
+        """Do what is done ten times a second."""
+        self._ending.hear_again()
+        return await super().on_tick(counter)
 
     @contextlib.contextmanager
     def capture_signals(self) -> t.Generator[None]:
@@ -101,7 +110,8 @@ async def _serve(
             proxy_headers=False,
             timeout_graceful_shutdown=1,
             ssl_context_factory=None if tls is None else lambda config, default: tls,
-        )
+        ),
+        ending,
     )
 
     def stop() -> None:

@@ -57,6 +57,11 @@ class Ending:
         if self.signal is not None and callable(signal.getsignal(self.signal)) and not self._is_heard_here():
             signal.raise_signal(self.signal)
 
+    def hear_again(self) -> None:
+        """Hear Ctrl-C again after a breakpoint: the debugger keeps it for itself when the program goes on."""
+        if threading.current_thread() is threading.main_thread() and self.code is None:
+            signal.signal(signal.SIGINT, self._hear)
+
     def _is_heard_here(self) -> bool:
         assert self.signal is not None
         return signal.getsignal(self.signal) == self._hear

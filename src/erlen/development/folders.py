@@ -22,22 +22,21 @@ class Survey:
     """What was found on a walk through the folders.
 
     :param folders: all of them, without those that are ignored.
-    :param files: those that count, with their signatures.
+    :param files: all that are in them, with their signatures. Whether one counts is asked later: a file may have become one
+        of a module meanwhile.
     """
 
     folders: set[str] = field(default_factory=set[str])
     files: dict[str, Signature] = field(default_factory=dict[str, Signature])
 
-    def difference(self, other: Survey, folders: set[str]) -> str | None:
-        """Return a file that is not the same in a later survey, among those of some folders.
+    def differences(self, later: Survey) -> t.Iterator[str]:
+        """Return the files that are not the same in a later survey of the same roots.
 
-        :param other: the later one.
-        :param folders: those that both know.
+        :param later: that survey.
         """
-        for path in self.files.keys() | other.files.keys():
-            if self.files.get(path) != other.files.get(path) and os.path.dirname(path) in folders:
-                return path
-        return None
+        for path in sorted(self.files.keys() | later.files.keys()):
+            if self.files.get(path) != later.files.get(path):
+                yield path
 
 
 class Rules:
@@ -90,7 +89,8 @@ class Rules:
 
     def all_extra_files(self) -> list[str]:
         """Return the extra files, and those that are in extra folders now."""
-        inside = [file for folder in self.extra_folders for file in self.survey([(folder, True)]).files]
+        surveys = [self.survey([(folder, True)]) for folder in self.extra_folders]
+        inside = [file for survey in surveys for file in survey.files if self.counts(file)]
         return [*self.extra_files, *self.extra_folders, *inside]
 
     def all_patterns(self) -> list[str]:
@@ -147,11 +147,10 @@ class Rules:
                         subfolders.append(entry.path)
                     continue
                 has_modules = has_modules or entry.name.endswith(".py")
-                if self.counts(entry.path):
-                    status = entry.stat()
-                    survey.files[entry.path] = status.st_mtime_ns, status.st_size
-                    if entry.is_symlink():
-                        self._follow(entry.path, survey)
+                status = entry.stat()
+                survey.files[entry.path] = status.st_mtime_ns, status.st_size
+                if entry.is_symlink() and self.counts(entry.path):
+                    self._follow(entry.path, survey)
             except OSError:
                 continue
         return subfolders, has_modules

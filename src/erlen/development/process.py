@@ -53,7 +53,7 @@ def run(settings: Settings, load: Load, announce: t.Callable[[], object]) -> Non
     with certificates.prepared(settings.certificate) as certificate:
         settings.certificate = certificate
         secret = secrets.token_urlsafe()
-        with sockets.listen(settings.host, settings.port, settings.command) as listener:
+        with sockets.listening(settings.host, settings.port, settings.command) as listener:
             if settings.reloads:
                 # Code of a script before its 'app.run()' handles Ctrl-C as it likes.
                 sys.exit(reloader.supervise(listener, secret, certificate, settings.owns_process))
@@ -120,8 +120,15 @@ class Process:
             app = self._app = load()
         except (Exception, SystemExit) as error:
             if self._ends_with(error):
+                if isinstance(error, SystemExit):
+                    # A server that does not come up, and says nothing of the reason, helps nobody.
+                    traceback.print_exception(own_traceback(error))
+                    sys.exit(1)
                 raise
             self._serve_failure(error, announce, tls)
+            return
+        if self._ending.code is not None:
+            # A file has changed meanwhile.
             return
         is_asgi, line = choose(app, self._settings.interface, self._settings.command)
         application, unlock_url = self._debugged(app, is_asgi)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import socket
@@ -47,6 +48,18 @@ def listen(host: str, port: int, command: str) -> socket.socket:
         listener.close()
         raise CannotListen(_explain(error, host, address, family, command)) from None
     return listener
+
+
+@contextlib.contextmanager
+def listening(host: str, port: int, command: str) -> t.Generator[socket.socket]:
+    """Listen for the time of a block, with the arguments of :func:`listen`; the file of a Unix socket is gone after it."""
+    with listen(host, port, command) as listener:
+        try:
+            yield listener
+        finally:
+            if host.startswith(_UNIX):
+                with contextlib.suppress(OSError):
+                    os.unlink(os.path.abspath(host.removeprefix(_UNIX)))
 
 
 def plain_host(host: str) -> str:

@@ -95,11 +95,13 @@ class Watcher:
             if not (begins or has_new_folder or self._rules.roots() != roots):
                 continue
             # What has changed between the survey and the beginning of the watch, or in a folder before it was watched.
+            later = self._rules.survey(roots)
+            for path in survey.differences(later):
+                if self._rules.counts(path):
+                    return (roots, later), path
             again = self._survey()
-            known = again[1].folders | survey.folders if has_new_folder else survey.folders
-            path = survey.difference(again[1], known)
-            if path is not None or again[1].folders != survey.folders:
-                return again, path
+            if again[1].folders != survey.folders:
+                return again, None
             begins, (roots, survey) = False, again
         return (roots, survey), None
 
