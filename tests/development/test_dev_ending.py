@@ -14,11 +14,12 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from development import APP, CHAT, LIMIT, DevServer, environment, erlen_run, wait_for
 from websockets.sync.client import connect
 
-CODES = pytest.mark.parametrize("code", [APP, CHAT], ids=["WSGI", "ASGI"])
-OPTIONS = pytest.mark.parametrize("options", [(), ("--debug", "--no-debugger")], ids=["plain", "reloader"])
+from dev_server import APP, CHAT, LIMIT, DevServer, environment, erlen_run, wait_for
+
+RELOADER = ("--debug", "--no-debugger")
+OPTIONS = pytest.mark.parametrize("options", [(), RELOADER], ids=["plain", "reloader"])
 
 
 def assert_all_is_over(server: DevServer, code: int) -> None:
@@ -28,9 +29,18 @@ def assert_all_is_over(server: DevServer, code: int) -> None:
     wait_for(lambda: not server.processes(), server.log)
 
 
-@CODES
-@OPTIONS
-@pytest.mark.parametrize("ends", ["control-c", "SIGINT", "SIGTERM"])
+@pytest.mark.parametrize(
+    ("code", "options", "ends"),
+    [
+        (APP, (), "control-c"),
+        (APP, (), "SIGTERM"),
+        (APP, RELOADER, "control-c"),
+        (APP, RELOADER, "SIGINT"),
+        (CHAT, (), "SIGTERM"),
+        (CHAT, RELOADER, "control-c"),
+        (CHAT, RELOADER, "SIGTERM"),
+    ],
+)
 def test_while_serving(tmp_path: Path, code: str, options: tuple[str, ...], ends: str) -> None:
     (tmp_path / "app.py").write_text(code)
     with erlen_run(tmp_path, *options) as server:
@@ -91,7 +101,7 @@ def test_while_the_application_is_being_loaded(tmp_path: Path, options: tuple[st
 
 def test_at_any_moment_of_a_reload(tmp_path: Path) -> None:
     """The moments are spread over the time in which one process ends and the next one loads."""
-    for number in range(6):
+    for number in range(4):
         folder = tmp_path / str(number)
         folder.mkdir()
         (folder / "app.py").write_text(APP)
@@ -99,7 +109,7 @@ def test_at_any_moment_of_a_reload(tmp_path: Path) -> None:
             server.wait_for_answer(200, "first")
             server.write("app.py", APP.replace("first", "second"))
             server.wait_for_log("has changed")
-            time.sleep(number * 0.06)
+            time.sleep(number * 0.1)
             assert server.press_control_c() in {0, 130}, server.log()
             assert "Traceback" not in server.log()
             wait_for(lambda: not server.processes(), server.log)

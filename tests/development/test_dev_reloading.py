@@ -9,7 +9,8 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from development import APP, CHAT, DevServer, ended_run, erlen_run
+
+from dev_server import APP, CHAT, DevServer, ended_run, erlen_run
 
 DEBUG = ("--reload", "--no-debugger")
 

@@ -107,14 +107,14 @@ def is_server_replaced() -> bool:
 )
 @click.option(
     "--debugger-clients",
+    default=None,
     type=AddressesType(),
-    multiple=True,
     help="Addresses or networks that may use the debugger as well as this machine, separated by commas.",
 )
 @click.option(
     "--debugger-hosts",
+    default=None,
     type=NamesType(),
-    multiple=True,
     help="Host names under which the debugger answers as well as 'localhost', separated by commas.",
 )
 @pass_script_info
@@ -131,8 +131,8 @@ def run_command(
     interface: str,
     extra_files: list[str] | None,
     exclude_patterns: list[str] | None,
-    debugger_clients: tuple[list[str], ...],
-    debugger_hosts: tuple[list[str], ...],
+    debugger_clients: list[str] | None,
+    debugger_hosts: list[str] | None,
 ) -> None:
     """Run a server for development.
 
@@ -156,8 +156,8 @@ def run_command(
         ctx.command_path,
         reloads=reloads,
         debugger=debugs,
-        debugger_clients=[one for part in debugger_clients for one in part],
-        debugger_hosts=[one for part in debugger_hosts for one in part],
+        debugger_clients=debugger_clients or (),
+        debugger_hosts=debugger_hosts or (),
         threaded=with_threads,
         interface=interface,
         certificate=cert,

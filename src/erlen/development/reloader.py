@@ -9,13 +9,15 @@ import json
 import os
 import signal
 import socket
-import subprocess
 import sys
 import typing as t
 from dataclasses import dataclass
 
 from .settings import Certificate
 from .terminal import say
+
+if t.TYPE_CHECKING:
+    import subprocess
 
 #: With this exit code the serving process asks to be started again; it is Werkzeug's.
 AGAIN = 3
@@ -113,6 +115,9 @@ class Supervisor:
 
     def run_once(self) -> int:
         """Start one process, and wait for its end."""
+        # Not for the process that serves.
+        import subprocess
+
         # By these two, Werkzeug and extensions know that they are in a process of a reloader.
         variables = {"WERKZEUG_RUN_MAIN": "true", "WERKZEUG_SERVER_FD": str(self._listener.fileno())}
         environ = {**os.environ, **variables, _VARIABLE: json.dumps(self._told)}
