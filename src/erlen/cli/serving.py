@@ -59,7 +59,10 @@ def is_server_replaced() -> bool:
     Debuggers, profilers and tests do. They get the call that Flask makes.
     """
     function: t.Any = serving.run_simple
-    return type(function) is not FunctionType or function.__globals__ is not vars(serving)
+    if type(function) is not FunctionType:
+        return True
+    own: t.Any = vars(serving)
+    return function.__globals__ is not own
 
 
 @click.command("run", short_help="Run a development server.")

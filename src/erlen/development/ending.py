@@ -8,10 +8,14 @@ import os
 import signal
 import sys
 import threading
+import time
 import typing as t
 
 #: How many seconds a server has to end its connections, then the application its life span, then threads their work.
 SERVER, LIFE_SPAN, THREADS = 1.5, 10.0, 0.4
+
+#: How long a signal may be noted, and not heard.
+WAKING = 0.1
 
 
 class Ending:
@@ -45,6 +49,37 @@ class Ending:
                 # The application may have set its own.
                 if signal.getsignal(number) == self._hear:
                     signal.signal(number, handler)
+
+    @contextlib.contextmanager
+    def waking(self) -> t.Generator[None]:
+        """See to it that a signal is heard at once.
+
+        Python notes a signal, and calls its handler when the main thread gets there. Where that is about to wait for something
+        else, it may wait with the signal noted, until the next one.
+        """
+        if os.name != "posix" or threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        reading, writing = os.pipe()
+        os.set_blocking(writing, False)
+        before = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+        threading.Thread(target=self._wake, args=(reading,), name="erlen-signals", daemon=True).start()
+        try:
+            yield
+        finally:
+            signal.set_wakeup_fd(before)
+            os.close(writing)
+
+    def _wake(self, reading: int) -> None:
+        main = threading.main_thread().ident
+        assert main is not None
+        with open(reading, "rb", buffering=0) as signals:
+            while numbers := signals.read(16):
+                time.sleep(WAKING)
+                for number in {signal.SIGINT, signal.SIGTERM}.intersection(numbers):
+                    if self.code is None and signal.getsignal(number) == self._hear:
+                        # It is noted once, however often it comes.
+                        signal.pthread_kill(main, number)
 
     @contextlib.contextmanager
     def hearing_for_loop(self) -> t.Generator[None]:

@@ -24,6 +24,7 @@ if t.TYPE_CHECKING:
     import ssl
 
     from .settings import Settings
+    from .watching import Watcher
 
 #: Returns the application, or raises what keeps it from being there.
 Load: t.TypeAlias = t.Callable[[], t.Any]
@@ -74,11 +75,12 @@ class Process:
         self._reloads = settings.reloads and handed.parent != 0
         self._ending = Ending(settings.owns_process)
         self._app: t.Any = None
+        self._watcher: Watcher | None = None
 
     def run(self, load: Load, announce: t.Callable[[], object]) -> None:
         """Serve until the end."""
         ending = self._ending
-        with ending.hearing_signals():
+        with ending.hearing_signals(), ending.waking():
             try:
                 reloader.hear_interrupts()
                 if self._reloads:
@@ -91,6 +93,8 @@ class Process:
                 ending.server_ended()
                 self._stop_app()
                 ending.over()
+                if self._watcher is not None:
+                    self._watcher.stop()
         if ending.ends_process:
             sys.exit(ending.code)
 
@@ -101,7 +105,8 @@ class Process:
 
         settings = self._settings
         rules = Rules(settings.extra_files, settings.exclude_patterns)
-        Watcher(rules, lambda path: self._start_again()).start()
+        self._watcher = Watcher(rules, lambda path: self._start_again())
+        self._watcher.start()
         if os.name == "posix":
             threading.Thread(target=self._watch_parent, name="erlen-parent", daemon=True).start()
 

@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 import time
+import typing as t
 
 import click
 from werkzeug.urls import uri_to_iri
@@ -33,13 +34,13 @@ def say(message: str, level: int = logging.INFO) -> None:
     _logger.log(level, "%s", message)
 
 
-def styled(text: str, **style: object) -> str:
+def styled(text: str, **style: t.Any) -> str:
     """Return a text in colours, where the terminal shows any.
 
     :param text: the text.
     :param style: as for :func:`click.style`.
     """
-    return click.style(text, **style) if _has_colours() else text  # type: ignore[arg-type]
+    return click.style(text, **style) if _has_colours() else text
 
 
 def _has_colours() -> bool:
@@ -68,16 +69,17 @@ def _now() -> str:
     return f"{now.tm_mday:02}/{_MONTHS[now.tm_mon - 1]}/{now.tm_year} {time.strftime('%H:%M:%S', now)}"
 
 
-def _style_of(status: str) -> dict[str, object]:
+def _style_of(status: str) -> dict[str, t.Any]:
     if status == "200":
         return {}
     if status == "304":
         return {"fg": "cyan"}
     if status == "404":
         return {"fg": "yellow"}
-    return {
+    styles: dict[str, dict[str, t.Any]] = {
         "1": {"bold": True},
         "2": {},
         "3": {"fg": "green"},
         "4": {"fg": "red", "bold": True},
-    }.get(status[:1], {"fg": "magenta", "bold": True})
+    }
+    return styles.get(status[:1], {"fg": "magenta", "bold": True})

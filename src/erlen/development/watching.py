@@ -17,6 +17,9 @@ _IS_DEEP = sys.platform != "linux"
 # How often, in milliseconds, new folders are looked for that are none of a change: another module was loaded.
 _INTERVAL = 1000
 
+# How many seconds the end of a watch may take.
+_PATIENCE = 0.3
+
 
 class Watcher:
     """A thread that waits for the first change.
@@ -28,12 +31,21 @@ class Watcher:
     def __init__(self, rules: Rules, changed: t.Callable[[str], object]) -> None:
         self._rules = rules
         self._changed = changed
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Begin; what changes from now on counts, also while the application is still being loaded."""
         has_watchfiles = find_spec("watchfiles") is not None
         survey = self._survey() if has_watchfiles else None
-        threading.Thread(target=self._run, args=(survey,), name="erlen-reloader", daemon=True).start()
+        self._thread = threading.Thread(target=self._run, args=(survey,), name="erlen-reloader", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the watch; at the end of the process, code that is not Python's own should not wait for it."""
+        self._stopping.set()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(_PATIENCE)
 
     def _survey(self) -> tuple[frozenset[tuple[str, bool]], Survey]:
         roots = self._rules.roots()
@@ -68,6 +80,7 @@ class Watcher:
             changes = watchfiles.watch(
                 *paths,
                 watch_filter=None,
+                stop_event=self._stopping,
                 step=50,
                 rust_timeout=_INTERVAL,
                 yield_on_timeout=True,
@@ -76,7 +89,7 @@ class Watcher:
                 ignore_permission_denied=True,
             )
             again, path = self._follow(changes, roots, survey)
-            if path is not None:
+            if path is not None or self._stopping.is_set():
                 return path
             roots, survey = again
 

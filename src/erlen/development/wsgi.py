@@ -89,7 +89,11 @@ def serve(
     :param tls: what the socket is wrapped with.
     :param ending: tells of the end.
     """
-    options = {"request_handler": Handler, "threaded": settings.threaded, **settings.server_options}
+    options: dict[str, t.Any] = {
+        "request_handler": Handler,
+        "threaded": settings.threaded,
+        **settings.server_options,
+    }
     static_files = options.pop("static_files", None)
     if static_files:
         # Few ask for it.
