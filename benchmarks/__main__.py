@@ -7,7 +7,7 @@ import sys
 import typing as t
 from pathlib import Path
 
-from . import report
+from . import report, startup
 from .runner import Timing, Unequal, measure
 from .suites import SUITES, WSGI, Suite
 
@@ -19,6 +19,12 @@ def main(arguments: list[str] | None = None) -> int:
     """
     parser = make_parser()
     options = parser.parse_args(arguments)
+    if options.startup:
+        print(
+            f"Start of the development server to its first answer, {report.python()}, {options.rounds} rounds\n"
+        )
+        startup.print_table(startup.measure(options.rounds))
+        return 0
     asked = [suite for suite in SUITES if getattr(options, suite.protocol.lower())] or [WSGI]
     parts = [suite.only(options.case, options.subject) for suite in asked]
     suites = [suite for suite in parts if suite is not None]
@@ -49,6 +55,11 @@ def make_parser() -> argparse.ArgumentParser:
         "--wsgi", action="store_true", help="the table over WSGI; so it is without --asgi, too"
     )
     parser.add_argument("--asgi", action="store_true", help="the table over ASGI; with --wsgi both")
+    parser.add_argument(
+        "--startup",
+        action="store_true",
+        help="how long development servers take to their first answer instead",
+    )
     parser.add_argument("--rounds", type=int, default=15, help="rounds of each case (default: 15)")
     cases = list(dict.fromkeys(name for suite in SUITES for name in suite.cases))
     parser.add_argument(

@@ -39,6 +39,7 @@ PYTEST_DONT_REWRITE
 #   jinja
 #   templating
 #   debugger
+#   development
 #   cli
 #   testing
 #   routing

@@ -8,14 +8,13 @@ import typing as t
 import weakref
 from datetime import timedelta
 
-from werkzeug import serving
 from werkzeug.exceptions import Aborter
 from werkzeug.local import LocalProxy
 from werkzeug.routing import BuildError
 from werkzeug.wrappers import Response as BaseResponse
 
 from . import cli, templating, urls
-from .cli import get_debug_flag, get_load_dotenv, load_dotenv, stop_serving
+from .cli import get_debug_flag, get_load_dotenv, load_dotenv
 from .config import Config, ConfigAttribute
 from .ctx import AppContext, RequestContext, _AppCtxGlobals, context_var, current_request_context
 from .engines import TemplateEngine
@@ -403,7 +402,8 @@ class Erlen(LifeCycle, Registration, Dispatch, ASGI):
         :param port: the port, by default that of ``SERVER_NAME`` or 5000.
         :param debug: switches debug mode, with the reloader and the debugger.
         :param load_dotenv: whether ``.env`` and ``.erlenenv`` are read.
-        :param options: for :func:`werkzeug.serving.run_simple`.
+        :param options: as for :func:`werkzeug.serving.run_simple`. With WebSockets or async functions the application is
+            served over ASGI, as by ``erlen run``, where uvicorn is installed.
         """
         if get_variable("RUN_FROM_CLI") == "true":
             # The command imports the module that calls this; it serves the application itself.
@@ -419,14 +419,9 @@ class Erlen(LifeCycle, Registration, Dispatch, ASGI):
         for option in ("use_reloader", "use_debugger"):
             options.setdefault(option, self.debug)
         options.setdefault("threaded", True)
-        # Through the module, where scripts replace it to be quiet.
-        cli.show_server_banner(self.debug, self.name)
         try:
-            if serving.is_running_from_reloader() or not options["use_reloader"]:
-                self.start_serving()
-            serving.run_simple(host or name or "127.0.0.1", port, self, **options)
+            cli.serving.run_in_code(self, host or name or "127.0.0.1", port, options)
         finally:
-            stop_serving(self)
             # A session of an interactive interpreter may go on and register more.
             vars(self)["_got_first_request"] = False
 

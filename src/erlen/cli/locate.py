@@ -50,19 +50,19 @@ class BrokenImport(NoAppException):
     exit_code = 1
 
     def __init__(self, module_name: str, error: ImportError) -> None:
-        trace = "".join(traceback.format_exception(own_traceback(error)))
         hint = _hint_at_environment(error)
-        super().__init__(
-            f"{type(error).__name__} while {module_name!r} was being imported:\n\n{trace}{hint and chr(10) + hint}"
-        )
-        self.trace, self.hint = trace, hint
+        if hint and hint not in getattr(error, "__notes__", ()):
+            # A note is shown wherever the error is.
+            error.add_note(hint)
+        self.trace = "".join(traceback.format_exception(own_traceback(error)))
+        super().__init__(f"{type(error).__name__} while {module_name!r} was being imported:\n\n{self.trace}")
 
     def show(self, file: t.IO[t.Any] | None = None) -> None:
         """Print the traceback, as for every other exception of the user's module.
 
         :param file: where to, by default standard error.
         """
-        click.echo(self.trace + (self.hint and f"\n{self.hint}"), file=file, err=file is None)
+        click.echo(self.trace, file=file, err=file is None, nl=False)
 
 
 def _hint_at_environment(error: ImportError) -> str:

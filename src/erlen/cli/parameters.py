@@ -93,3 +93,41 @@ class SeparatedPathType(click.Path):
             return list(t.cast("t.Iterable[t.Any]", value))
         convert_one = super().convert
         return [convert_one(item, param, ctx) for item in self.split_envvar_value(value)]
+
+
+class NamesType(_ParamType):
+    """Several names in one value, separated by commas."""
+
+    name = "names"
+
+    def convert(self, value: t.Any, param: click.Parameter | None, ctx: click.Context | None) -> t.Any:
+        """Return the list of names."""
+        if isinstance(value, list | tuple):
+            return list(t.cast("t.Iterable[t.Any]", value))
+        return [part.strip() for part in str(value).split(",") if part.strip()]
+
+
+class AddressesType(NamesType):
+    """Several IP addresses or networks in one value, separated by commas."""
+
+    name = "addresses"
+
+    def convert(self, value: t.Any, param: click.Parameter | None, ctx: click.Context | None) -> t.Any:
+        """Return the list of addresses.
+
+        :raises click.BadParameter: for what is no address.
+        """
+        # For those who ask for it alone.
+        import ipaddress
+
+        parts: list[str] = super().convert(value, param, ctx)
+        for part in parts:
+            try:
+                ipaddress.ip_network(part)
+            except ValueError as error:
+                raise click.BadParameter(
+                    f"{part!r} is neither an address nor a network: {error}. Write '192.168.1.20', or '192.168.1.0/24'.",
+                    ctx,
+                    param,
+                ) from None
+        return parts
