@@ -26,10 +26,10 @@ from .serving import run_command
 
 #: Commands that are loaded when they are called, with the place of each. An application or a plugin that has had a
 #: command of that name keeps it.
-LAZY_COMMANDS: dict[str, str] = {}
+LAZY_COMMANDS: dict[str, str] = {"serve": "erlen.commands.serve.command:serve_command"}
 
 # Of these, what needs no application does not look into one for a command of that name either.
-_WITHOUT_APPLICATION = ("new",)
+_WITHOUT_APPLICATION = ("new", "serve")
 
 
 def get_version(ctx: click.Context, param: click.Parameter, value: t.Any) -> None:

@@ -1,0 +1,198 @@
+"""A worker process: started anew by the main process, it loads the application and serves it.
+
+It is a process of its own from its first instruction on, and not a copy of one, so it has no code of the application that is
+older than itself. It imports little before it knows whether ``import flask`` is to be Erlen.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import os
+import random
+import socket
+import sys
+import threading
+import traceback
+import typing as t
+
+from .channel import Channel
+from .settings import Settings
+
+#: With what a worker ends that could not start. The main process was told why.
+FAILED = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """What a worker is told to do.
+
+    :param settings: the settings of the server.
+    :param number: the number of the worker.
+    :param listener: the number of the socket that listens.
+    :param app_import_path: how the user named the application.
+    :param factory: the place of a function that makes it, where a program of the user's own has one.
+    :param set_debug_flag: set ``app.debug`` as the command line says.
+    :param path: where Python looks for modules.
+    :param arguments: the arguments of the main process.
+    :param as_flask: ``import flask`` is Erlen.
+    """
+
+    settings: Settings
+    number: int
+    listener: int
+    app_import_path: str | None
+    factory: str | None
+    set_debug_flag: bool
+    path: list[str]
+    arguments: list[str]
+    as_flask: bool
+
+    @classmethod
+    def read(cls, message: dict[str, t.Any]) -> Task:
+        """Return the task that a message of the main process holds."""
+        return cls(**{**message, "settings": Settings(**message["settings"])})
+
+
+def main(descriptor: int) -> int:
+    """Serve as the main process says, and return the exit code.
+
+    :param descriptor: the number of the socket to the main process.
+    """
+    os.set_inheritable(descriptor, False)
+    channel = Channel(socket.socket(fileno=descriptor))
+    messages: list[dict[str, t.Any]] | None = []
+    while messages == []:
+        messages = channel.receive()
+    if messages is None:
+        return FAILED
+    task = Task.read(messages[0])
+    os.set_inheritable(task.listener, False)
+    sys.path[:] = task.path
+    sys.argv[:] = task.arguments
+    if task.as_flask:
+        # It acts on the process, and only this one is asked to.
+        import erlen.as_flask  # noqa: F401
+    try:
+        _serve(task, channel)
+    except BaseException as error:  # Whatever it is, the main process shows it once for all workers.
+        text, code = _told(error)
+        channel.send(event="failed", text=text, code=code)
+        return FAILED
+    return 0
+
+
+def _told(error: BaseException) -> tuple[str, int]:
+    """Return what to show of an error, and the exit code of the server for it."""
+    # After 'erlen.as_flask', which has to come before everything.
+    import click
+
+    from ...debug import own_traceback
+    from .engine import Failure
+
+    if isinstance(error, click.ClickException):
+        return f"Error: {error.format_message()}", error.exit_code
+    if isinstance(error, Failure):
+        return str(error), 1
+    if isinstance(error, SystemExit):
+        return f"The application ended the process while it was loaded: SystemExit({error.code!r}).", 1
+    return "".join(traceback.format_exception(own_traceback(error))).rstrip(), 1
+
+
+def _serve(task: Task, channel: Channel) -> None:
+    # After 'erlen.as_flask', which has to come before everything.
+    from ...helpers import get_debug_flag
+    from . import logs
+    from .access import AccessLog
+    from .ending import LEAVING, STOPPING, Ending
+    from .engine import Engine, on_signal
+    from .gate import Gate
+    from .proxies import TrustedProxies
+    from .settings import check_certificate
+
+    settings = task.settings
+    logs.configure(f"worker {task.number}", settings.log_level)
+    check_certificate(settings)
+    app = _load(task)
+    reason: str | None = app.asgi_reason()
+    interface = settings.interface if settings.interface != "auto" else "asgi" if reason else "wsgi"
+    settings = _with_threads(settings, app, interface)
+
+    gate = Gate(
+        app,
+        interface,
+        TrustedProxies(settings.trusted_proxy) if settings.trusted_proxy else None,
+        AccessLog(settings.access_log_format, task.number) if settings.access_log else None,
+    )
+    listener = socket.socket(fileno=task.listener)
+    # It is that already. But the object does not know, and would make it block when it is copied, for all workers.
+    listener.setblocking(False)
+    ending = Ending(gate, listener)
+    engine = Engine(app, gate.call, settings, listener, task.number)
+    on_signal(lambda: ending.begin(STOPPING))
+    _listen_to(channel, lambda: ending.begin(LEAVING), lambda: ending.begin(STOPPING))
+
+    def ready() -> None:
+        channel.send(
+            event="ready",
+            interface=interface,
+            reason=reason,
+            name=app.name,
+            debug=bool(app.debug and get_debug_flag()),
+        )
+        _wear_out(settings, gate, lambda why: channel.send(event="worn", why=why))
+
+    engine.serve(interface, ending, ready)
+    logging.shutdown()
+
+
+def _load(task: Task) -> t.Any:
+    # After 'erlen.as_flask', which has to come before everything.
+    from werkzeug.utils import import_string
+
+    from ...cli import ScriptInfo
+
+    create_app = None if task.factory is None else import_string(task.factory)
+    return ScriptInfo(task.app_import_path, create_app, task.set_debug_flag, False).load_app()
+
+
+def _with_threads(settings: Settings, app: t.Any, interface: str) -> Settings:
+    """Decide how many threads run plain code: Granian's over WSGI, the application's own over ASGI."""
+    if interface == "asgi":
+        if settings.threads is not None:
+            app.config["THREAD_POOL_SIZE"] = settings.threads
+        return settings
+    return dataclasses.replace(settings, threads=settings.threads or DEFAULT_THREADS)
+
+
+#: How many threads answer requests over WSGI unless something else is said.
+DEFAULT_THREADS = 8
+
+
+def _listen_to(channel: Channel, leave: t.Callable[[], None], stop: t.Callable[[], None]) -> None:
+    """Do what the main process says, in a thread; when that has gone, stop."""
+
+    def listen() -> None:
+        while (messages := channel.receive()) is not None:
+            for message in messages:
+                if message["event"] == "leave":
+                    leave()
+        stop()
+
+    threading.Thread(target=listen, name="erlen-channel", daemon=True).start()
+
+
+def _wear_out(settings: Settings, gate: t.Any, worn: t.Callable[[str], None]) -> None:
+    """Ask for a replacement when the worker has served long enough.
+
+    The limits are up to a tenth higher than they were set, so that the workers are not all replaced at once.
+    """
+    spread = 1 + random.random() / 10  # noqa: S311 (nothing is secret)
+    if settings.max_requests:
+        limit = round(settings.max_requests * spread)
+        gate.count(limit, lambda: worn(f"it has answered {limit} requests"))
+    if settings.worker_lifetime:
+        lifetime = settings.worker_lifetime * spread
+        timer = threading.Timer(lifetime, worn, [f"it has served for {lifetime:.0f} seconds"])
+        timer.daemon = True
+        timer.start()
