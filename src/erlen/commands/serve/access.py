@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import logging
 import re
 import time
@@ -64,7 +64,9 @@ def escape(text: str) -> str:
 
 def _escaped(match: re.Match[str]) -> str:
     number = ord(match.group())
-    return rf"\x{number:02x}" if number < 256 else rf"\u{number:04x}" if number < 65536 else rf"\U{number:08x}"
+    return (
+        rf"\x{number:02x}" if number < 256 else rf"\u{number:04x}" if number < 65536 else rf"\U{number:08x}"
+    )
 
 
 class _Line(dict[str, t.Any]):
@@ -90,7 +92,7 @@ class AccessLog:
         self._worker = worker
 
     def _write(self, line: _Line, began: float, status: t.Any, length: int) -> None:
-        now = datetime.datetime.now().astimezone() - datetime.timedelta(seconds=time.perf_counter() - began)
+        now = dt.datetime.now().astimezone() - dt.timedelta(seconds=time.perf_counter() - began)
         query = line["query"]
         line |= {
             "time": now.strftime("%Y-%m-%d %H:%M:%S %z"),
@@ -201,8 +203,9 @@ class _LoggedBody:
 
     def close(self) -> None:
         try:
-            if hasattr(self._body, "close"):
-                self._body.close()
+            close = getattr(self._body, "close", None)
+            if close is not None:
+                close()
         finally:
             request, self._request = self._request, None
             if request is not None:

@@ -7,7 +7,6 @@ import re
 import socket
 import sys
 import typing as t
-from pathlib import Path
 
 import click
 from click.core import ParameterSource
@@ -22,9 +21,9 @@ from .master import Master
 from .pid_file import PidFile
 from .processes import Worker, environment_of_workers
 from .proxies import TrustedProxies
-from .settings import KEYS, Settings, check, cpu_count, read_file, unknown_variables
+from .settings import Settings, check, cpu_count, read_file, unknown_variables
 from .sockets import SocketFile, listen, url_of
-from .worker import Task
+from .task import Task
 
 #: Where in the context of the command stands which file its settings have come from.
 _FILE = "erlen.serve.file"
@@ -40,10 +39,12 @@ class _ServeCommand(click.Command):
             name = getattr(error.param, "name", None) or ""
             source = ctx.get_parameter_source(name)
             if source is ParameterSource.DEFAULT_MAP and _FILE in ctx.meta:
-                error.message += f" It stands in {ctx.meta[_FILE]!r} as {name!r}."
+                where = f" It stands in {ctx.meta[_FILE]!r} as {name!r}."
             elif source is ParameterSource.ENVIRONMENT:
-                error.message += f" It comes from the variable {ctx.auto_envvar_prefix}_{name.upper()}."
-            raise
+                where = f" It comes from the variable {ctx.auto_envvar_prefix}_{name.upper()}."
+            else:
+                raise
+            raise click.BadParameter(error.message + where, ctx, error.param) from None
 
 
 def _read_file(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
@@ -66,7 +67,9 @@ def _unix_mode(ctx: click.Context, param: click.Parameter, value: str | None) ->
     if value is None:
         return None
     if not re.fullmatch("0?[0-7]{3}", value):
-        raise click.BadParameter(f"{value!r} is no mode of a file, which is three digits such as 660.", ctx, param)
+        raise click.BadParameter(
+            f"{value!r} is no mode of a file, which is three digits such as 660.", ctx, param
+        )
     return int(value, 8)
 
 
@@ -76,7 +79,9 @@ def _static(ctx: click.Context, param: click.Parameter, value: t.Sequence[str]) 
         prefix, separator, folder = text.partition("=")
         prefix = prefix.rstrip("/")
         if not separator or not folder:
-            raise click.BadParameter(f"{text!r} is not 'PREFIX=FOLDER', such as '/static=static'.", ctx, param)
+            raise click.BadParameter(
+                f"{text!r} is not 'PREFIX=FOLDER', such as '/static=static'.", ctx, param
+            )
         if not prefix.startswith("/"):
             raise click.BadParameter(
                 f"{text!r} has to begin with a path below the root, such as '/static': what is served at '/' itself is"
@@ -85,7 +90,9 @@ def _static(ctx: click.Context, param: click.Parameter, value: t.Sequence[str]) 
                 param,
             )
         if prefix in found:
-            raise click.BadParameter(f"{prefix!r} is there twice, for {found[prefix]!r} and {folder!r}.", ctx, param)
+            raise click.BadParameter(
+                f"{prefix!r} is there twice, for {found[prefix]!r} and {folder!r}.", ctx, param
+            )
         found[prefix] = os.path.realpath(folder)
     # Granian takes the first that fits.
     return sorted(found.items(), key=lambda pair: -len(pair[0]))
@@ -114,6 +121,10 @@ def _host(ctx: click.Context, param: click.Parameter, value: str) -> str:
     return value.strip("[]")
 
 
+_DEBUG_WARNING = """\
+ * WARNING: debug mode is on. It shows the inside of the application where something fails. Turn it off for production: leave \
+out '--debug', and the variable ERLEN_DEBUG."""
+
 _AT_LEAST_1 = click.IntRange(1)
 _AT_LEAST_0 = click.IntRange(0)
 
@@ -128,7 +139,9 @@ _AT_LEAST_0 = click.IntRange(0)
     help="The port to listen at; 0 takes a free one.",
 )
 @click.option("--unix-socket", metavar="PATH", help="Listen at a Unix socket instead.")
-@click.option("--unix-mode", metavar="MODE", callback=_unix_mode, help="The permissions of that, such as 660.")
+@click.option(
+    "--unix-mode", metavar="MODE", callback=_unix_mode, help="The permissions of that, such as 660."
+)
 @click.option(
     "--interface",
     type=click.Choice(["auto", "wsgi", "asgi"]),
@@ -159,7 +172,9 @@ _AT_LEAST_0 = click.IntRange(0)
 @click.option(
     "--key", metavar="FILE", help="The key of the certificate. Its password is in ERLEN_SERVE_KEY_PASSWORD."
 )
-@click.option("--client-ca", metavar="FILE", help="Ask clients for certificates that one of these has signed.")
+@click.option(
+    "--client-ca", metavar="FILE", help="Ask clients for certificates that one of these has signed."
+)
 @click.option(
     "--static",
     multiple=True,
@@ -174,7 +189,9 @@ _AT_LEAST_0 = click.IntRange(0)
     callback=_proxies,
     help="Believe the X-Forwarded headers of this address or network; 'unix' for the Unix socket. Several.",
 )
-@click.option("--access-log/--no-access-log", default=Settings.access_log, help="Write a line for each request.")
+@click.option(
+    "--access-log/--no-access-log", default=Settings.access_log, help="Write a line for each request."
+)
 @click.option("--access-log-format", metavar="TEXT", callback=_format, help="How that looks.")
 @click.option(
     "--log-level",
@@ -218,7 +235,7 @@ _AT_LEAST_0 = click.IntRange(0)
 )
 @pass_script_info
 @click.pass_context
-def serve_command(ctx: click.Context, info: ScriptInfo, **options: t.Any) -> None:
+def serve_command(ctx: click.Context, info: ScriptInfo, /, **options: t.Any) -> None:
     """Run a server for production.
 
     It answers with several processes and threads, over HTTP/1 and HTTP/2, WSGI or ASGI. SIGTERM and Ctrl-C stop it when
@@ -257,63 +274,71 @@ def _settings(ctx: click.Context, options: dict[str, t.Any]) -> Settings:
 
 def _serve(settings: Settings, info: ScriptInfo) -> int:
     """Listen, and serve until the end; return the exit code."""
-    factory = _place_of(info.create_app) if info.create_app is not None else None
+    start = _starter(settings, info)
     pid_file = PidFile(settings.pid_file)
     listener = listen(settings)
     socket_file = SocketFile(settings.unix_socket)
     environment_of_workers()
     try:
         pid_file.write()
-
-        def start(number: int, generation: int) -> Worker:
-            task = Task(
-                settings=settings,
-                number=number,
-                listener=listener.fileno(),
-                app_import_path=info.app_import_path,
-                factory=factory,
-                set_debug_flag=info.set_debug_flag,
-                path=sys.path,
-                arguments=sys.argv,
-                as_flask=len(variables.prefixes) > 1,
-            )
-            return Worker(task, generation)
-
-        url = url_of(settings, listener)
-
-        def started(said: dict[str, t.Any]) -> None:
-            _say_what_is_served(settings, info, url, said)
-
         if get_debug_flag():
-            click.secho(
-                " * WARNING: debug mode is on. Errors show the inside of the application to everybody. Turn it off: leave out"
-                " '--debug', and ERLEN_DEBUG.",
-                fg="red",
-                err=True,
-            )
-        return Master(start, settings.workers, settings.timeout, started).run()
+            click.secho(_DEBUG_WARNING, fg="red", err=True)
+        url = url_of(settings, listener)
+        master = Master(
+            lambda number, generation: start(number, generation, listener.fileno()),
+            settings.workers,
+            settings.timeout,
+            lambda said: _say_what_is_served(settings, info, url, said),
+        )
+        return master.run()
     finally:
         listener.close()
         socket_file.remove()
         pid_file.remove()
 
 
+def _starter(settings: Settings, info: ScriptInfo) -> t.Callable[[int, int, int], Worker]:
+    """Return what starts a worker, by its number, its generation and the number of the socket."""
+    factory = _place_of(info.create_app) if info.create_app is not None else None
+
+    def start(number: int, generation: int, listener: int) -> Worker:
+        task = Task(
+            settings=settings,
+            number=number,
+            listener=listener,
+            app_import_path=info.app_import_path,
+            factory=factory,
+            set_debug_flag=info.set_debug_flag,
+            path=sys.path,
+            arguments=sys.argv,
+            as_flask=len(variables.prefixes) > 1,
+        )
+        return Worker(task, generation)
+
+    return start
+
+
 def _say_what_is_served(settings: Settings, info: ScriptInfo, url: str, said: dict[str, t.Any]) -> None:
-    reason = said["reason"]
+    reason: str | None = said["reason"]
+    interface: str = said["interface"]
     if settings.interface != "auto":
         why = "as '--interface' says"
-        if settings.interface == "wsgi" and (reason or "").startswith("the WebSocket"):
-            logs.logger.warning("WSGI has no WebSockets: %s is not served", reason)
     else:
         why = f"because of {reason}" if reason else "it has nothing async"
-    if said["interface"] == "asgi" and (settings.http == "2" or not settings.websockets):
-        if (reason or "").startswith("the WebSocket"):
-            logs.logger.warning("%s is not served: %s", reason, "'--http 2'" if settings.http == "2" else "'--no-websockets'")
     count = "1 worker" if settings.workers == 1 else f"{settings.workers} workers"
     name = info.app_import_path or said["name"]
-    click.echo(
-        f" * Serving Erlen app {name!r} over {said['interface'].upper()} ({why}) on {url}, {count}", err=True
-    )
+    click.echo(f" * Serving Erlen app {name!r} over {interface.upper()} ({why}) on {url}, {count}", err=True)
+    prevents = _what_prevents_websockets(settings, interface)
+    if prevents and reason is not None and reason.startswith("the WebSocket "):
+        logs.logger.warning("%s: %s is not served", prevents, reason)
+
+
+def _what_prevents_websockets(settings: Settings, interface: str) -> str | None:
+    if interface == "wsgi":
+        return "WSGI has no WebSockets"
+    if settings.http == "2":
+        return "Granian speaks WebSockets over HTTP/1 only, and '--http' is 2"
+    return None if settings.websockets else "'--no-websockets' was given"
 
 
 def _place_of(factory: t.Callable[..., t.Any]) -> str:
@@ -325,6 +350,3 @@ def _place_of(factory: t.Callable[..., t.Any]) -> str:
             " function at the top level of a module. Or name the application: '--app module:name'."
         )
     return f"{module}:{name}"
-
-
-assert set(KEYS) - {"key_password"} == {one.name for one in serve_command.params} - {"config"}

@@ -31,9 +31,11 @@ class Ending:
 
     :param gate: what answers requests, and closes connections from then on.
     :param listener: the socket that listens; its number is Granian's.
+    :param left: is called when no new connection comes here any more.
     """
 
-    def __init__(self, gate: Gate, listener: t.Any) -> None:
+    def __init__(self, gate: Gate, listener: t.Any, left: t.Callable[[], object]) -> None:
+        self._left = left
         self._gate = gate
         # Granian closes its own when it stops, and this is asked of afterwards.
         self._listener = listener.dup()
@@ -87,6 +89,7 @@ class Ending:
             # What Granian accepts from is another socket from now on; that of all workers stays open.
             os.dup2(silent.fileno(), self._number, inheritable=False)
         self._gate.close()
+        self._left()
         while (left := (self._until or 0) - time.monotonic()) > 0:
             if left > STOPPING and not open_connections(self._listener):
                 # Once more after a moment: one may have been accepted just now.

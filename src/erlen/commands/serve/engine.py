@@ -10,13 +10,16 @@ of Granian that has other ones is refused.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
 import inspect
+import os
 import signal
 import socket
 import threading
 import traceback
 import typing as t
+from pathlib import Path
 
 import click
 
@@ -25,7 +28,9 @@ from .ending import Ending
 from .settings import Settings
 
 #: What is said where Granian is missing.
-MISSING = "'erlen serve' serves with Granian, which is not installed. Install it with: pip install 'erlen[serve]'"
+MISSING = (
+    "'erlen serve' serves with Granian, which is not installed. Install it with: pip install 'erlen[serve]'"
+)
 
 _UNKNOWN = """\
 Granian {version} is not driven as this version of Erlen drives it: {what}. Install one that is: pip install 'erlen[serve]' \
@@ -56,11 +61,18 @@ def load_granian() -> t.Any:
         found = getattr(native, name, None)
         if found is None:
             raise click.ClickException(_UNKNOWN.format(version=native.__version__, what=f"it has no {name}"))
-        missing = wanted - inspect.signature(found).parameters.keys() if name.endswith("Worker") else set[str]()
+        missing = (
+            wanted - inspect.signature(found).parameters.keys() if name.endswith("Worker") else set[str]()
+        )
         if missing:
             what = f"{name} takes no {', '.join(sorted(missing))}"
             raise click.ClickException(_UNKNOWN.format(version=native.__version__, what=what))
     return native
+
+
+def _of_granian(module: str, name: str) -> t.Any:
+    # Optional dependency, whose parts in Python have no types.
+    return getattr(importlib.import_module(f"granian.{module}"), name)
 
 
 class Engine:
@@ -83,6 +95,8 @@ class Engine:
         self.number = number
         self.native = load_granian()
         self.signal = self.native.WorkerSignal()
+        # What Granian reads when it starts.
+        self._files = contextlib.ExitStack()
 
     def serve(self, interface: str, ending: Ending, ready: t.Callable[[], None]) -> None:
         """Serve until the end has come.
@@ -104,9 +118,7 @@ class Engine:
     def _serve_wsgi(
         self, loop: asyncio.AbstractEventLoop, ending: Ending, ready: t.Callable[[], None]
     ) -> None:
-        # Compiled, and loaded in workers only.
-        from granian.wsgi import _callback_wrapper as wrap
-
+        wrap = _of_granian("wsgi", "_callback_wrapper")
         try:
             self.app.start_serving()
         except Exception as error:
@@ -123,10 +135,10 @@ class Engine:
     async def _serve_asgi(
         self, loop: asyncio.AbstractEventLoop, ending: Ending, ready: t.Callable[[], None]
     ) -> None:
-        # Compiled, and loaded in workers only.
-        from granian._futures import _future_watcher_wrapper as watched
-        from granian.asgi import _callback_wrapper as wrap
-
+        wrap, watched = (
+            _of_granian("asgi", "_callback_wrapper"),
+            _of_granian("_futures", "_future_watcher_wrapper"),
+        )
         span = _LifeSpan(self.app)
         await span.begin()
         done = asyncio.Event()
@@ -141,11 +153,10 @@ class Engine:
         await span.end()
 
     def _start(self, worker: t.Any, callback: t.Any, loop: asyncio.AbstractEventLoop) -> None:
-        # Compiled, and loaded in workers only.
-        from granian._futures import _new_cbscheduler as new_scheduler
-
+        new_scheduler = _of_granian("_futures", "_new_cbscheduler")
         serve = worker.serve_mtr_uds if self.settings.unix_socket else worker.serve_mtr
-        serve(new_scheduler(loop, callback, impl_asyncio=True), loop, self.signal)
+        with self._files:
+            serve(new_scheduler(loop, callback, impl_asyncio=True), loop, self.signal)
 
     def _arguments(self) -> dict[str, t.Any]:
         settings = self.settings
@@ -161,8 +172,8 @@ class Engine:
             else None,
             "ssl_enabled": settings.cert is not None,
             "ssl_cert": settings.cert,
-            "ssl_key": settings.key,
-            "ssl_key_password": settings.key_password,
+            "ssl_key": self._key_file(),
+            "ssl_key_password": None,
             # What rustls has of 1.2 is without known weakness.
             "ssl_protocol_min": "tls1.2",
             "ssl_ca": settings.client_ca,
@@ -170,6 +181,32 @@ class Engine:
             "ssl_client_verify": settings.client_ca is not None,
             "metrics": (None, None),
         }
+
+    def _key_file(self) -> str | None:
+        """Return where Granian reads the key.
+
+        An encrypted one is decrypted here, into a file that only this process has: Granian 2.8 cannot read those that it
+        says it can.
+        """
+        settings = self.settings
+        if settings.key is None or settings.key_password is None:
+            return settings.key
+        # Optional, slow to import, and for encrypted keys alone.
+        from cryptography.hazmat.primitives import serialization
+
+        key = serialization.load_pem_private_key(
+            Path(settings.key).read_bytes(), settings.key_password.encode()
+        )
+        file = self._files.enter_context(_file_without_name())
+        file.write(
+            key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            )
+        )
+        file.seek(0)
+        return f"/dev/fd/{file.fileno()}"
 
     def _socket(self) -> t.Any:
         """Return the listening socket as Granian takes it, which closes it in the end."""
@@ -180,6 +217,16 @@ class Engine:
             "backlog": self.settings.backlog,
         }
         return self.native.SocketHolder(*(values[name] for name in parameters))
+
+
+def _file_without_name() -> t.IO[bytes]:
+    """Return a file that nobody else can open: in memory where the system has that."""
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("erlen-serve"), "w+b")
+    # Slow to import, and for encrypted keys alone.
+    import tempfile
+
+    return tempfile.TemporaryFile()
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

@@ -59,7 +59,9 @@ class Gate:
 
         def counting(*arguments: t.Any) -> t.Any:
             if next(numbers) == limit:
-                self._target[0] = inner
+                # Unless it closes by now.
+                if self._target[0] is counting:
+                    self._target[0] = inner
                 reached()
             return inner(*arguments)
 

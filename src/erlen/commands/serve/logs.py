@@ -41,7 +41,11 @@ def configure(name: str, level: str) -> None:
     own.setFormatter(_Formatter(name))
     _give(logger, own, number)
     # Granian tells each start and stop of its own, as this does. It is heard where everything is.
-    _give(logging.getLogger("_granian"), own, number if number <= logging.DEBUG else max(number, logging.WARNING))
+    _give(
+        logging.getLogger("_granian"),
+        own,
+        number if number <= logging.DEBUG else max(number, logging.WARNING),
+    )
     _give(logging.getLogger("erlen.access"), logging.StreamHandler(sys.stdout), logging.INFO)
 
 

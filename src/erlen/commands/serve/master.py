@@ -64,6 +64,8 @@ class Master:
         self._replacing: dict[int, Worker] = {}
         #: Those that were told to end.
         self._leaving: set[Worker] = set()
+        #: Those of them that may still take connections, after a reload.
+        self._taking: set[Worker] = set()
         #: When to replace which, and how often that was necessary lately.
         self._due: dict[int, float] = {}
         self._failures: dict[int, int] = {}
@@ -158,6 +160,7 @@ class Master:
         logger.info("Stopping (%s); what has been asked is answered first", why)
         notify.send("STOPPING=1")
         self._is_stopping, self._stopped_at = True, time.monotonic()
+        self._taking.clear()
         self._due.clear()
         for worker in self._all():
             worker.stop(self._timeout)
@@ -204,12 +207,26 @@ class Master:
         for worker in old:
             worker.leave(self._timeout)
         self._leaving.update(old)
-        said = self._serving[min(self._serving)].said
+        self._taking |= set(old)
         if is_first:
-            self._started(said)
+            self._started(self._serving[min(self._serving)].said)
+            notify.send("READY=1")
         else:
-            numbers = ", ".join(str(worker.pid) for worker in self._serving.values())
-            logger.info("Reloaded: %d new workers serve (%s)", self._count, numbers)
+            self._tell_of_reload()
+
+    def _tell_of_reload(self, left: Worker | None = None) -> None:
+        """Say that a reload is done, when none of the old workers takes new connections any more.
+
+        :param left: one that does not.
+        """
+        if left is not None:
+            if left not in self._taking:
+                return
+            self._taking.discard(left)
+        if self._taking or not self._serving:
+            return
+        numbers = ", ".join(str(worker.pid) for worker in self._serving.values())
+        logger.info("Reloaded: new workers serve (%s)", numbers)
         notify.send("READY=1")
 
     def _refuse(self, worker: Worker, how: str) -> None:
@@ -230,11 +247,11 @@ class Master:
     def _why(worker: Worker, how: str) -> tuple[str, int]:
         if worker.failure is not None:
             return worker.failure["text"], worker.failure["code"]
-        return (
+        text = (
             f"Error: Worker {worker.number} ended with {how} while it loaded the application. If nothing else is"
-            " shown, a library has ended the process.",
-            1,
+            " shown, a library has ended the process."
         )
+        return text, 1
 
     def _show(self, text: str) -> None:
         """Print why a worker has failed, unless the one before it said the same."""
@@ -260,6 +277,8 @@ class Master:
     def _hear_worker(self, worker: Worker, message: dict[str, t.Any]) -> None:
         if message["event"] == "failed":
             worker.failure = message
+        elif message["event"] == "left":
+            self._tell_of_reload(worker)
         elif message["event"] == "worn":
             if self._serving.get(worker.number) is worker and worker.number not in self._replacing:
                 logger.info("Worker %d is replaced: %s", worker.number, message["why"])
@@ -306,6 +325,7 @@ class Master:
         number = worker.number
         if worker in self._leaving:
             self._leaving.discard(worker)
+            self._tell_of_reload(worker)
             if worker.failure is not None and worker.is_ready:
                 logger.error("Worker %d ended with an error:\n%s", number, worker.failure["text"])
             logger.debug("Worker %d (process %d) has ended with %s", number, worker.pid, how)

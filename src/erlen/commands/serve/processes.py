@@ -14,7 +14,7 @@ import typing as t
 from pathlib import Path
 
 from .channel import Channel
-from .worker import Task
+from .task import Task
 
 
 class Worker:
@@ -37,7 +37,7 @@ class Worker:
         self.failure: dict[str, t.Any] | None = None
         ours, theirs = socket.socketpair()
         with theirs:
-            self.process = subprocess.Popen(
+            self.process = subprocess.Popen(  # noqa: S603 (Python, and code of this package)
                 _command(theirs.fileno()),
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno(), task.listener],
@@ -99,7 +99,7 @@ def _command(descriptor: int) -> list[str]:
     options = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
     safe = [] if "-P" in options or "-I" in options else ["-P"]
     folder = str(Path(__file__).parents[3])
-    code = f"import sys; sys.path.append({folder!r}); from erlen.commands.serve.worker import main; sys.exit(main({descriptor}))"
+    code = f"import sys; sys.path.append({folder!r}); from erlen.commands.serve.entry import main; sys.exit(main({descriptor}))"
     return [sys.executable, *options, *safe, "-c", code]
 
 

@@ -20,7 +20,9 @@ UNIX = "unix"
 _SCHEMES = frozenset({"http", "https"})
 
 # RFC 3986, section 3.2.2, without what is percent-encoded: names of machines have letters, digits and a few signs.
-_HOST = re.compile(r"(?:[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,253}[A-Za-z0-9_.])?|\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{1,5}))?")
+_HOST = re.compile(
+    r"(?:[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,253}[A-Za-z0-9_.])?|\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{1,5}))?"
+)
 
 # One slash in front, or a browser takes what follows for a host; no '%', as a path is decoded by now.
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@-]+)+")
@@ -93,9 +95,7 @@ class TrustedProxies:
         """Return whether an address is that of a named proxy."""
         return any(address in network for network in self._networks)
 
-    def read(
-        self, forwarded_for: str, proto: str | None, host: str | None, prefix: str | None
-    ) -> Forwarded:
+    def read(self, forwarded_for: str, proto: str | None, host: str | None, prefix: str | None) -> Forwarded:
         """Return what a named proxy says with its headers.
 
         :param forwarded_for: the values of ``X-Forwarded-For``, in their order, with commas between them; as are

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import importlib.util
 import os
 import tomllib
 import typing as t
@@ -71,8 +72,8 @@ class Settings:
     key: str | None = None
     key_password: str | None = dataclasses.field(default=None, repr=False)
     client_ca: str | None = None
-    static: t.Sequence[tuple[str, str]] = ()
-    trusted_proxy: t.Sequence[str] = ()
+    static: list[tuple[str, str]] = dataclasses.field(default_factory=list[tuple[str, str]])
+    trusted_proxy: list[str] = dataclasses.field(default_factory=list[str])
     access_log: bool = False
     access_log_format: str | None = None
     log_level: str = "info"
@@ -135,9 +136,7 @@ def _checked(key: str, value: t.Any, file: Path, where: str) -> t.Any:
         items = t.cast("t.Iterable[t.Any]", value.values() if isinstance(value, dict) else value)
         fits = fits and all(isinstance(item, str) for item in items)
     if not fits:
-        raise click.UsageError(
-            f"{key!r} {where} of {str(file)!r} is {value!r}, and has to be {words}."
-        )
+        raise click.UsageError(f"{key!r} {where} of {str(file)!r} is {value!r}, and has to be {words}.")
     return _in_folder(key, value, file.parent)
 
 
@@ -211,7 +210,9 @@ def _check_address(settings: Settings, given: t.Collection[str]) -> None:
                 " one out."
             )
     elif settings.unix_mode is not None:
-        raise click.UsageError("'--unix-mode' sets the permissions of a Unix socket: add '--unix-socket PATH'.")
+        raise click.UsageError(
+            "'--unix-mode' sets the permissions of a Unix socket: add '--unix-socket PATH'."
+        )
 
 
 def _check_protocol(settings: Settings, given: t.Collection[str]) -> None:
@@ -263,10 +264,14 @@ def check_certificate(settings: Settings) -> None:
             f"The key {settings.key!r} is encrypted: put its password into the variable ERLEN_SERVE_KEY_PASSWORD, or into"
             " the configuration file as 'key_password'."
         )
-    if settings.key_password is not None and "BEGIN ENCRYPTED PRIVATE KEY" not in key:
+    if settings.key_password is not None and "ENCRYPTED" not in key:
         raise click.UsageError(
-            f"A password was given for the key {settings.key!r}, which is not encrypted as PKCS #8 ('BEGIN ENCRYPTED PRIVATE"
-            f" KEY'). Leave the password out, or convert the key: openssl pkcs8 -topk8 -in {settings.key} -out new.pem"
+            f"A password was given for the key {settings.key!r}, which is not encrypted. Leave it out."
+        )
+    if settings.key_password is not None and importlib.util.find_spec("cryptography") is None:
+        raise click.UsageError(
+            "A key with a password is decrypted with the library 'cryptography', which is not installed. Install it with:"
+            " pip install cryptography"
         )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:

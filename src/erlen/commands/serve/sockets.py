@@ -25,7 +25,9 @@ def listen(settings: Settings) -> socket.socket:
     :param settings: the settings.
     :raises NoSocket: when that is not possible.
     """
-    made = _listen_at_path(settings, settings.unix_socket) if settings.unix_socket else _listen_at_port(settings)
+    made = (
+        _listen_at_path(settings, settings.unix_socket) if settings.unix_socket else _listen_at_port(settings)
+    )
     # Granian's threads wait for many things at once.
     made.setblocking(False)
     return made
@@ -87,7 +89,11 @@ def _listen_at_path(settings: Settings, path: str) -> socket.socket:
         made.listen(settings.backlog)
     except OSError as error:
         made.close()
-        why = "the path is too long for a socket, about 100 bytes" if "too long" in str(error) else error.strerror
+        why = (
+            "the path is too long for a socket, about 100 bytes"
+            if "too long" in str(error)
+            else error.strerror
+        )
         raise NoSocket(
             f"Could not make the Unix socket {path!r}: {why}. The folder has to exist, and the user that runs the server has"
             " to be allowed to write there."
@@ -104,7 +110,9 @@ def _make_room(path: str) -> None:
     except OSError as error:
         raise NoSocket(f"Could not look at the Unix socket {path!r}: {error.strerror}.") from None
     if not stat.S_ISSOCK(mode):
-        raise NoSocket(f"{path!r} exists and is no socket. It was left alone: choose another path, or remove it.")
+        raise NoSocket(
+            f"{path!r} exists and is no socket. It was left alone: choose another path, or remove it."
+        )
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
         asking.settimeout(2)
         try:

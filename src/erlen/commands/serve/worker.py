@@ -1,78 +1,44 @@
-"""A worker process: started anew by the main process, it loads the application and serves it.
-
-It is a process of its own from its first instruction on, and not a copy of one, so it has no code of the application that is
-older than itself. It imports little before it knows whether ``import flask`` is to be Erlen.
-"""
+"""A worker: loads the application, and serves it until it is told to end."""
 
 from __future__ import annotations
 
 import dataclasses
 import logging
-import os
 import random
 import socket
-import sys
 import threading
 import traceback
 import typing as t
 
+import click
+from werkzeug.utils import import_string
+
+from ...cli import ScriptInfo
+from ...debug import own_traceback
+from ...helpers import get_debug_flag
+from . import logs
+from .access import AccessLog
 from .channel import Channel
-from .settings import Settings
+from .ending import LEAVING, STOPPING, Ending
+from .engine import Engine, Failure, on_signal
+from .gate import Gate
+from .proxies import TrustedProxies
+from .settings import Settings, check_certificate
+from .task import Task
 
 #: With what a worker ends that could not start. The main process was told why.
 FAILED = 3
 
+#: How many threads answer requests over WSGI unless something else is said.
+DEFAULT_THREADS = 8
 
-@dataclasses.dataclass(frozen=True)
-class Task:
-    """What a worker is told to do.
 
-    :param settings: the settings of the server.
-    :param number: the number of the worker.
-    :param listener: the number of the socket that listens.
-    :param app_import_path: how the user named the application.
-    :param factory: the place of a function that makes it, where a program of the user's own has one.
-    :param set_debug_flag: set ``app.debug`` as the command line says.
-    :param path: where Python looks for modules.
-    :param arguments: the arguments of the main process.
-    :param as_flask: ``import flask`` is Erlen.
+def serve(task: Task, channel: Channel) -> int:
+    """Serve until the end, and return the exit code.
+
+    :param task: what to serve, and how.
+    :param channel: to the main process.
     """
-
-    settings: Settings
-    number: int
-    listener: int
-    app_import_path: str | None
-    factory: str | None
-    set_debug_flag: bool
-    path: list[str]
-    arguments: list[str]
-    as_flask: bool
-
-    @classmethod
-    def read(cls, message: dict[str, t.Any]) -> Task:
-        """Return the task that a message of the main process holds."""
-        return cls(**{**message, "settings": Settings(**message["settings"])})
-
-
-def main(descriptor: int) -> int:
-    """Serve as the main process says, and return the exit code.
-
-    :param descriptor: the number of the socket to the main process.
-    """
-    os.set_inheritable(descriptor, False)
-    channel = Channel(socket.socket(fileno=descriptor))
-    messages: list[dict[str, t.Any]] | None = []
-    while messages == []:
-        messages = channel.receive()
-    if messages is None:
-        return FAILED
-    task = Task.read(messages[0])
-    os.set_inheritable(task.listener, False)
-    sys.path[:] = task.path
-    sys.argv[:] = task.arguments
-    if task.as_flask:
-        # It acts on the process, and only this one is asked to.
-        import erlen.as_flask  # noqa: F401
     try:
         _serve(task, channel)
     except BaseException as error:  # Whatever it is, the main process shows it once for all workers.
@@ -84,12 +50,6 @@ def main(descriptor: int) -> int:
 
 def _told(error: BaseException) -> tuple[str, int]:
     """Return what to show of an error, and the exit code of the server for it."""
-    # After 'erlen.as_flask', which has to come before everything.
-    import click
-
-    from ...debug import own_traceback
-    from .engine import Failure
-
     if isinstance(error, click.ClickException):
         return f"Error: {error.format_message()}", error.exit_code
     if isinstance(error, Failure):
@@ -100,16 +60,6 @@ def _told(error: BaseException) -> tuple[str, int]:
 
 
 def _serve(task: Task, channel: Channel) -> None:
-    # After 'erlen.as_flask', which has to come before everything.
-    from ...helpers import get_debug_flag
-    from . import logs
-    from .access import AccessLog
-    from .ending import LEAVING, STOPPING, Ending
-    from .engine import Engine, on_signal
-    from .gate import Gate
-    from .proxies import TrustedProxies
-    from .settings import check_certificate
-
     settings = task.settings
     logs.configure(f"worker {task.number}", settings.log_level)
     check_certificate(settings)
@@ -127,7 +77,7 @@ def _serve(task: Task, channel: Channel) -> None:
     listener = socket.socket(fileno=task.listener)
     # It is that already. But the object does not know, and would make it block when it is copied, for all workers.
     listener.setblocking(False)
-    ending = Ending(gate, listener)
+    ending = Ending(gate, listener, lambda: channel.send(event="left"))
     engine = Engine(app, gate.call, settings, listener, task.number)
     on_signal(lambda: ending.begin(STOPPING))
     _listen_to(channel, lambda: ending.begin(LEAVING), lambda: ending.begin(STOPPING))
@@ -147,11 +97,6 @@ def _serve(task: Task, channel: Channel) -> None:
 
 
 def _load(task: Task) -> t.Any:
-    # After 'erlen.as_flask', which has to come before everything.
-    from werkzeug.utils import import_string
-
-    from ...cli import ScriptInfo
-
     create_app = None if task.factory is None else import_string(task.factory)
     return ScriptInfo(task.app_import_path, create_app, task.set_debug_flag, False).load_app()
 
@@ -163,10 +108,6 @@ def _with_threads(settings: Settings, app: t.Any, interface: str) -> Settings:
             app.config["THREAD_POOL_SIZE"] = settings.threads
         return settings
     return dataclasses.replace(settings, threads=settings.threads or DEFAULT_THREADS)
-
-
-#: How many threads answer requests over WSGI unless something else is said.
-DEFAULT_THREADS = 8
 
 
 def _listen_to(channel: Channel, leave: t.Callable[[], None], stop: t.Callable[[], None]) -> None:
