@@ -472,18 +472,27 @@ def test_http_2_without_tls_is_for_clients_that_know_it(tmp_path: Path) -> None:
         assert _over_http2(server.port, None)[b":status"] == b"200"
 
 
-# The file with the number of the process
+# Those who have started it
 
 
-def test_the_number_of_the_process_stands_in_a_file_while_it_runs(tmp_path: Path) -> None:
+def test_systemd_is_told_of_each_state_and_a_file_has_the_number_of_the_process(tmp_path: Path) -> None:
     write(tmp_path)
+    # Of a process that has ended: there is no such number.
     (tmp_path / "pid").write_text("4194305\n")
-    with Serving(tmp_path, "--pid-file", "pid") as server:
-        number = int((tmp_path / "pid").read_text())
-        assert number == server.process.pid
-        os.kill(number, signal.SIGHUP)
-        server.wait_for("Reloaded: ")
-        server.stop()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard:
+        heard.bind(str(tmp_path / "notify"))
+        heard.settimeout(LIMIT)
+        with Serving(
+            tmp_path, "--pid-file", "pid", variables={"NOTIFY_SOCKET": str(tmp_path / "notify")}
+        ) as server:
+            assert heard.recv(100) == b"READY=1"
+            number = int((tmp_path / "pid").read_text())
+            assert number == server.process.pid
+            os.kill(number, signal.SIGHUP)
+            assert heard.recv(100).startswith(b"RELOADING=1\nMONOTONIC_USEC=")
+            assert heard.recv(100) == b"READY=1"
+            server.stop()
+            assert heard.recv(100) == b"STOPPING=1"
     assert not (tmp_path / "pid").exists()
 
 

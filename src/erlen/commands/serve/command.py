@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import socket
@@ -16,12 +17,11 @@ from ...cli import ScriptInfo, pass_script_info
 from ...helpers import get_debug_flag
 from . import logs
 from .access import BadFormat, check_format
-from .engine import load_granian
 from .master import Master
 from .pid_file import PidFile
 from .processes import Worker, environment_of_workers
 from .proxies import TrustedProxies
-from .settings import Settings, check, cpu_count, read_file, unknown_variables
+from .settings import MISSING, Settings, check, cpu_count, read_file, unknown_variables
 from .sockets import SocketFile, listen, url_of
 from .task import Task
 
@@ -244,7 +244,9 @@ def serve_command(ctx: click.Context, info: ScriptInfo, /, **options: t.Any) -> 
     Each option may also be a variable, as ERLEN_SERVE_PORT, or stand in a file, as 'port' in the table [tool.erlen.serve]
     of pyproject.toml.
     """
-    load_granian()
+    # Not loaded here: this process has no use for it.
+    if importlib.util.find_spec("granian") is None:
+        raise click.ClickException(MISSING)
     if not hasattr(socket, "AF_UNIX") or sys.platform == "win32":
         raise click.ClickException(
             "'erlen serve' needs what Unix has: sockets that processes inherit, and signals. On Windows 'waitress-serve'"
@@ -282,7 +284,7 @@ def _serve(settings: Settings, info: ScriptInfo) -> int:
     try:
         pid_file.write()
         if get_debug_flag():
-            click.secho(_DEBUG_WARNING, fg="red", err=True)
+            logs.say(_DEBUG_WARNING, "red")
         url = url_of(settings, listener)
         master = Master(
             lambda number, generation: start(number, generation, listener.fileno()),
@@ -327,7 +329,7 @@ def _say_what_is_served(settings: Settings, info: ScriptInfo, url: str, said: di
         why = f"because of {reason}" if reason else "it has nothing async"
     count = "1 worker" if settings.workers == 1 else f"{settings.workers} workers"
     name = info.app_import_path or said["name"]
-    click.echo(f" * Serving Erlen app {name!r} over {interface.upper()} ({why}) on {url}, {count}", err=True)
+    logs.say(f" * Serving Erlen app {name!r} over {interface.upper()} ({why}) on {url}, {count}")
     prevents = _what_prevents_websockets(settings, interface)
     if prevents and reason is not None and reason.startswith("the WebSocket "):
         logs.logger.warning("%s: %s is not served", prevents, reason)

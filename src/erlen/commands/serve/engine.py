@@ -25,12 +25,7 @@ import click
 
 from ...debug import own_traceback
 from .ending import Ending
-from .settings import Settings
-
-#: What is said where Granian is missing.
-MISSING = (
-    "'erlen serve' serves with Granian, which is not installed. Install it with: pip install 'erlen[serve]'"
-)
+from .settings import MISSING, Settings
 
 _UNKNOWN = """\
 Granian {version} is not driven as this version of Erlen drives it: {what}. Install one that is: pip install 'erlen[serve]' \

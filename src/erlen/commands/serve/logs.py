@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
 import time
 
+import click
+
 #: What the server says of itself. What an application logs is its own business.
 logger = logging.getLogger("erlen.serve")
 
 LEVELS = ("debug", "info", "warning", "error", "critical")
+
+
+def say(text: str, color: str | None = None) -> None:
+    """Print a text to standard error; a terminal that is gone is no reason to stop.
+
+    :param text: what is printed.
+    :param color: of the text, on a terminal.
+    """
+    with contextlib.suppress(OSError):
+        click.secho(text, fg=color, err=True)
 
 
 class _Formatter(logging.Formatter):

@@ -14,10 +14,8 @@ import sys
 import time
 import typing as t
 
-import click
-
 from . import notify
-from .logs import logger
+from .logs import logger, say
 from .processes import Worker
 
 #: Seconds after which a worker that ended by itself is replaced: at once, and later each time, up to the last.
@@ -256,7 +254,7 @@ class Master:
     def _show(self, text: str) -> None:
         """Print why a worker has failed, unless the one before it said the same."""
         if text != self._shown:
-            click.echo(text, err=True)
+            say(text)
         self._shown = text
 
     # What workers say, and how they end

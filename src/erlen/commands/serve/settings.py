@@ -12,6 +12,11 @@ from pathlib import Path
 
 import click
 
+#: What is said where Granian is missing.
+MISSING = (
+    "'erlen serve' serves with Granian, which is not installed. Install it with: pip install 'erlen[serve]'"
+)
+
 #: What is listed in the file is a list of texts, which for static files may be a table as well.
 _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     "text": ((str,), "a text in quotes"),
