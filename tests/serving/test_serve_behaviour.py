@@ -68,7 +68,7 @@ def test_the_start_says_what_is_served_how_and_why(server: Serving) -> None:
 
 def test_debug_mode_is_off(server: Serving) -> None:
     assert '"debug":false' in server.get("/seen").text
-    assert "WARNING" not in server.log()
+    assert "debug mode" not in server.log()
 
 
 # Proxies
@@ -93,6 +93,15 @@ def test_several_headers_of_one_name_are_one_list(server: Serving) -> None:
         b"GET /seen HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Forwarded-For: 6.6.6.6\r\nX-Forwarded-For: 203.0.113.7\r\n\r\n"
     )
     assert b'"client":"203.0.113.7"' in answer
+
+
+def test_over_wsgi_the_start_says_that_names_with_an_underscore_are_the_proxy_s_matter(
+    server: Serving,
+) -> None:
+    assert ("over WSGI Granian takes a header 'X_Forwarded_For' for" in server.log()) is not is_asgi(server)
+    if is_asgi(server):
+        headers = {"X-Forwarded-For": "203.0.113.5", "X_Forwarded_For": "6.6.6.6"}
+        assert '"client":"203.0.113.5"' in server.get("/seen", headers).text
 
 
 # Files
