@@ -70,6 +70,17 @@ def _of_granian(module: str, name: str) -> t.Any:
     return getattr(importlib.import_module(f"granian.{module}"), name)
 
 
+class Start(t.NamedTuple):
+    """How a worker begins: it waits until all have loaded the application, so that none of them serves alone."""
+
+    #: Is called when the application has been loaded, and its life span has begun.
+    loaded: t.Callable[[], object]
+    #: Is set when requests may be answered, or never will be.
+    go: threading.Event
+    #: Is called when they are.
+    ready: t.Callable[[], object]
+
+
 class Engine:
     """What serves an application in this process.
 
@@ -93,58 +104,60 @@ class Engine:
         # What Granian reads when it starts.
         self._files = contextlib.ExitStack()
 
-    def serve(self, interface: str, ending: Ending, ready: t.Callable[[], None]) -> None:
+    def serve(self, interface: str, start: Start, ending: Ending) -> None:
         """Serve until the end has come.
 
         :param interface: ``"wsgi"`` or ``"asgi"``.
+        :param start: when it begins.
         :param ending: what ends it.
-        :param ready: is called when requests are answered.
         :raises Failure: when the life span did not begin.
         """
         loop = _new_loop()
         try:
             if interface == "asgi":
-                loop.run_until_complete(self._serve_asgi(loop, ending, ready))
+                loop.run_until_complete(self._serve_asgi(loop, start, ending))
             else:
-                self._serve_wsgi(loop, ending, ready)
+                self._serve_wsgi(loop, start, ending)
         finally:
             loop.close()
 
-    def _serve_wsgi(
-        self, loop: asyncio.AbstractEventLoop, ending: Ending, ready: t.Callable[[], None]
-    ) -> None:
+    def _serve_wsgi(self, loop: asyncio.AbstractEventLoop, start: Start, ending: Ending) -> None:
         wrap = _of_granian("wsgi", "_callback_wrapper")
         try:
             self.app.start_serving()
         except Exception as error:
             raise Failure(_text_of(error)) from None
-        done = threading.Event()
-        self.signal.add_cb(done.set)
-        worker = self.native.WSGIWorker(**self._arguments(), py_threads=self.settings.threads)
-        self._start(worker, wrap(self.call, {}), loop)
-        ending.begins_with(self.app.begin_to_stop, self.signal.set)
-        ready()
-        done.wait()
+        start.loaded()
+        start.go.wait()
+        if not ending.has_begun:
+            done = threading.Event()
+            self.signal.add_cb(done.set)
+            worker = self.native.WSGIWorker(**self._arguments(), py_threads=self.settings.threads)
+            self._start(worker, wrap(self.call, {}), loop)
+            ending.begins_with(self.app.begin_to_stop, self.signal.set)
+            start.ready()
+            done.wait()
         self.app.stop_serving()
 
-    async def _serve_asgi(
-        self, loop: asyncio.AbstractEventLoop, ending: Ending, ready: t.Callable[[], None]
-    ) -> None:
+    async def _serve_asgi(self, loop: asyncio.AbstractEventLoop, start: Start, ending: Ending) -> None:
         wrap, watched = (
             _of_granian("asgi", "_callback_wrapper"),
             _of_granian("_futures", "_future_watcher_wrapper"),
         )
         span = _LifeSpan(self.app)
         await span.begin()
-        done = asyncio.Event()
-        self.signal.add_cb(lambda: loop.call_soon_threadsafe(done.set))
-        worker = self.native.ASGIWorker(
-            **self._arguments(), py_threads=1, websockets_enabled=self.settings.websockets
-        )
-        self._start(worker, watched(wrap(self.call, {}, span.state)), loop)
-        ending.begins_with(lambda: loop.call_soon_threadsafe(self.app.begin_to_stop), self.signal.set)
-        ready()
-        await done.wait()
+        start.loaded()
+        await asyncio.to_thread(start.go.wait)
+        if not ending.has_begun:
+            done = asyncio.Event()
+            self.signal.add_cb(lambda: loop.call_soon_threadsafe(done.set))
+            worker = self.native.ASGIWorker(
+                **self._arguments(), py_threads=1, websockets_enabled=self.settings.websockets
+            )
+            self._start(worker, watched(wrap(self.call, {}, span.state)), loop)
+            ending.begins_with(lambda: loop.call_soon_threadsafe(self.app.begin_to_stop), self.signal.set)
+            start.ready()
+            await done.wait()
         await span.end()
 
     def _start(self, worker: t.Any, callback: t.Any, loop: asyncio.AbstractEventLoop) -> None:

@@ -1,7 +1,8 @@
 """The main process: starts workers, replaces them, and stops them.
 
-A reload starts a whole generation of new workers beside the old ones. When each of them answers requests, the old ones are
-told to leave. When one of them fails, all of them are stopped, and the old ones go on.
+A reload starts a whole generation of new workers beside the old ones. When each of them has loaded the application, they
+begin to answer requests; when each of them does, the old ones are told to leave. When one fails, all of the new ones are
+stopped, and the old ones go on.
 """
 
 from __future__ import annotations
@@ -190,7 +191,10 @@ class Master:
 
     def _give_up(self, workers: dict[int, Worker]) -> None:
         for worker in workers.values():
-            worker.stop(self._timeout)
+            if worker.is_ready:
+                worker.leave(self._timeout)
+            else:
+                worker.stop(self._timeout)
         self._leaving.update(workers.values())
         workers.clear()
 
@@ -281,13 +285,26 @@ class Master:
             if self._serving.get(worker.number) is worker and worker.number not in self._replacing:
                 logger.info("Worker %d is replaced: %s", worker.number, message["why"])
                 self._due.setdefault(worker.number, time.monotonic())
+        elif message["event"] == "loaded":
+            worker.has_loaded = True
+            worker.said = message
+            self._let_go(worker)
         elif message["event"] == "ready":
             worker.is_ready = True
-            worker.said = message
             if self._replacing.get(worker.number) is worker:
                 self._replace(worker)
             elif self._coming and all(one.is_ready for one in self._coming.values()):
                 self._take_over()
+
+    def _let_go(self, worker: Worker) -> None:
+        """Let workers answer requests: one that takes the place of another, and a generation when all have loaded."""
+        if self._replacing.get(worker.number) is worker:
+            worker.go()
+        elif self._coming.get(worker.number) is worker and all(
+            one.has_loaded for one in self._coming.values()
+        ):
+            for one in self._coming.values():
+                one.go()
 
     def _replace(self, worker: Worker) -> None:
         old = self._serving.pop(worker.number, None)

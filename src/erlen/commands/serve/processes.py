@@ -28,7 +28,8 @@ class Worker:
         self.number = task.number
         self.generation = generation
         self.began = time.monotonic()
-        #: Whether it answers requests.
+        #: Whether it has loaded the application, and whether it answers requests.
+        self.has_loaded = False
         self.is_ready = False
         #: When it is killed if it has not ended.
         self.deadline: float | None = None
@@ -53,6 +54,10 @@ class Worker:
     def pid(self) -> int:
         """The number of its process."""
         return self.process.pid
+
+    def go(self) -> None:
+        """Let it answer requests."""
+        self.channel.send(event="go")
 
     def leave(self, seconds: float) -> None:
         """Let it go when its clients have gone; others have taken its place.

@@ -15,12 +15,11 @@ from werkzeug.utils import import_string
 
 from ...cli import ScriptInfo
 from ...debug import own_traceback
-from ...helpers import get_debug_flag
 from . import logs
 from .access import AccessLog
 from .channel import Channel
 from .ending import LEAVING, STOPPING, Ending
-from .engine import Engine, Failure, on_signal
+from .engine import Engine, Failure, Start, on_signal
 from .gate import Gate
 from .proxies import TrustedProxies
 from .settings import Settings, check_certificate
@@ -79,21 +78,27 @@ def _serve(task: Task, channel: Channel) -> None:
     listener.setblocking(False)
     ending = Ending(gate, listener, lambda: channel.send(event="left"))
     engine = Engine(app, gate.call, settings, listener, task.number)
-    on_signal(lambda: ending.begin(STOPPING))
-    _listen_to(channel, lambda: ending.begin(LEAVING), lambda: ending.begin(STOPPING))
+    start = Start(
+        loaded=lambda: channel.send(event="loaded", interface=interface, reason=reason, name=app.name),
+        go=threading.Event(),
+        ready=lambda: _begin(settings, gate, channel),
+    )
 
-    def ready() -> None:
-        channel.send(
-            event="ready",
-            interface=interface,
-            reason=reason,
-            name=app.name,
-            debug=bool(app.debug and get_debug_flag()),
-        )
-        _wear_out(settings, gate, lambda why: channel.send(event="worn", why=why))
+    def end(seconds: float) -> None:
+        ending.begin(seconds)
+        start.go.set()
 
-    engine.serve(interface, ending, ready)
+    on_signal(lambda: end(STOPPING))
+    # The rest of the time is for what is being answered then.
+    leaving = min(LEAVING, settings.timeout / 2)
+    _listen_to(channel, {"go": start.go.set, "leave": lambda: end(leaving)}, lambda: end(STOPPING))
+    engine.serve(interface, start, ending)
     logging.shutdown()
+
+
+def _begin(settings: Settings, gate: Gate, channel: Channel) -> None:
+    channel.send(event="ready")
+    _wear_out(settings, gate, lambda why: channel.send(event="worn", why=why))
 
 
 def _load(task: Task) -> t.Any:
@@ -110,20 +115,25 @@ def _with_threads(settings: Settings, app: t.Any, interface: str) -> Settings:
     return dataclasses.replace(settings, threads=settings.threads or DEFAULT_THREADS)
 
 
-def _listen_to(channel: Channel, leave: t.Callable[[], None], stop: t.Callable[[], None]) -> None:
-    """Do what the main process says, in a thread; when that has gone, stop."""
+def _listen_to(
+    channel: Channel, actions: t.Mapping[str, t.Callable[[], object]], gone: t.Callable[[], object]
+) -> None:
+    """Do what the main process says, in a thread.
+
+    :param actions: what is done for each event.
+    :param gone: what is done when the main process has ended.
+    """
 
     def listen() -> None:
         while (messages := channel.receive()) is not None:
             for message in messages:
-                if message["event"] == "leave":
-                    leave()
-        stop()
+                actions[message["event"]]()
+        gone()
 
     threading.Thread(target=listen, name="erlen-channel", daemon=True).start()
 
 
-def _wear_out(settings: Settings, gate: t.Any, worn: t.Callable[[str], None]) -> None:
+def _wear_out(settings: Settings, gate: Gate, worn: t.Callable[[str], None]) -> None:
     """Ask for a replacement when the worker has served long enough.
 
     The limits are up to a tenth higher than they were set, so that the workers are not all replaced at once.
