@@ -29,6 +29,7 @@ from .serving import run_command
 LAZY_COMMANDS = {
     "check": "erlen.commands.check:check_command",
     "new": "erlen.commands.new:new_command",
+    "serve": "erlen.commands.serve.command:serve_command",
 }
 
 # What starts often has to start fast, and looking for plugins takes as long as importing half of Erlen: so no plugin may
@@ -36,7 +37,7 @@ LAZY_COMMANDS = {
 _NOT_REPLACED = frozenset({"run"})
 
 # Of the lazy ones, what needs no application does not look into one for a command of that name either.
-_WITHOUT_APPLICATION = ("new",)
+_WITHOUT_APPLICATION = ("new", "serve")
 
 
 def get_version(ctx: click.Context, param: click.Parameter, value: t.Any) -> None:
