@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import datetime
-import grp
 import os
-import pwd
 import shutil
 import typing as t
 from pathlib import Path
@@ -15,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from .page import FILES, replaced
-from .running import HOST, Running, Site, free_port
+from .running import HOST, Running, Site, despite_others, free_ports, group_of_nobody
 
 #: Where programs of the system stand that are not on everybody's path.
 SYSTEM = f"{os.environ.get('PATH', '')}{os.pathsep}/usr/sbin{os.pathsep}/sbin"
@@ -80,11 +78,6 @@ def apache_modules() -> Path | None:
     return next((Path(place) for place in places if Path(place).is_dir()), None)
 
 
-def group_of_nobody() -> str:
-    """Return the group of the user nobody, which differs between systems."""
-    return grp.getgrgid(pwd.getpwnam("nobody").pw_gid).gr_name
-
-
 def make_certificate(folder: Path) -> tuple[Path, Path]:
     """Write a certificate that is signed by its own key, and the key.
 
@@ -126,18 +119,26 @@ class Front:
     def __init__(self, kind: str, folder: Path, application: int | Path, static: Path) -> None:
         self.kind = kind
         self.folder = folder
-        self.http = Site(free_port())
-        self.https = Site(free_port(), is_tls=True)
         make_certificate(folder)
         # Its workers run as somebody else when root has started it, and may not read where this clone is.
         self.static = folder / "static"
         shutil.copytree(static, self.static)
         (folder / "settings.py").write_text("SECRET_KEY = 'not for everybody'\n")
-        with_program = self._nginx if kind == "nginx" else self._apache
-        self.running = Running(
-            with_program(application), folder / "output.txt", {"PATH": SYSTEM, "LC_ALL": "C"}, folder
+        self._application = application
+        self.running = despite_others(self._start)
+
+    def _start(self) -> Running:
+        http, https = free_ports(2)
+        self.http, self.https = Site(http), Site(https, is_tls=True)
+        command = self._nginx if self.kind == "nginx" else self._apache
+        running = Running(
+            command(self._application),
+            self.folder / "output.txt",
+            {"PATH": SYSTEM, "LC_ALL": "C"},
+            self.folder,
         )
-        self.running.wait_for(lambda: self.http.get("/").status)
+        running.wait_for(lambda: self.http.get("/").status)
+        return running
 
     def _nginx(self, application: int | Path) -> list[str]:
         program = nginx()

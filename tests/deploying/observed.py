@@ -36,3 +36,9 @@ def slow() -> str:
 def process() -> str:
     """Return the process that answers."""
     return str(os.getpid())
+
+
+@app.post("/length")
+def length() -> str:
+    """Return how long the body is."""
+    return str(len(request.get_data()))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import grp
 import http.client
 import os
+import pwd
 import shutil
 import signal
 import socket
@@ -52,12 +54,44 @@ def folder() -> t.Iterator[Path]:
     shutil.rmtree(made)
 
 
+def group_of_nobody() -> str:
+    """Return the group of the user nobody, which differs between systems."""
+    return grp.getgrgid(pwd.getpwnam("nobody").pw_gid).gr_name
+
+
 def free_port() -> int:
     """Return a port that nobody listens on."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
+    [port] = free_ports(1)
+    return port
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports that nobody listens on, each another one.
+
+    :param count: how many.
+    """
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+
+
+T = t.TypeVar("T")
+
+
+def despite_others(start: t.Callable[[], T]) -> T:
+    """Start something on free ports, again where another process has taken one of them meanwhile.
+
+    :param start: chooses the ports, starts, and waits for an answer.
+    """
+    for _ in range(2):
+        try:
+            return start()
+        except NoAnswer as error:
+            if "in use" not in str(error):
+                raise
+    return start()
 
 
 def variables(state: Path, **more: str) -> dict[str, str]:
@@ -81,6 +115,10 @@ def variables(state: Path, **more: str) -> dict[str, str]:
         "CHAT_SECRET_KEY": "a key of the tests, which keeps nothing",
         **more,
     }
+
+
+class NoAnswer(Exception):
+    """A program ended, or did not answer, when it was started."""
 
 
 class Running:
@@ -108,12 +146,16 @@ class Running:
                 env=environment,
                 # A group of its own, so that its workers do not outlive it if it has to be killed.
                 start_new_session=True,
+                # As in signup.service: a socket is for the group alone, which is that of the server in front.
+                umask=0o007,
+                group=group_of_nobody() if os.geteuid() == 0 else None,
             )
 
     def wait_for(self, is_ready: t.Callable[[], object]) -> None:
         """Wait until the program answers.
 
         :param is_ready: what is asked; it may raise what a connection raises.
+        :raises NoAnswer: when it ends before, or takes too long.
         """
         end = time.monotonic() + LIMIT
         while self.process.poll() is None and time.monotonic() < end:
@@ -123,7 +165,7 @@ class Running:
             time.sleep(0.05)
         code = self.process.poll()
         self.stop()
-        raise AssertionError(f"{self.command} did not answer (exit code {code}):\n{self.log()}")
+        raise NoAnswer(f"{self.command} did not answer (exit code {code}):\n{self.log()}")
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Send a signal, wait, and return the exit code."""
@@ -178,21 +220,26 @@ class Site:
 
     def connect(self, host: str = HOST, protocols: t.Sequence[str] = ("http/1.1",)) -> socket.socket:
         """Return a connection, with the handshake of TLS behind it."""
-        if self.path is not None:
+        if self.path is None:
+            made = socket.create_connection(("127.0.0.1", self.port), LIMIT)
+        else:
             made = socket.socket(socket.AF_UNIX)
-            made.settimeout(LIMIT)
-            made.connect(str(self.path))
-            return made
-        made = socket.create_connection(("127.0.0.1", self.port), LIMIT)
-        if not self.is_tls:
-            return made
-        context = lenient()
-        context.set_alpn_protocols(list(protocols))
         try:
+            made.settimeout(LIMIT)
+            if self.path is not None:
+                made.connect(str(self.path))
+            if not self.is_tls:
+                return made
+            context = lenient()
+            context.set_alpn_protocols(list(protocols))
             return context.wrap_socket(made, server_hostname=host)
         except BaseException:
             made.close()
             raise
+
+    def connect_plainly(self) -> socket.socket:
+        """Return a connection to the port, on which nothing was sent."""
+        return socket.create_connection(("127.0.0.1", self.port), LIMIT)
 
     def request(
         self,

@@ -19,7 +19,7 @@ from erlen.cli.program import LAZY_COMMANDS
 
 from . import page
 from .page import replaced
-from .running import LIMIT, SCRIPTS, Running, Site, free_port, variables
+from .running import LIMIT, SCRIPTS, Running, Site, despite_others, free_port, variables
 
 #: Where the socket of every command of the page is.
 SOCKET = "/run/signup/signup.sock"
@@ -119,21 +119,30 @@ class Served:
         self.command = command
         self.state = folder / "state"
         self.state.mkdir(mode=0o700)
-        path = folder / "application.sock"
-        is_unix = any(SOCKET in word for word in command.words)
-        self.site = Site(path=path) if is_unix else Site(free_port())
-        self.running = Running(
-            [self._changed(word, application) for word in self._words(folder, application)],
-            folder / "application.txt",
-            variables(self.state, **more),
-        )
-        self.running.wait_for(self._is_ready)
+        self._folder = folder
+        self._application = application
+        self._environment = variables(self.state, **more)
+        self.running = despite_others(self._start)
 
-    def _is_ready(self) -> bool:
+    def _start(self) -> Running:
+        is_unix = any(SOCKET in word for word in self.command.words)
+        self.site = Site(path=self._folder / "application.sock") if is_unix else Site(free_port())
+        words = [
+            self._changed(word, self._application) for word in self._words(self._folder, self._application)
+        ]
+        running = Running(words, self._folder / "application.txt", self._environment)
+        running.wait_for(lambda: self._is_ready(running))
+        return running
+
+    def start(self) -> None:
+        """Start it again, when it was stopped."""
+        self.running = self._start()
+
+    def _is_ready(self, running: Running) -> bool:
         if self.site.get("/").status != 200:
             return False
         # Every command of the page that has several has two.
-        return not self.command.ready or self.ready() >= 2
+        return running.log().count(self.command.ready) >= 2 if self.command.ready else True
 
     def ready(self) -> int:
         """Return how many workers have said that they are ready; none where they do not."""
@@ -175,7 +184,7 @@ class Asked:
     :param clients: how many there are.
     """
 
-    def __init__(self, site: Site, clients: int = 3) -> None:
+    def __init__(self, site: Site, clients: int = 2) -> None:
         self.site = site
         #: How often each status, or each error, was the answer.
         self.answers: collections.Counter[str] = collections.Counter()
@@ -189,6 +198,8 @@ class Asked:
             except (OSError, http.client.HTTPException) as error:
                 answer = repr(error)
             self.answers[answer] += 1
+            # What is asked about runs on the same processors.
+            time.sleep(0.03)
 
     def __enter__(self) -> Asked:
         for thread in self._threads:
