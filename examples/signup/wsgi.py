@@ -21,4 +21,4 @@ app = create_app(
 # Each proxy that is counted sets these headers itself. With one too many, clients choose their own address.
 if proxies := int(os.environ.get("SIGNUP_PROXIES", "0")):
     # The host is not among them: the proxies hand on the Host header.
-    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=0)  # type: ignore[method-assign]
+    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=0)  # type: ignore[assignment, method-assign]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import http.client
+import json
 import re
 import shlex
 import shutil
@@ -223,8 +224,10 @@ def test_the_command_of_the_image_serves_and_its_health_check_notices_when_it_do
     if "serve" not in LAZY_COMMANDS:
         pytest.skip("erlen has no command 'serve'")
     folder = place("contained")
-    [command] = [eval(line) for line in instructions("CMD")]
-    [check] = [eval(line[line.index("[") :]) for line in instructions("HEALTHCHECK")]
+    command: list[str]
+    check: list[str]
+    [command] = [json.loads(line) for line in instructions("CMD")]
+    [check] = [json.loads(line[line.index("[") :]) for line in instructions("HEALTHCHECK")]
     assert "0.0.0.0" in command
 
     def start() -> tuple[int, Running]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from .running import HOST, LIMIT
-from .servers import TCP, Asked, Command, Served, until
+from .servers import TCP, Asked, Served, until
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded", "Origin": f"https://{HOST}"}
 
