@@ -116,6 +116,8 @@ class Served:
     """
 
     def __init__(self, command: Command, folder: Path, application: str = "", **more: str) -> None:
+        #: Its name among the commands, for those who started it by that.
+        self.name = ""
         self.command = command
         self.state = folder / "state"
         self.state.mkdir(mode=0o700)
