@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import code
-import os
-import sys
 import typing as t
-from pathlib import Path
 
 import click
 
 from ..ctx import current_context
-from ..typing import Application
 from .groups import with_appcontext
 
 if t.TYPE_CHECKING:
@@ -19,41 +14,41 @@ if t.TYPE_CHECKING:
 
 
 @click.command("shell", short_help="Run a shell in the context of the application.")
+@click.option(
+    "--interface",
+    "-i",
+    type=click.Choice(["auto", "ipython", "bpython", "python"]),
+    default="auto",
+    show_default=True,
+    help="Which shell; 'auto' is the first of these that is installed.",
+)
+@click.option(
+    "--code",
+    "-c",
+    metavar="CODE",
+    help="Run this code and exit. So does code that comes through a pipe.",
+    # A variable of that name would run with every shell.
+    allow_from_autoenv=False,
+)
+@click.option(
+    "--request", "path", metavar="PATH", help="Make up a request for this path and be inside of it."
+)
+@click.option(
+    "--serving", is_flag=True, help="Begin the life span of the application, and end it at the end."
+)
 @with_appcontext
-def shell_command() -> None:
+def shell_command(
+    interface: str = "auto", code: str | None = None, path: str | None = None, serving: bool = False
+) -> None:
     """Run an interactive Python shell inside the context of the application.
 
-    What the application's shell context processors return can be used by name. The file named by PYTHONSTARTUP is
-    executed first.
+    What the application's shell context processors return can be used by name, and 'await' works at the prompt.
+    Python's own shell, which is used without IPython and bpython, executes the file named by PYTHONSTARTUP first.
     """
-    application: Application = current_context().app
-    namespace: dict[str, t.Any] = {}
-    startup = Path(os.environ.get("PYTHONSTARTUP", ""))
-    if startup.is_file():
-        # The user's own file, executed as plain 'python' does.
-        exec(compile(startup.read_text("utf-8"), startup, "exec"), namespace)  # noqa: S102
-    namespace.update(application.make_shell_context())
-    _complete_names_of(namespace)
-    banner = (
-        f"Python {sys.version} on {sys.platform}\nApp: {application.import_name}\n"
-        f"Instance: {application.instance_path}"
-    )
-    code.interact(banner=banner, local=namespace)
+    # Only this command needs it.
+    from .shell.session import run_shell
 
-
-def _complete_names_of(namespace: dict[str, t.Any]) -> None:
-    """Let the tab key complete the names of the shell, where Python has readline."""
-    try:
-        # Not every platform has them, and only the shell needs them.
-        import readline
-        from rlcompleter import Completer
-    except ImportError:
-        return
-    # The hook sets up history and keys, and a completer for another namespace: it comes first.
-    hook = getattr(sys, "__interactivehook__", None)
-    if hook is not None:
-        hook()
-    readline.set_completer(Completer(namespace).complete)
+    run_shell(current_context().app, interface=interface, code=code, serving=serving, path=path)
 
 
 _SORT_KEYS: dict[str, t.Callable[[Rule], t.Any]] = {
