@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-import typing as t
+import re
 
 import click
 
 from ..ctx import current_context
+from ..typing import Application
 from .groups import with_appcontext
 
-if t.TYPE_CHECKING:
-    from werkzeug.routing import Rule
+
+def _method(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Check that ``--method`` is a token (RFC 9110, section 5.6.2)."""
+    if value is not None and not re.fullmatch(r"[!#$%&'*+.^_`|~\w-]+", value, re.ASCII):
+        raise click.BadParameter(
+            f"{value!r} is no method. Write it as in a request: GET, POST ...", ctx, param
+        )
+    return value if value is None else value.upper()
 
 
 @click.command("shell", short_help="Run a shell in the context of the application.")
@@ -51,50 +58,54 @@ def shell_command(
     run_shell(current_context().app, interface=interface, code=code, serving=serving, path=path)
 
 
-_SORT_KEYS: dict[str, t.Callable[[Rule], t.Any]] = {
-    "endpoint": lambda rule: rule.endpoint,
-    "methods": lambda rule: sorted(rule.methods or ()),
-    "domain": lambda rule: rule.host or rule.subdomain or "",
-    "rule": lambda rule: rule.rule,
-}
-
-
-@click.command("routes", short_help="Show the routes of the application.")
+@click.command("routes", short_help="Show the routes of the application, or what answers a URL.")
 @click.option(
     "--sort",
     "-s",
-    type=click.Choice((*_SORT_KEYS, "match")),
+    type=click.Choice(["endpoint", "methods", "domain", "rule", "match", "view"]),
     default="endpoint",
+    show_default=True,
     help="The column to sort by; 'match' is the order in which the routes are tried.",
 )
 @click.option("--all-methods", is_flag=True, help="Show HEAD and OPTIONS too.")
+@click.option("--verbose", "-v", is_flag=True, help="Show the views, with file and line.")
+@click.option(
+    "--match", "url", metavar="URL", help="Show which route answers this URL, and why others do not."
+)
+@click.option("--method", "-m", default=None, help="The method to match, by default GET.", callback=_method)
+@click.option("--websocket", is_flag=True, help="Match the handshake of a WebSocket.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @with_appcontext
-def routes_command(sort: str, all_methods: bool) -> None:
-    """Show all routes with their endpoints and methods."""
-    url_map = current_context().app.url_map
-    rules: list[Rule] = list(url_map.iter_rules())
-    if not rules:
-        click.echo("No routes were registered.")
+def routes_command(
+    sort: str = "endpoint",
+    all_methods: bool = False,
+    verbose: bool = False,
+    url: str | None = None,
+    method: str | None = None,
+    websocket: bool = False,
+    as_json: bool = False,
+) -> None:
+    """Show all routes with their endpoints and methods.
+
+    With '--match', show what answers one URL: a path, or a whole URL with its host. The exit code is 0 when a route
+    answers, with its view or a redirect, and 1 when none does.
+    """
+    application: Application = current_context().app
+    if url is None:
+        if method is not None or websocket:
+            given = "--websocket" if websocket else "--method"
+            raise click.UsageError(f"'{given}' says how to match a URL: add '--match URL'.")
+        # Only this command needs it.
+        from .routes.listing import show_routes
+
+        show_routes(application, sort=sort, all_methods=all_methods, verbose=verbose, as_json=as_json)
         return
-    # 'match' keeps the order of the map.
-    if sort in _SORT_KEYS:
-        rules.sort(key=_SORT_KEYS[sort])
+    if websocket and method not in {None, "GET"}:
+        raise click.UsageError(
+            f"'--method {method}' cannot be with '--websocket': a WebSocket begins with a GET."
+        )
+    # Only this command needs it.
+    from .routes.report import show_match
 
-    hidden: set[str] = set() if all_methods else {"HEAD", "OPTIONS"}
-    columns: dict[str, list[str]] = {
-        "Endpoint": [str(rule.endpoint) for rule in rules],
-        "Methods": [", ".join(sorted((rule.methods or set()) - hidden)) for rule in rules],
-    }
-    domains = [(rule.host if url_map.host_matching else rule.subdomain) or "" for rule in rules]
-    if any(domains):
-        columns["Host" if url_map.host_matching else "Subdomain"] = domains
-    columns["Rule"] = [rule.rule for rule in rules]
-    _echo_table(columns)
-
-
-def _echo_table(columns: dict[str, list[str]]) -> None:
-    widths = [max(map(len, (title, *cells))) for title, cells in columns.items()]
-    lines = [tuple(columns), tuple("-" * width for width in widths), *zip(*columns.values(), strict=True)]
-    for line in lines:
-        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        click.echo("  ".join(cells).rstrip())
+    code = show_match(application, url, method or "GET", websocket=websocket, as_json=as_json)
+    click.get_current_context().exit(code)
