@@ -38,14 +38,13 @@ def show_routes(
         routes = [rule_as_json(application, rule) for rule in rules]
         click.echo(json.dumps({"routes": routes}, indent=2))
     elif rules:
-        echo_table(_columns(application, rules, all_methods=all_methods, verbose=verbose))
+        columns = _columns(application, rules, all_methods=all_methods)
+        echo_table(columns, _views(application, rules) if verbose else None)
     else:
         click.echo("No routes were registered.")
 
 
-def _columns(
-    application: Application, rules: list[Rule], *, all_methods: bool, verbose: bool
-) -> dict[str, list[str]]:
+def _columns(application: Application, rules: list[Rule], *, all_methods: bool) -> dict[str, list[str]]:
     columns = {
         "Endpoint": [str(rule.endpoint) for rule in rules],
         "Methods": [methods_of(rule, every=all_methods) for rule in rules],
@@ -58,8 +57,14 @@ def _columns(
     notes = [notes_of(rule) for rule in rules]
     if any(notes):
         columns["Notes"] = notes
-    if verbose:
-        views = [view_of(application, rule.endpoint) for rule in rules]
-        columns["View"] = ["none registered" if view is None else view.name for view in views]
-        columns["File"] = ["" if view is None else view.place for view in views]
     return columns
+
+
+def _views(application: Application, rules: list[Rule]) -> dict[str, list[str]]:
+    views = [view_of(application, rule.endpoint) for rule in rules]
+    # These need none.
+    lacks = ["" if rule.build_only or rule.redirect_to is not None else "none registered" for rule in rules]
+    return {
+        "View": [lack if view is None else view.name for view, lack in zip(views, lacks, strict=True)],
+        "File": ["" if view is None else view.place for view in views],
+    }

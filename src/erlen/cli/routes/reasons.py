@@ -136,7 +136,7 @@ class _Judge:
         if bool(rule.websocket) != answer.websocket:
             kind = "is a WebSocket, asked was an ordinary request" if rule.websocket else "is no WebSocket"
             yield Reason("websocket", kind)
-        elif rule.methods is not None and answer.method not in rule.methods:
+        if rule.methods is not None and answer.method not in rule.methods:
             yield Reason("method", f"answers {', '.join(sorted(rule.methods))}, not {answer.method}")
 
     def _of_domain(self, shape: Shape) -> t.Iterator[Reason]:
@@ -161,21 +161,15 @@ class _Judge:
         answer = self._answer
         if answer.rule is not None:
             first = next(one for one in self._shapes if one.rule is answer.rule)
-            return Reason(
-                "order", f"fits as well; {answer.rule.rule!r} is tried first: {first.why_before(shape)}"
-            )
+            return Reason("order", f"fits as well; {_named(first)} is tried first: {first.why_before(shape)}")
         if answer.location is not None:
-            if shape.rule.redirect_to is not None or shape.rule.alias:
-                return Reason("redirect", "is what redirects")
-            return Reason(
-                "redirect", "fits, and a redirect comes first: to a slash, or to the URL of defaults"
-            )
+            return Reason("redirect", self._of_redirect(shape.rule))
         # Werkzeug gives up at a value that a converter refuses although it has the pattern.
         for one in self._shapes:
             if one is not shape and one.strict.fullmatch(self._path) and one.refusals(self._path):
                 return Reason(
                     "order",
-                    f"fits; {one.rule.rule!r} is tried first, and when its converter refuses the value nothing else is tried",
+                    f"fits; {_named(one)} is tried first, and when its converter refuses the value nothing else is tried",
                 )
         return Reason("order", "fits by itself")
 
@@ -201,3 +195,8 @@ class _Judge:
         best = sorted((pair for pair in rated if pair[0] >= _ALIKE), key=lambda pair: -pair[0])
         alike = [Other(rule, [Reason("similar", "looks like it")]) for _, rule in best]
         return [*ends, *alike][:_PROPOSALS]
+
+
+def _named(shape: Shape) -> str:
+    domain = shape.rule.host or shape.rule.subdomain
+    return repr(shape.rule.rule) + (f" of {domain!r}" if domain else "")

@@ -58,17 +58,18 @@ def _echo(application: Application, answer: Answer, near: list[Other], there: An
     for hint in answer.hints:
         click.echo(hint)
     if not near:
-        if answer.error is not None and answer.location is None:
+        if answer.status == "not_found":
             click.echo("No rule is near. 'erlen routes' lists all of them.")
         return
     click.echo(f"\n{_heading(answer, near)}\n")
-    echo_table(
-        {
-            "Rule": [other.rule.rule for other in near[:LIMIT]],
-            "Endpoint": [str(other.rule.endpoint) for other in near[:LIMIT]],
-            "Why": ["; ".join(reason.message for reason in other.reasons) for other in near[:LIMIT]],
-        }
-    )
+    shown = near[:LIMIT]
+    columns = {"Rule": [other.rule.rule for other in shown]}
+    domains = [other.rule.host or other.rule.subdomain or "" for other in shown]
+    if any(domains):
+        columns["Host" if application.url_map.host_matching else "Subdomain"] = domains
+    columns["Endpoint"] = [str(other.rule.endpoint) for other in shown]
+    columns["Why"] = ["; ".join(reason.message for reason in other.reasons) for other in shown]
+    echo_table(columns)
     if len(near) > LIMIT:
         click.echo(f"\n{len(near) - LIMIT} more are near; '--json' has all of them.")
 

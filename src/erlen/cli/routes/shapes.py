@@ -160,21 +160,18 @@ class Shape:
 
     def why_before(self, other: Shape) -> str:
         """Return why this rule is tried before another one that takes the same path."""
-        for (is_variable, text), (other_is_variable, other_text) in zip(
-            self.pieces, other.pieces, strict=False
-        ):
-            if (is_variable, text) == (other_is_variable, other_text):
+        for piece, other_piece in zip(self._domain + self.pieces, other._domain + other.pieces, strict=False):
+            (is_variable, text), (other_is_variable, other_text) = piece, other_piece
+            if piece == other_piece:
                 continue
             if not is_variable and other_is_variable:
                 return f"the fixed text {text!r} comes before a variable"
-            if is_variable and other_is_variable:
+            if not (is_variable and other_is_variable):
+                return "it is more specific"
+            if self._converters[text].weight != other._converters[other_text].weight:
                 kinds = converter_name(self.rule, text), converter_name(other.rule, other_text)
-                if self._converters[text].weight != other._converters[other_text].weight:
-                    return f"{kinds[0]!r} comes before {kinds[1]!r}"
-                if kinds[0] == kinds[1]:
-                    continue
-            break
-        return "it was registered before, or has more fixed text"
+                return f"{kinds[0]!r} comes before {kinds[1]!r}"
+        return "it was registered before"
 
 
 def _pattern(

@@ -14,25 +14,39 @@ _NARROWEST = 12
 
 _GAP = 2
 
-# Where a text may go on in the next line: behind these.
-_BREAKS = re.compile(r"(?<=[/,.:;> _-])")
+# Where a text may go on in the next line: before a slash, and behind a space.
+_BREAKS = re.compile(r"(?=/)|(?<= )")
 
 
-def echo_table(columns: dict[str, list[str]]) -> None:
+def echo_table(columns: dict[str, list[str]], details: dict[str, list[str]] | None = None) -> None:
     """Print a table. On a terminal it is as wide as that at most, and in colours where Rich is installed.
 
     :param columns: the cells of each column, by its title.
+    :param details: more columns. Where they do not fit, they are in a line below each row.
     """
-    titles, cells = list(columns), list(columns.values())
-    natural = [max(map(len, (title, *column))) for title, column in columns.items()]
-    is_terminal = sys.stdout.isatty()
-    widths = fitting(titles, natural, shutil.get_terminal_size().columns) if is_terminal else natural
+    is_terminal, room = sys.stdout.isatty(), shutil.get_terminal_size().columns
+    whole = {**columns, **(details or {})}
+    below = [""] * len(next(iter(columns.values())))
+    if is_terminal and details and _width(_natural(whole)) > room:
+        below = ["  ".join(filter(None, cells)) for cells in zip(*details.values(), strict=True)]
+        whole = columns
+    widths = _natural(whole)
+    if is_terminal:
+        widths = fitting(list(whole), widths, room)
     rows = [
         [wrapped(cell, width) for cell, width in zip(row, widths, strict=True)]
-        for row in zip(*cells, strict=True)
+        for row in zip(*whole.values(), strict=True)
     ]
-    if not (is_terminal and _echo_with_rich(titles, rows, widths)):
-        _echo_plain(titles, rows, widths)
+    if not (is_terminal and _echo_with_rich(list(whole), rows, widths, below)):
+        _echo_plain(list(whole), rows, widths, below)
+
+
+def _natural(columns: dict[str, list[str]]) -> list[int]:
+    return [max(map(len, (title, *column))) for title, column in columns.items()]
+
+
+def _width(widths: t.Sequence[int]) -> int:
+    return sum(widths) + _GAP * (len(widths) - 1)
 
 
 def fitting(titles: t.Sequence[str], natural: t.Sequence[int], room: int) -> list[int]:
@@ -44,7 +58,7 @@ def fitting(titles: t.Sequence[str], natural: t.Sequence[int], room: int) -> lis
     """
     widths = list(natural)
     least = [min(width, max(len(title), _NARROWEST)) for title, width in zip(titles, natural, strict=True)]
-    while sum(widths) + _GAP * (len(widths) - 1) > room:
+    while _width(widths) > room:
         spare = [width - smallest for width, smallest in zip(widths, least, strict=True)]
         if not any(spare):
             break
@@ -69,42 +83,53 @@ def wrapped(text: str, width: int) -> list[str]:
     return [line.rstrip() for line in lines]
 
 
-def _echo_plain(titles: list[str], rows: list[list[list[str]]], widths: list[int]) -> None:
-    rules = ["-" * width for width in widths]
-    for row in ([[title] for title in titles], [[rule] for rule in rules], *rows):
+def _echo_plain(titles: list[str], rows: list[list[list[str]]], widths: list[int], below: list[str]) -> None:
+    head = [[[title] for title in titles], [["-" * width] for width in widths]]
+    for row, detail in zip([*head, *rows], ["", "", *below], strict=True):
         for number in range(max(len(cell) for cell in row)):
             parts = [
                 (cell[number] if number < len(cell) else "").ljust(width)
                 for cell, width in zip(row, widths, strict=True)
             ]
             click.echo((" " * _GAP).join(parts).rstrip())
+        if detail:
+            click.echo(f"    {detail}")
 
 
-def _echo_with_rich(titles: list[str], rows: list[list[list[str]]], widths: list[int]) -> bool:
+def _echo_with_rich(
+    titles: list[str], rows: list[list[list[str]]], widths: list[int], below: list[str]
+) -> bool:
     try:
         # Optional dependency.
-        from rich import box
         from rich.console import Console
-        from rich.table import Table
         from rich.text import Text
     except ImportError:
         return False
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, _GAP - 1, 0, 0))
-    for title, width in zip(titles, widths, strict=True):
-        table.add_column(title, width=width, no_wrap=True)
-    for row in rows:
-        cells = [Text("\n".join(lines)) for lines in row]
-        for title, cell in zip(titles, cells, strict=True):
-            if title == "Rule":
-                cell.highlight_regex(r"<[^>]*>", "cyan")
-            elif title in _FAINT:
-                cell.stylize("dim")
-        table.add_row(*cells)
     # As wide as it has to be, where the narrowest columns do not fit either.
-    Console(width=max(sum(widths) + (_GAP + 1) * len(widths), shutil.get_terminal_size().columns)).print(
-        table
-    )
+    console = Console(width=max(_width(widths), shutil.get_terminal_size().columns), highlight=False)
+    gap = Text(" " * _GAP)
+    head = gap.join(Text(title.ljust(width), "bold") for title, width in zip(titles, widths, strict=True))
+    stroke = "\u2500" if console.encoding.startswith("utf") else "-"
+    console.print(head, Text(stroke * _width(widths), "dim"), sep="\n")
+    for row, detail in zip(rows, below, strict=True):
+        for number in range(max(len(cell) for cell in row)):
+            line = [
+                _styled(Text(cell[number] if number < len(cell) else ""), title, width)
+                for title, cell, width in zip(titles, row, widths, strict=True)
+            ]
+            console.print(gap.join(line))
+        if detail:
+            console.print(Text(f"    {detail}", "dim"), soft_wrap=True)
     return True
 
 
-_FAINT = {"View", "Notes"}
+def _styled(cell: t.Any, title: str, width: int) -> t.Any:
+    if title == "Rule":
+        cell.highlight_regex(r"<[^>]*>?|^[^<]*>", "cyan")
+    elif title in _FAINT:
+        cell.stylize("dim")
+    cell.align("left", width)
+    return cell
+
+
+_FAINT = {"View", "File", "Notes"}
