@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import typing as t
+from difflib import SequenceMatcher
 from functools import cached_property
 
 from werkzeug.routing import (
@@ -115,9 +116,6 @@ class Shape:
         parts, own = path.strip("/").split("/"), self._segments()
         if len(parts) != len(own):
             return 0.0
-        # Slow to import, and only for what was not found.
-        from difflib import SequenceMatcher
-
         ratios = [
             (1.0 if re.fullmatch(pattern, part) else 0.5)
             if text is None

@@ -6,6 +6,7 @@ import ast
 import inspect
 import linecache
 import sys
+import traceback
 import typing as t
 from types import CodeType
 
@@ -66,5 +67,8 @@ def show_error(error: BaseException, filename: str) -> None:
     sys.last_type, sys.last_value, sys.last_traceback = type(error), error, trace
     if sys.version_info >= (3, 12):
         sys.last_exc = error
-    # The user may have replaced it.
-    sys.excepthook(type(error), error, trace)
+    if sys.excepthook is sys.__excepthook__ and sys.version_info < (3, 13):
+        # Python's own hook reads lines from files alone there, and those of this code are in none.
+        traceback.print_exception(error)
+    else:
+        sys.excepthook(type(error), error, trace)
