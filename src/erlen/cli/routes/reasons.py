@@ -87,34 +87,34 @@ class _Judge:
 
     def _of_path(self, shape: Shape) -> list[Reason] | None:
         """Return what is wrong with the path; ``None`` where it is another one altogether."""
-        rule, path = shape.rule, self._path
-        if self._takes(shape, path):
-            return [Reason("converter", text) for text in shape.refusals(path)]
-        if shape.takes(f"{path}/"):
-            return [Reason("slash", f"ends with a slash, {path + '/'!r}"), *self._refusals(shape, f"{path}/")]
-        bare = path.rstrip("/")
-        if bare != path and shape.takes(bare):
+        found = self._of_spelling(shape, self._path)
+        merged = re.sub("/{2,}", "/", self._path)
+        if found is not None or merged == self._path:
+            return self._of_likeness(shape) if found is None else found
+        found = self._of_spelling(shape, merged)
+        if found is None:
+            return self._of_likeness(shape)
+        text = f"has single slashes, {merged!r}" + (
+            "" if shape.rule.merge_slashes else " (merge_slashes is off)"
+        )
+        return [Reason("merged_slashes", text), *found]
+
+    def _of_spelling(self, shape: Shape, path: str) -> list[Reason] | None:
+        with_slash, bare = f"{path}/", path.removesuffix("/")
+        # Without strict slashes a rule takes both.
+        other = with_slash if shape.rule.rule.endswith("/") else bare
+        for form in (path,) if shape.rule.strict_slashes else (path, other):
+            if shape.takes(form):
+                return self._refusals(shape, form)
+        if shape.takes(with_slash):
+            return [Reason("slash", f"ends with a slash, {with_slash!r}"), *self._refusals(shape, with_slash)]
+        if shape.takes(bare):
             return [Reason("slash", f"has no slash at its end, {bare!r}"), *self._refusals(shape, bare)]
-        merged = re.sub("/{2,}", "/", path)
-        if merged != path and shape.takes(merged):
-            text = f"has single slashes, {merged!r}" + (
-                "" if rule.merge_slashes else " (merge_slashes is off)"
-            )
-            return [Reason("merged_slashes", text), *self._refusals(shape, merged)]
-        return self._of_likeness(shape)
+        return None
 
     @staticmethod
     def _refusals(shape: Shape, path: str) -> list[Reason]:
         return [Reason("converter", text) for text in shape.refusals(path)]
-
-    @staticmethod
-    def _takes(shape: Shape, path: str) -> bool:
-        if shape.takes(path):
-            return True
-        # Without strict slashes a rule takes both.
-        return shape.rule.strict_slashes is False and (
-            shape.takes(f"{path}/") or shape.takes(path.rstrip("/"))
-        )
 
     def _of_likeness(self, shape: Shape) -> list[Reason] | None:
         if self._answer.rule is not None or self._path == "/":

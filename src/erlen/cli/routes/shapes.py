@@ -175,12 +175,15 @@ class Shape:
 def _pattern(
     pieces: t.Sequence[Piece], converters: t.Mapping[str, BaseConverter], *, strict: bool
 ) -> re.Pattern[str]:
-    number, expression = 0, ""
-    for is_variable, text in pieces:
+    number, expression, takes_slashes = 0, "", False
+    for position, (is_variable, text) in enumerate(pieces, 1):
         if not is_variable:
-            expression += re.escape(text)
+            # As Werkzeug: of several slashes behind a value that may hold some, none is the slash of the rule.
+            ends = text == "/" and position == len(pieces) and takes_slashes
+            expression += "(?<!/)/" if ends else re.escape(text)
             continue
         converter = converters[text]
+        takes_slashes |= not converter.part_isolating
         inner = converter.regex if strict else ("[^/]+" if converter.part_isolating else ".+")
         expression += f"(?P<v{number}>{inner})"
         number += 1
