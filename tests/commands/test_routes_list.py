@@ -82,7 +82,7 @@ def test_the_table_says_what_is_special(app: Erlen) -> None:
 
 SPECIAL = """\
 Endpoint    Methods    Rule                   Notes
-----------  ---------  ---------------------  ---------------------
+----------  ---------  ---------------------  --------------------
 admin.user  GET, POST  /admin/users/<int:id>
 any         any        /any
 cdn         GET        /cdn                   only builds URLs
