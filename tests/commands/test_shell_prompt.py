@@ -128,8 +128,7 @@ def test_a_prompt_evaluates_awaits_is_interrupted_and_left(kind: str) -> None:
         for entered in ("wait()", "await wait_async()"):
             terminal.enter(entered)
             wait_for("waiting")
-            terminal.interrupt()
-            terminal.until("KeyboardInterrupt")
+            terminal.interrupt("KeyboardInterrupt")
             terminal.until(prompt)
         terminal.enter("'still ' + 'there'")
         terminal.until("still there")
@@ -210,8 +209,7 @@ def test_python_s_own_shell_completes_names_and_keeps_what_was_entered() -> None
         terminal.until(">>> ")
         terminal.type("print(name_o\t'tab'")
         terminal.until(r"name_of\(\s*'tab'")
-        terminal.interrupt()
-        terminal.until("KeyboardInterrupt")
+        terminal.interrupt("KeyboardInterrupt")
         terminal.until(">>> ")
         terminal.enter("'remember ' + 'this'")
         terminal.until("'remember this'")
@@ -318,3 +316,10 @@ def test_a_shell_that_is_not_installed_is_said_to_be_missing(
     with bare("--interface", name) as terminal:
         terminal.until(f"{name} is not installed. Install it with: pip install {name}")
         assert terminal.ends() == 2
+
+
+def test_a_shell_that_is_broken_is_left_out_with_the_reason(bare: t.Callable[..., Terminal]) -> None:
+    write("packages/IPython/__init__.py", "raise ImportError('half installed')\n")
+    with bare() as terminal:
+        terminal.until("ipython is installed, and cannot be imported: half installed")
+        assert leave(terminal) == 0

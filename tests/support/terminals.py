@@ -73,12 +73,22 @@ class Terminal:
         """Press keys."""
         os.write(self._end, text.encode())
 
-    def interrupt(self) -> None:
-        """Send the signal of Ctrl-C.
+    def interrupt(self, pattern: str, attempts: int = 15) -> None:
+        """Send the signal of Ctrl-C, again if need be, until something is shown.
 
         The key as such would make the terminal discard what is on its way at that moment, what the program shows included.
+        A signal that comes just before readline begins to wait is not noticed before the next one: so is Python.
+
+        :param pattern: an expression for what is shown.
         """
-        os.kill(self._process.pid, signal.SIGINT)
+        for _ in range(attempts):
+            os.kill(self._process.pid, signal.SIGINT)
+            try:
+                self.until(pattern, 2)
+            except AssertionError:
+                continue
+            return
+        raise AssertionError(f"{pattern!r} was not shown. Shown was:\n{self.text}")
 
     def enter(self, line: str) -> None:
         """Type a line."""

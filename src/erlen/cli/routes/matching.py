@@ -99,12 +99,12 @@ def ask(application: Application, url: str, method: str, *, websocket: bool) -> 
                 request.routing_exception = request.url_rule = request.view_args = None
                 context.app.plan.match_websocket(context)
             adapter = _adapter_of(context)
-    error = request.routing_exception
-    hints = [] if error is None else _hints(application, adapter, path)
+    failure: HTTPException | None = request.routing_exception
+    hints = [] if failure is None else _hints(application, adapter, path)
     # That of a request whose host is not trusted cannot be asked for.
     whole = url if adapter is None else request.url
     return Answer(
-        method, whole, websocket, adapter, request.url_rule, dict(request.view_args or {}), error, hints
+        method, whole, websocket, adapter, request.url_rule, dict(request.view_args or {}), failure, hints
     )
 
 

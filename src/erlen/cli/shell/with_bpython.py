@@ -49,7 +49,7 @@ class Loop:
         self._loop.close()
 
 
-class Interpreter(Interp):
+class Interpreter(Interp):  # type: ignore[misc]
     """The part of bpython that runs code.
 
     :param locals: the names.
@@ -84,7 +84,7 @@ class Interpreter(Interp):
 
 
 def _is_entered(trace: t.Any) -> bool:
-    return trace.tb_frame.f_code.co_filename.startswith("<bpython-input-")
+    return bool(trace.tb_frame.f_code.co_filename.startswith("<bpython-input-"))
 
 
 def start_bpython(namespace: dict[str, t.Any], banner: str, loop: Loop) -> None:
@@ -100,7 +100,7 @@ def start_bpython(namespace: dict[str, t.Any], banner: str, loop: Loop) -> None:
     sys.stdout.write(f"{banner}\n")
     interpreter = Interpreter(namespace, copy_context(), loop)
     repl = FullCurtsiesRepl(config, namespace, None, interpreter)
-    vars(interpreter)["write"] = repl.send_to_stdouterr
+    t.cast(t.Any, interpreter).write = repl.send_to_stdouterr
     try:
         with repl.input_generator, repl.window as window, repl:
             repl.height, repl.width = window.t.height, window.t.width
