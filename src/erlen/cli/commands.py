@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import code
-import os
-import sys
-import typing as t
-from pathlib import Path
+import re
 
 import click
 
@@ -14,92 +10,102 @@ from ..ctx import current_context
 from ..typing import Application
 from .groups import with_appcontext
 
-if t.TYPE_CHECKING:
-    from werkzeug.routing import Rule
+
+def _method(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Check that ``--method`` is a token (RFC 9110, section 5.6.2)."""
+    if value is not None and not re.fullmatch(r"[!#$%&'*+.^_`|~\w-]+", value, re.ASCII):
+        raise click.BadParameter(
+            f"{value!r} is no method. Write it as in a request: GET, POST ...", ctx, param
+        )
+    return value if value is None else value.upper()
 
 
 @click.command("shell", short_help="Run a shell in the context of the application.")
+@click.option(
+    "--interface",
+    "-i",
+    type=click.Choice(["auto", "ipython", "bpython", "python"]),
+    default="auto",
+    show_default=True,
+    help="Which shell; 'auto' is the first of these that is installed.",
+)
+@click.option(
+    "--code",
+    "-c",
+    metavar="CODE",
+    help="Run this code and exit. So does code that comes through a pipe.",
+    # A variable of that name would run with every shell.
+    allow_from_autoenv=False,
+)
+@click.option(
+    "--request", "path", metavar="PATH", help="Make up a request for this path and be inside of it."
+)
+@click.option(
+    "--serving", is_flag=True, help="Begin the life span of the application, and end it at the end."
+)
 @with_appcontext
-def shell_command() -> None:
+def shell_command(
+    interface: str = "auto", code: str | None = None, path: str | None = None, serving: bool = False
+) -> None:
     """Run an interactive Python shell inside the context of the application.
 
-    What the application's shell context processors return can be used by name. The file named by PYTHONSTARTUP is
-    executed first.
+    What the application's shell context processors return can be used by name, and 'await' works at the prompt.
+    Python's own shell, which is used without IPython and bpython, executes the file named by PYTHONSTARTUP first.
     """
-    application: Application = current_context().app
-    namespace: dict[str, t.Any] = {}
-    startup = Path(os.environ.get("PYTHONSTARTUP", ""))
-    if startup.is_file():
-        # The user's own file, executed as plain 'python' does.
-        exec(compile(startup.read_text("utf-8"), startup, "exec"), namespace)  # noqa: S102
-    namespace.update(application.make_shell_context())
-    _complete_names_of(namespace)
-    banner = (
-        f"Python {sys.version} on {sys.platform}\nApp: {application.import_name}\n"
-        f"Instance: {application.instance_path}"
-    )
-    code.interact(banner=banner, local=namespace)
+    # Only this command needs it.
+    from .shell.session import run_shell
+
+    run_shell(current_context().app, interface=interface, code=code, serving=serving, path=path)
 
 
-def _complete_names_of(namespace: dict[str, t.Any]) -> None:
-    """Let the tab key complete the names of the shell, where Python has readline."""
-    try:
-        # Not every platform has them, and only the shell needs them.
-        import readline
-        from rlcompleter import Completer
-    except ImportError:
-        return
-    # The hook sets up history and keys, and a completer for another namespace: it comes first.
-    hook = getattr(sys, "__interactivehook__", None)
-    if hook is not None:
-        hook()
-    readline.set_completer(Completer(namespace).complete)
-
-
-_SORT_KEYS: dict[str, t.Callable[[Rule], t.Any]] = {
-    "endpoint": lambda rule: rule.endpoint,
-    "methods": lambda rule: sorted(rule.methods or ()),
-    "domain": lambda rule: rule.host or rule.subdomain or "",
-    "rule": lambda rule: rule.rule,
-}
-
-
-@click.command("routes", short_help="Show the routes of the application.")
+@click.command("routes", short_help="Show the routes of the application, or what answers a URL.")
 @click.option(
     "--sort",
     "-s",
-    type=click.Choice((*_SORT_KEYS, "match")),
+    type=click.Choice(["endpoint", "methods", "domain", "rule", "match", "view"]),
     default="endpoint",
+    show_default=True,
     help="The column to sort by; 'match' is the order in which the routes are tried.",
 )
 @click.option("--all-methods", is_flag=True, help="Show HEAD and OPTIONS too.")
+@click.option("--verbose", "-v", is_flag=True, help="Show the views, with file and line.")
+@click.option(
+    "--match", "url", metavar="URL", help="Show which route answers this URL, and why others do not."
+)
+@click.option("--method", "-m", default=None, help="The method to match, by default GET.", callback=_method)
+@click.option("--websocket", is_flag=True, help="Match the handshake of a WebSocket.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @with_appcontext
-def routes_command(sort: str, all_methods: bool) -> None:
-    """Show all routes with their endpoints and methods."""
-    url_map = current_context().app.url_map
-    rules: list[Rule] = list(url_map.iter_rules())
-    if not rules:
-        click.echo("No routes were registered.")
+def routes_command(
+    sort: str = "endpoint",
+    all_methods: bool = False,
+    verbose: bool = False,
+    url: str | None = None,
+    method: str | None = None,
+    websocket: bool = False,
+    as_json: bool = False,
+) -> None:
+    """Show all routes with their endpoints and methods.
+
+    With '--match', show what answers one URL: a path, or a whole URL with its host. The exit code is 0 when a route
+    answers, with its view or a redirect, and 1 when none does.
+    """
+    application: Application = current_context().app
+    if url is None:
+        if method is not None or websocket:
+            given = "--websocket" if websocket else "--method"
+            raise click.UsageError(f"'{given}' says how to match a URL: add '--match URL'.")
+        # Only this command needs it.
+        from .routes.listing import show_routes
+
+        show_routes(application, sort=sort, all_methods=all_methods, verbose=verbose, as_json=as_json)
         return
-    # 'match' keeps the order of the map.
-    if sort in _SORT_KEYS:
-        rules.sort(key=_SORT_KEYS[sort])
+    if websocket and method not in {None, "GET"}:
+        raise click.UsageError(
+            f"'--method {method}' cannot be with '--websocket': a WebSocket begins with a GET."
+        )
+    # Only this command needs it.
+    from .routes.report import show_match
 
-    hidden: set[str] = set() if all_methods else {"HEAD", "OPTIONS"}
-    columns: dict[str, list[str]] = {
-        "Endpoint": [str(rule.endpoint) for rule in rules],
-        "Methods": [", ".join(sorted((rule.methods or set()) - hidden)) for rule in rules],
-    }
-    domains = [(rule.host if url_map.host_matching else rule.subdomain) or "" for rule in rules]
-    if any(domains):
-        columns["Host" if url_map.host_matching else "Subdomain"] = domains
-    columns["Rule"] = [rule.rule for rule in rules]
-    _echo_table(columns)
-
-
-def _echo_table(columns: dict[str, list[str]]) -> None:
-    widths = [max(map(len, (title, *cells))) for title, cells in columns.items()]
-    lines = [tuple(columns), tuple("-" * width for width in widths), *zip(*columns.values(), strict=True)]
-    for line in lines:
-        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        click.echo("  ".join(cells).rstrip())
+    code = show_match(application, url, method or "GET", websocket=websocket, as_json=as_json)
+    click.get_current_context().exit(code)

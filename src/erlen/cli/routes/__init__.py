@@ -1,0 +1,1 @@
+"""What ``erlen routes`` shows: the rules of an application, and what answers one URL."""

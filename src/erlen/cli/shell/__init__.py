@@ -1,0 +1,1 @@
+"""What ``erlen shell`` does: the shells it can start, and code that is run without one."""
