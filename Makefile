@@ -1,6 +1,7 @@
 # make run     starts the sign-up example on http://127.0.0.1:5000; another port: make run PORT=5001
 # make chat    starts the chat example over ASGI, at the same address; HOST and PORT as for run
-# make test    formatter check, linter, type checkers, tests
+# make test    formatter check, linter, type checkers, tests but those below
+# make test-servers    the tests that start servers and reloaders, which take minutes
 # make test-ecosystem  extensions and applications of Flask, each on Flask and on Erlen
 # make test-applications  the same for large applications, which need environments of their own
 # make bench   the benchmarks, over WSGI beside Flask and over ASGI beside Starlette
@@ -20,7 +21,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 SOURCES := pyproject.toml constraints.txt
 ENVIRONMENTS := $(patsubst ecosystem/environments/%.txt,%,$(wildcard ecosystem/environments/*.txt))
 
-.PHONY: run chat test test-ecosystem test-applications lint types pytest bench api-table format clean
+.PHONY: run chat test test-servers test-ecosystem test-applications lint types pytest bench api-table format clean
 .DEFAULT_GOAL := test
 
 run: $(VENV)/.installed-example
@@ -41,7 +42,11 @@ types: $(VENV)/.installed-test
 	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright --pythonpath $(BIN)/python
 
 pytest: $(VENV)/.installed-test
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -m "not servers" $(ARGS)
+
+# What starts whole servers and watches over reloads: minutes of waiting.
+test-servers: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -m servers $(ARGS)
 
 # An environment of its own: what extensions need must not hold back what Erlen is tested with. Some bring plugins for
 # pytest, which are for their users' tests.

@@ -186,10 +186,16 @@ exchange.call = call_validated
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let ``-k CVE`` find tests by the numbers in their docstrings as well."""
+    """Let ``-k CVE`` find tests by the numbers in their docstrings as well, and ``-m servers`` what starts them."""
     for item in items:
+        if item.path.parent.name in SERVERS:
+            item.add_marker("servers")
         text = getattr(getattr(item, "function", None), "__doc__", None) or ""
         item.extra_keyword_matches.update(re.findall(r"CVE-\d+-\d+", text))
+
+
+# Folders of tests that start whole servers, and take minutes.
+SERVERS = frozenset({"deploying", "development", "serving"})
 
 
 @pytest.fixture(name="validated")

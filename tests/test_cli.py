@@ -326,6 +326,19 @@ def test_a_missing_application_says_nothing_of_how_the_command_is_used() -> None
     assert result.stderr.startswith("Error: Could not import 'nowhere': ")
 
 
+@pytest.mark.parametrize("name", ["wsgi", "app"])
+def test_an_application_elsewhere_on_the_path_is_somebody_elses(name: str) -> None:
+    sys.path.insert(0, str(write(f"elsewhere/{name}.py", APP).parent.resolve()))
+    result = run("routes")
+    assert result.exit_code == 2
+    assert "neither 'wsgi.py' nor 'app.py' is in" in result.stderr
+
+
+def test_a_package_is_found_by_the_name_of_the_file() -> None:
+    write("app/__init__.py", APP)
+    assert run("routes").exit_code == 0
+
+
 def test_a_file_that_another_module_hides_is_named() -> None:
     file = write("json.py", APP)
     result = run("--app", "json.py", "routes")

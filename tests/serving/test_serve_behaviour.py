@@ -46,6 +46,9 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     (public / "inside.html").symlink_to(public / "page.html")
     arguments = ["--static", "/files=public", "--static", "/files/deeper=public/deep"]
     arguments += ["--access-log", "--access-log-format", FORMAT, "--trusted-proxy", "127.0.0.1"]
+    if request.param == "wsgi":
+        # A trusted proxy alone is a reason for ASGI.
+        arguments += ["--interface", "wsgi"]
     with Serving(folder, *arguments) as running:
         yield running
         assert running.stop() == 0
@@ -61,7 +64,7 @@ def test_the_start_says_what_is_served_how_and_why(server: Serving) -> None:
     if is_asgi(server):
         reason = "over ASGI (because of the WebSocket '/chat')"
     else:
-        reason = "over WSGI (it has nothing async)"
+        reason = "over WSGI (as '--interface' says)"
     line = f" * Serving Erlen app 'app' {reason} on http://127.0.0.1:{server.port}, 1 worker\n"
     assert line in server.log()
 
@@ -95,10 +98,24 @@ def test_several_headers_of_one_name_are_one_list(server: Serving) -> None:
     assert b'"client":"203.0.113.7"' in answer
 
 
-def test_over_wsgi_the_start_says_that_names_with_an_underscore_are_the_proxy_s_matter(
-    server: Serving,
-) -> None:
-    assert ("over WSGI Granian takes a header 'X_Forwarded_For' for" in server.log()) is not is_asgi(server)
+def test_a_trusted_proxy_is_a_reason_for_asgi(tmp_path: Path) -> None:
+    """Over WSGI the header of a client could take the place of the proxy's."""
+    write(tmp_path, APPLICATION)
+    with Serving(tmp_path, "--trusted-proxy", "127.0.0.1") as server:
+        assert "over ASGI (as a proxy is trusted: WSGI does not tell 'X_Forwarded_For' from" in server.log()
+        headers = {"X-Forwarded-For": "203.0.113.5", "X_Forwarded_For": "6.6.6.6"}
+        assert '"client":"203.0.113.5"' in server.get("/seen", headers).text
+        assert server.stop() == 0
+
+
+def test_without_one_a_plain_application_is_served_over_wsgi(tmp_path: Path) -> None:
+    write(tmp_path, APPLICATION)
+    with Serving(tmp_path) as server:
+        assert " over WSGI (it has nothing async) on " in server.log()
+        assert server.stop() == 0
+
+
+def test_names_with_an_underscore_do_not_count_over_asgi(server: Serving) -> None:
     if is_asgi(server):
         headers = {"X-Forwarded-For": "203.0.113.5", "X_Forwarded_For": "6.6.6.6"}
         assert '"client":"203.0.113.5"' in server.get("/seen", headers).text

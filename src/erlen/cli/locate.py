@@ -348,8 +348,9 @@ class ScriptInfo:
             path, *name = re.split(r":(?![\\/])", self.app_import_path, maxsplit=1)
             return _load(path, name[0] if name else None)
         for path in _DEFAULT_FILES:
-            if application := locate_app(prepare_import(path), None, raise_if_not_found=False):
-                return application
+            # In this folder: a module of that name elsewhere on Python's path is somebody else's.
+            if Path(path).is_file() or Path(path[: -len(".py")], "__init__.py").is_file():
+                return _load(path, None)
         raise NoAppException(
             f"No application was named, and neither {_choice(_DEFAULT_FILES, 'nor')} is in {str(Path.cwd())!r}. Name"
             f" it with 'erlen --app path/to/module.py', or set {' or '.join(f'{prefix}_APP' for prefix in prefixes)}."

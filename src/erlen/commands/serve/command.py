@@ -125,9 +125,7 @@ _DEBUG_WARNING = """\
  * WARNING: debug mode is on. It shows the inside of the application where something fails. Turn it off for production: leave \
 out '--debug' and the variable ERLEN_DEBUG."""
 
-_UNDERSCORES = """\
-over WSGI Granian takes a header 'X_Forwarded_For' for 'X-Forwarded-For', so the proxy has to drop names with an underscore. \
-nginx does. If yours does, say '--interface wsgi', and this is not said again; else '--interface asgi', which tells them apart"""
+_TELLS_NAMES_APART = "as a proxy is trusted: WSGI does not tell 'X_Forwarded_For' from 'X-Forwarded-For'"
 
 _AT_LEAST_1 = click.IntRange(1)
 _AT_LEAST_0 = click.IntRange(0)
@@ -334,13 +332,13 @@ def _say_what_is_served(settings: Settings, info: ScriptInfo, url: str, said: di
     interface: str = said["interface"]
     if settings.interface != "auto":
         why = "as '--interface' says"
+    elif reason:
+        why = f"because of {reason}"
     else:
-        why = f"because of {reason}" if reason else "it has nothing async"
+        why = _TELLS_NAMES_APART if interface == "asgi" else "it has nothing async"
     count = "1 worker" if settings.workers == 1 else f"{settings.workers} workers"
     name = info.app_import_path or said["name"]
     logs.say(f" * Serving Erlen app {name!r} over {interface.upper()} ({why}) on {url}, {count}")
-    if interface == "wsgi" and settings.interface == "auto" and settings.trusted_proxy:
-        logs.logger.warning(_UNDERSCORES)
     prevents = _what_prevents_websockets(settings, interface)
     if prevents and reason is not None and reason.startswith("the WebSocket "):
         logs.logger.warning("%s: %s is not served", prevents, reason)

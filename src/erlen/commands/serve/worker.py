@@ -64,7 +64,11 @@ def _serve(task: Task, channel: Channel) -> None:
     check_certificate(settings)
     app = _load(task)
     reason: str | None = app.asgi_reason()
-    interface = settings.interface if settings.interface != "auto" else "asgi" if reason else "wsgi"
+    interface = settings.interface
+    if interface == "auto":
+        # Over WSGI Granian takes 'X_Forwarded_For' for 'X-Forwarded-For', and a client could put in the one what a proxy has
+        # put in the other.
+        interface = "asgi" if reason or settings.trusted_proxy else "wsgi"
     settings = _with_threads(settings, app, interface)
 
     gate = Gate(
