@@ -116,9 +116,9 @@ class Watcher:
                 continue
             # What has changed between the survey and the beginning of the watch, or in a folder before it was watched.
             later = self._rules.survey(roots)
-            path = self._difference(survey, later)
-            if path is not None:
-                return (roots, later), path
+            changed = self._difference(survey, later)
+            if changed is not None:
+                return (roots, later), changed
             again = self._survey()
             if again[1].folders != survey.folders:
                 return again, None
