@@ -240,3 +240,19 @@ def test_a_request_without_tls_is_told_of(tmp_path: Path) -> None:
         with pytest.raises((OSError, http.client.HTTPException)):
             server.get()
         server.wait_for_log("A request without TLS came; this server is reached by https://")
+
+
+def test_a_plain_application_loads_nothing_of_what_it_does_not_use(tmp_path: Path) -> None:
+    heavy = {
+        "uvicorn",
+        "watchfiles",
+        "anyio",
+        "websockets",
+        "cryptography",
+        "werkzeug.debug",
+        "erlen.development.asgi",
+    }
+    view = f'\n@app.get("/loaded")\ndef loaded():\n    import sys\n    return sorted({heavy!r} & sys.modules.keys())\n'
+    (tmp_path / "app.py").write_text(APP + view)
+    with erlen_run(tmp_path) as server:
+        assert server.get("/loaded") == (200, "[]\n")

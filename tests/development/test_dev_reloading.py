@@ -200,7 +200,7 @@ def test_a_change_while_the_application_is_being_loaded_counts(tmp_path: Path) -
         server.wait_for_log("^loading$")
         server.write("app.py", APP.replace("first", "second"))
         server.wait_for_answer(200, "second")
-        assert server.log().count("Running on") == 1
+        assert server.log().count("Running on") == 1, server.log()
 
 
 def test_the_application_is_not_loaded_by_the_reloader_itself(tmp_path: Path) -> None:

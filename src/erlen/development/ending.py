@@ -131,9 +131,8 @@ class Ending:
         self._bound(LIFE_SPAN)
 
     def _bound(self, life_span: float | None) -> None:
-        code = self.code or 0
         if not self._server_ended.wait(SERVER) or not self._over.wait(life_span):
-            leave(code)
+            leave(self.code or 0)
 
     def server_ended(self) -> None:
         """Note that no request is answered any more."""

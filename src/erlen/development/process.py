@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import sys
 import threading
 import time
@@ -13,7 +12,7 @@ import typing as t
 import click
 
 from ..debug import own_traceback
-from . import banner, certificates, reloader, sockets, wsgi
+from . import banner, certificates, reloader, wsgi
 from .ending import Ending
 from .failures import plain_page, raising
 from .protocol import choose
@@ -21,43 +20,8 @@ from .protocol import choose
 if t.TYPE_CHECKING:
     import ssl
 
-    from .settings import Settings
+    from .settings import Load, Settings
     from .watching import Watcher
-
-#: Returns the application, or raises what keeps it from being there.
-Load: t.TypeAlias = t.Callable[[], t.Any]
-
-
-def run(settings: Settings, load: Load, announce: t.Callable[[], object]) -> None:
-    """Serve an application until the end.
-
-    With the reloader this starts processes that do it, and that come here again.
-
-    :param settings: what was asked for.
-    :param load: returns the application; with the reloader it is called in the serving process alone.
-    :param announce: says what is about to be served.
-    :raises click.ClickException: when there is no listening, no such certificate, no such application.
-    :raises SystemExit: where the process is to end with a code of its own.
-    """
-    settings.host = sockets.plain_host(settings.host)
-    handed = reloader.take_over()
-    if handed is not None:
-        if handed.certificate is not None:
-            settings.certificate = handed.certificate
-        with handed.listener:
-            Process(settings, handed).run(load, announce)
-        return
-    # A variable that was inherited from the reloader of another server.
-    os.environ.pop("WERKZEUG_RUN_MAIN", None)
-    with certificates.prepared(settings.certificate) as certificate:
-        settings.certificate = certificate
-        secret = secrets.token_urlsafe()
-        with sockets.listening(settings.host, settings.port, settings.command) as listener:
-            if settings.reloads:
-                # Code of a script before its 'app.run()' handles Ctrl-C as it likes.
-                sys.exit(reloader.supervise(listener, secret, certificate, settings.owns_process))
-            handed = reloader.Handed(listener, secret, None, True, 0)
-            Process(settings, handed).run(load, announce)
 
 
 class Process:
@@ -189,11 +153,14 @@ class Process:
         """Return what is called when the server is ready: it says so, in the first process alone."""
 
         def ready() -> None:
-            if self._handed.first:
-                self._handed.first = False
-                announce()
-                banner.say_where(self._settings, self._handed.listener, protocol)
-                banner.say_the_rest(unlock_url)
+            if not self._handed.first or self._ending.code is not None:
+                return
+            self._handed.first = False
+            announce()
+            banner.say_where(self._settings, self._handed.listener, protocol)
+            banner.say_the_rest(unlock_url)
+            if self._ending.code == reloader.AGAIN_UNSAID:
+                self._ending.code = reloader.AGAIN
 
         return ready
 

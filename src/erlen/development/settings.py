@@ -23,6 +23,9 @@ _OPTIONS = {
 #: Files of certificate and key, ``"adhoc"``, an :class:`ssl.SSLContext`, or nothing.
 Certificate: t.TypeAlias = t.Any
 
+#: Returns the application, or raises what keeps it from being there.
+Load: t.TypeAlias = t.Callable[[], t.Any]
+
 
 @dataclass
 class Settings:

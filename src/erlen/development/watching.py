@@ -17,6 +17,9 @@ _IS_DEEP = sys.platform != "linux"
 # How often, in milliseconds, new folders are looked for that are none of a change: another module was loaded.
 _INTERVAL = 1000
 
+# How many seconds to wait at the beginning: watchfiles takes time to load.
+_DELAY = 0.4
+
 # How many seconds the end of a watch may take.
 _PATIENCE = 0.3
 
@@ -36,9 +39,9 @@ class Watcher:
 
     def start(self) -> None:
         """Begin; what changes from now on counts, also while the application is still being loaded."""
-        has_watchfiles = find_spec("watchfiles") is not None
-        survey = self._survey() if has_watchfiles else None
-        self._thread = threading.Thread(target=self._run, args=(survey,), name="erlen-reloader", daemon=True)
+        self._thread = threading.Thread(
+            target=self._run, args=self._survey(), name="erlen-reloader", daemon=True
+        )
         self._thread.start()
 
     def stop(self) -> None:
@@ -51,25 +54,29 @@ class Watcher:
         roots = self._rules.roots()
         return roots, self._rules.survey(roots)
 
-    def _run(self, found: tuple[frozenset[tuple[str, bool]], Survey] | None) -> None:
-        path: str | None = None
-        if found is not None:
+    def _run(self, roots: frozenset[tuple[str, bool]], survey: Survey) -> None:
+        # The first answer comes first. What changes meanwhile differs from the survey.
+        self._stopping.wait(_DELAY)
+        path = self._difference(survey, self._rules.survey(roots))
+        if path is None and not self._stopping.is_set():
+            path = self._wait_for_change(roots, survey)
+        if path is not None:
+            say(f" * {styled(_shown(path), bold=True)} has changed: starting again")
+            self._changed(path)
+
+    def _wait_for_change(self, roots: frozenset[tuple[str, bool]], survey: Survey) -> str | None:
+        if find_spec("watchfiles") is not None:
             try:
-                path = self._watch(*found)
+                return self._watch(roots, survey)
             except ImportError:
                 # It is there, and does not work.
-                found = None
+                pass
             except OSError as error:
                 say(
                     f" * The system does not watch so many folders ({error}). Looking at the files each second instead;"
                     " 'sudo sysctl fs.inotify.max_user_watches=524288' permits more."
                 )
-                found = None
-        if found is None:
-            path = self._watch_with_werkzeug()
-        if path is not None:
-            say(f" * {styled(_shown(path), bold=True)} has changed: starting again")
-            self._changed(path)
+        return self._watch_with_werkzeug(roots, survey)
 
     def _watch(self, roots: frozenset[tuple[str, bool]], survey: Survey) -> str | None:
         # Optional dependency.
@@ -109,9 +116,9 @@ class Watcher:
                 continue
             # What has changed between the survey and the beginning of the watch, or in a folder before it was watched.
             later = self._rules.survey(roots)
-            for path in survey.differences(later):
-                if self._rules.counts(path):
-                    return (roots, later), path
+            changed = self._difference(survey, later)
+            if changed is not None:
+                return (roots, later), changed
             again = self._survey()
             if again[1].folders != survey.folders:
                 return again, None
@@ -129,7 +136,10 @@ class Watcher:
         parts = os.path.dirname(min(inside, key=len)).split(os.sep) if inside else []
         return not any(is_ignored(part) for part in parts if part)
 
-    def _watch_with_werkzeug(self) -> str | None:
+    def _difference(self, survey: Survey, later: Survey) -> str | None:
+        return next((path for path in survey.differences(later) if self._rules.counts(path)), None)
+
+    def _watch_with_werkzeug(self, roots: frozenset[tuple[str, bool]], survey: Survey) -> str | None:
         # Only where watchfiles is not there. The module is Werkzeug's own affair, and has no other way in.
         from werkzeug._reloader import reloader_loops
 
@@ -144,6 +154,10 @@ class Watcher:
         loop.log_reload = lambda path: found.append(os.fsdecode(path))
         try:
             with loop:
+                # What has changed before it had looked for the first time.
+                path = self._difference(survey, self._rules.survey(roots))
+                if path is not None:
+                    return path
                 loop.run()
         except SystemExit:
             return found[0] if found else None
