@@ -113,7 +113,10 @@ def test_cve_2023_30861_every_response_that_refreshes_a_session_varies(
 
 @pytest.fixture
 def debugged(app: Erlen) -> DebuggedApplication:
-    """Return an application with the debugger around it, as ``erlen run --debug`` makes it."""
+    """Return an application in Werkzeug's debugger, as those have it who call ``run_simple`` themselves.
+
+    That of ``erlen run --debug`` is another one: ``tests/debugger`` has these cases for it.
+    """
     app.config.update(PROPAGATE_EXCEPTIONS=True)
 
     @app.route("/<text>")
@@ -163,6 +166,8 @@ def test_werkzeug_no_debugger_answers_unless_asked_for(app: Erlen, client: Erlen
     assert app.debug is False
     for path in (
         "/console",
+        "/__debugger__/",
+        "/__debugger__/state",
         "/?__debugger__=yes&cmd=resource&f=debugger.js",
         "/?__debugger__=yes&cmd=printpin",
     ):
