@@ -5,7 +5,6 @@ What the sessions of the application's interface are is asked of the interface, 
 
 from __future__ import annotations
 
-import pickle
 import typing as t
 from datetime import timedelta
 
@@ -180,10 +179,17 @@ def size(subject: Subject) -> t.Iterator[Finding]:
         )
 
 
+def _name_of(module: t.Any) -> str:
+    return getattr(module, "__name__", "")
+
+
 def pickled(subject: Subject) -> t.Iterator[Finding]:
     """Find sessions that are read with pickle: who can write to their store executes code."""
     interface = subject.app.session_interface
-    if getattr(interface, "pickle_based", False) or getattr(interface, "serializer", None) is pickle:
+    if (
+        getattr(interface, "pickle_based", False)
+        or _name_of(getattr(interface, "serializer", None)) == "pickle"
+    ):
         yield Finding(
             f"{type(interface).__name__} reads sessions with pickle: who can write to their store executes code in the "
             f"application.",
