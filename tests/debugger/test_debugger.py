@@ -870,17 +870,21 @@ def test_what_ends_the_process_passes_through(failing: Erlen, error: type[BaseEx
         visitor.ask(failing_view(failing, ends))
 
 
+@pytest.mark.parametrize("over", ["wsgi", "asgi"])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_a_mistake_of_the_debugger_does_not_hide_the_exception(
-    failing: Erlen, capfd: pytest.CaptureFixture[str]
+    failing: Erlen, capfd: pytest.CaptureFixture[str], over: str, method: str
 ) -> None:
     class Broken(dict[str, t.Any]):
         def items(self) -> t.Any:
             raise RuntimeError("no items")
 
     failing.config = Broken(failing.config)  # type: ignore[assignment]
-    with pytest.raises(ZeroDivisionError):
-        Visitor(Debugger(failing)).ask("/divide")
-    assert "The debugger failed to show an exception" in capfd.readouterr().err
+    answer = Visitor(Debugger(failing), over).ask("/divide", method=method)
+    assert (answer.status, answer.text) == (500, "" if method == "HEAD" else "Internal Server Error\n")
+    assert answer.headers["Content-Length"] == "22"
+    written = capfd.readouterr().err.partition("The debugger failed to show an exception.")[2]
+    assert "RuntimeError: no items" in written and "ZeroDivisionError: division by zero" in written
 
 
 # -- what is kept

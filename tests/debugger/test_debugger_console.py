@@ -125,6 +125,13 @@ def test_an_error_is_shown_and_ends_nothing(console: Console, code: str, expecte
     assert console.run("number").output == "7\n"
 
 
+def test_code_that_is_too_deep_to_compile_is_an_error(console: Console) -> None:
+    for code in ("-" * 200_000 + "1", "a" + ".a" * 50_000):
+        output = console.run(code).output
+        assert "RecursionError" in output or "MemoryError" in output
+    assert console.run("1 + 1").output == "2\n"
+
+
 def test_statements_after_one_that_fails_do_not_run(console: Console) -> None:
     assert console.run("number = 1\n1 / 0\nnumber = 2").output.endswith("division by zero\n")
     assert console.run("number").output == "1\n"

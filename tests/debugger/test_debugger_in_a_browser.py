@@ -235,6 +235,12 @@ def test_the_secret_is_typed_into_the_page(browser: Browser, served: Served) -> 
     assert served.debugger.secret not in page.evaluate("document.documentElement.outerHTML")
 
 
+def test_a_link_that_was_mistyped_asks_for_the_secret(browser: Browser, served: Served) -> None:
+    page = browser.open(f"{served.url}/__debugger__/#%")
+    page.until("document.querySelector('#status').innerText.startsWith('This is not the secret')")
+    assert page.evaluate("document.querySelector('#unlock').checkVisibility()")
+
+
 def test_the_console_takes_several_lines_and_remembers(browser: Browser, served: Served) -> None:
     page = browser.open(served.debugger.unlock_url(served.url))
     page.until("document.querySelector('#status').classList.contains('good')")

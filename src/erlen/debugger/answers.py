@@ -16,7 +16,7 @@ from ..logging import printable
 from . import page, reports
 from .access import Access
 from .asked import RequestReader
-from .exchange import LARGEST, PREFIX, Answer, write_error
+from .exchange import CONTROLS, LARGEST, PREFIX, Answer, answer_of, bare_answer, write_error
 from .kept import Kept
 from .lock import TRIES, Lock
 from .masking import Mask
@@ -28,24 +28,7 @@ if t.TYPE_CHECKING:
 
 Headers: t.TypeAlias = list[tuple[str, str]]
 
-# Sent with everything.
-_HEADERS = [
-    ("Cache-Control", "no-store"),
-    ("X-Content-Type-Options", "nosniff"),
-    ("Referrer-Policy", "no-referrer"),
-    ("Cross-Origin-Resource-Policy", "same-origin"),
-]
-
-_NOTHING_SAID = b"Internal Server Error\n"
-
 HTML, JSON, TEXT = "text/html", "application/json", "text/plain"
-
-
-def _answer(environ: WSGIEnvironment, status: HTTPStatus, body: bytes, headers: Headers) -> Answer:
-    headers = [*headers, *_HEADERS, ("Content-Length", str(len(body)))]
-    if environ.get("REQUEST_METHOD") == "HEAD":
-        body = b""
-    return Answer(f"{status.value} {status.phrase.upper()}", headers, body)
 
 
 def _of_type(mimetype: str) -> Headers:
@@ -79,7 +62,7 @@ class Answers:
         refusal = self._access.refusal(environ)
         if refusal is not None:
             write_error(environ, f"The debugger showed nothing of it to the client: {refusal}\n")
-            return _answer(environ, HTTPStatus.INTERNAL_SERVER_ERROR, _NOTHING_SAID, _of_type(TEXT))
+            return bare_answer(environ)
         context = next((one for one in reversed(contexts) if isinstance(one, AppContext)), None)
         if context is not None and not context.has_request:
             context = None
@@ -116,9 +99,10 @@ class Answers:
                 token = self._kept.keep(frames, context)
             body, headers = page.error_page(report, _base(environ), token)
         else:
-            text = reports.as_json(report) if kind == JSON else reports.as_text(report)
+            # Text is read in a terminal, by curl.
+            text = reports.as_json(report) if kind == JSON else reports.as_text(report).translate(CONTROLS)
             body, headers = text.encode("utf-8", "backslashreplace"), _of_type(kind)
-        return _answer(environ, HTTPStatus.INTERNAL_SERVER_ERROR, body, [*headers, ("Vary", "Accept")])
+        return answer_of(environ, HTTPStatus.INTERNAL_SERVER_ERROR, body, [*headers, ("Vary", "Accept")])
 
     def own(self, environ: WSGIEnvironment, body: bytes | None) -> Answer:
         """Return the response for one of the debugger's own addresses.
@@ -130,7 +114,7 @@ class Answers:
         method = environ.get("REQUEST_METHOD")
         if name == "" and method in {"GET", "HEAD"}:
             shown, headers = page.unlock_page(_base(environ))
-            return _answer(environ, HTTPStatus.OK, shown, headers)
+            return answer_of(environ, HTTPStatus.OK, shown, headers)
         if name == "state" and method in {"GET", "HEAD"}:
             return self._say(environ, HTTPStatus.OK, **self._state(environ))
         action = {"unlock": self._unlock, "run": self._run}.get(name)
@@ -192,7 +176,7 @@ class Answers:
         headers: t.Sequence[tuple[str, str]] = (),
         **content: t.Any,
     ) -> Answer:
-        return _answer(environ, status, json.dumps(content).encode(), [*_of_type(JSON), *headers])
+        return answer_of(environ, status, json.dumps(content).encode(), [*_of_type(JSON), *headers])
 
 
 def wanted_type(environ: WSGIEnvironment) -> str:

@@ -14,7 +14,7 @@ from ..ctx import AppContext
 from ..scopes import SCOPE
 from .masking import HIDDEN, Mask, is_hidden
 from .source import short_path
-from .values import Printer, safe_text, type_name
+from .values import Job, Printer, print_all, safe_text, type_name
 
 if t.TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -73,6 +73,10 @@ class RequestReader:
     def learn(self) -> None:
         """Tell the mask of every secret in the request and in the configuration."""
         mask, headers = self._mask, self._plain.headers
+        # The application's own first: a request could bring more than are remembered.
+        config = getattr(self._application if self._context is None else self._context.app, "config", None)
+        if isinstance(config, dict):
+            mask.add_named(list(t.cast("t.Any", config).items()))
         for name, value in headers.items():
             if name.lower() in _CREDENTIALS:
                 mask.add(value)
@@ -86,10 +90,10 @@ class RequestReader:
         mask.add([_try(lambda: credentials.password, None), _try(lambda: credentials.token, None)])
         mask.add_named(_try(lambda: self._plain.args.items(multi=True), ()))
         mask.add_named((self._form() or MultiDict()).items(multi=True))
+        mask.add_named([("", self._json())])
         mask.add_named((self._session() or {}).items())
-        config = getattr(self._application if self._context is None else self._context.app, "config", None)
-        if isinstance(config, dict):
-            mask.add_named(list(t.cast("t.Any", config).items()))
+        # As in /reset/<token>.
+        mask.add_named((getattr(self._request, "view_args", None) or {}).items())
 
     def read(self) -> Asked:
         """Return the request as data. Call :meth:`learn` first."""
@@ -130,13 +134,21 @@ class RequestReader:
         ]
 
     def _named(self, pairs: t.Iterable[tuple[t.Any, t.Any]]) -> Pairs:
-        return [(self._mask(str(name)), self._print(name, value)) for name, value in list(pairs)]
+        jobs = [Job(safe_text(name.__str__), value) for name, value in pairs]
+        if jobs:
+            print_all(jobs, self._print)
+        return [(self._mask(job.name), job.text) for job in jobs]
 
     def _form(self) -> MultiDict[str, str] | None:
         # Werkzeug keeps here what was parsed. To parse it now would read a body that may still be coming, and raise again
         # what has just been raised.
         form = vars(self._request).get("form")
         return form if isinstance(form, MultiDict) else None
+
+    def _json(self) -> t.Any:
+        # Kept in the same way, once for each way in which a mistake in it is answered.
+        kept = vars(self._request).get("_cached_json")
+        return kept[0] if isinstance(kept, tuple) else None
 
     def _files(self) -> MultiDict[str, t.Any]:
         files = vars(self._request).get("files")

@@ -168,7 +168,7 @@ class Console:
         output = _Output(self)
         try:
             code = self._codes(source)
-        except (SyntaxError, ValueError, OverflowError) as error:
+        except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError) as error:
             return Result("".join(traceback.format_exception_only(error)), is_incomplete=False)
         if code is None:
             return Result("", is_incomplete=True)

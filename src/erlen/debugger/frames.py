@@ -18,6 +18,9 @@ VARIABLES = 80
 _PERIOD = 6
 _TIMES = 3
 
+# No source that is in no file has more lines.
+_LAST_LINE = 100_000
+
 
 @dataclasses.dataclass
 class Frame:
@@ -87,7 +90,7 @@ def frames_of(trace: types.TracebackType | None, sources: Sources) -> list[Entry
     while trace is not None:
         steps.append((trace.tb_frame, trace.tb_lineno, trace.tb_lasti))
         trace = trace.tb_next
-    while steps and steps[0][0].f_globals.get("__name__", "").startswith("erlen.debugger."):
+    while steps and str(steps[0][0].f_globals.get("__name__")).startswith("erlen.debugger."):
         del steps[0]
     entries: list[Entry] = []
     for step in _shortened(steps):
@@ -108,11 +111,16 @@ def syntax_error_frame(error: SyntaxError, sources: Sources) -> Frame | None:
     if not isinstance(error.filename, str) or not isinstance(error.lineno, int):
         return None
     filename, number = error.filename, error.lineno
-    if not sources.lines_of(filename) and isinstance(error.text, str):
+    # They are what the parser found, or what somebody has made up.
+    offset, last, end = (
+        value if isinstance(value, int) else None
+        for value in (error.offset, error.end_lineno, error.end_offset)
+    )
+    if not sources.lines_of(filename) and isinstance(error.text, str) and number < _LAST_LINE:
         sources.add(filename, "\n" * (number - 1) + error.text)
-    begin = max((error.offset or 1) - 1, 0)
-    end = error.end_offset - 1 if error.end_offset and error.end_offset > 0 else begin + 1
-    last = error.end_lineno or number
+    begin = max((offset or 1) - 1, 0)
+    end = end - 1 if end and end > 0 else begin + 1
+    last = last or number
     marked = (number, begin, last, end if last > number else max(end, begin + 1))
     lines = sources.around(filename, number, marked, None, has_colours=True)
     return Frame(
@@ -215,7 +223,7 @@ def _position(
 
 def _variables_of(frame: types.FrameType) -> list[Job]:
     try:
-        names = dict(frame.f_locals)
+        names: dict[t.Any, t.Any] = dict(frame.f_locals)
     except Exception:  # The body of a class may have a mapping of its metaclass's.
         return []
     is_template = "__jinja_exception__" in frame.f_globals
@@ -225,8 +233,9 @@ def _variables_of(frame: types.FrameType) -> list[Job]:
     is_module = frame.f_locals is frame.f_globals or frame.f_code.co_name == "<module>"
     jobs: list[Job] = []
     for name, value in names.items():
-        # Those with a dot are the interpreter's. Of a module most names are what it imports and defines.
-        if name.startswith("."):
+        # Those with a dot are the interpreter's. Of a module most names are what it imports and defines. In the dict that
+        # exec() was given a key may be anything.
+        if not isinstance(name, str) or name.startswith("."):
             continue
         if (is_module or is_template) and (name.startswith("__") or type(value) in _DEFINED):
             continue

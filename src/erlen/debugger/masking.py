@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import typing as t
+from collections import deque
 from urllib.parse import quote, quote_plus
 
 #: What stands in place of a secret.
@@ -15,7 +17,7 @@ _PARTS = (
     "signingkey encryptionkey sessionid sessionkey jwt bearer"
 ).split()
 # Whole words, which as parts would hide 'author' and 'spin'.
-_WORDS = frozenset("auth pwd pin otp totp passcode signature sid".split())
+_WORDS = frozenset("auth pass pwd pin otp totp passcode signature sid cvv cvc".split())
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _SEPARATOR = re.compile(r"[\W_]+")
 
@@ -25,18 +27,28 @@ _ABOUT = re.compile(r"(?i)cookie[_-]?(?:name|path|domain|secure|httponly|samesit
 # Values that are no secret whatever their name is.
 _PLAIN = (bool, type(None))
 
-# A shorter one is no secret, and would hide parts of everything else.
+# A shorter one is no secret, and would hide parts of everything else. A long one is no word that stands in others.
 _SHORTEST = 5
+_LONG = 16
+# Secrets that are remembered, and values in which they are looked for.
 _MOST = 500
+_LOOKED_AT = 5000
 
-# As in User(password='x'), {"token": "x"} and ('Cookie', 'x').
+# Words end at what is no letter, and at the escapes of repr() and of URLs.
+_BEFORE = r"(?:(?<!\w)|(?<=\\[nrt])|(?<=\\x[0-9a-f]{2})|(?<=%[0-9A-Fa-f]{2}))"
+
+# As in User(password='x'), Login(pin=1234, token=UUID('x')), {"token": "x"} and ('Cookie', 'x'); and that in the text of
+# another value, where the quotes have backslashes.
 _QUOTED = re.compile(
-    r"(?<![\w.-])(?P<name>[\w.-]++)(?P<between>['\"]?\s*+[:=,]\s*+b?)(?P<text>'(?:[^'\\]|\\.)*+'|\"(?:[^\"\\]|\\.)*+\")"
+    r"(?<![\w.-])(?P<name>[\w.-]++)(?P<between>\\{0,7}+['\"]?\s*+[:=,]\s*+(?:(?:[A-Z]\w*+|bytearray)\()?b?)"
+    r"(?P<text>'(?:[^'\\]|\\.)*+'|\"(?:[^\"\\]|\\.)*+\""
+    r"|\\{1,7}+(?P<quote>['\"])(?:(?!\\{1,7}+(?P=quote)).)*+\\{1,7}+(?P=quote)|[0-9]{4,}+(?![\w.]))"
 )
 # As in /path?token=x&y=1, and in that query alone.
 _IN_QUERY = re.compile(r"(?P<name>(?:(?<=[?&'\"])|\A)[\w.-]++)(?P<between>=)(?P<text>[^&#\s'\"]++)")
-# As in postgresql://user:password@host.
-_IN_URL = re.compile(r"(?<=://)([^\s/:@'\"]*):([^\s/@'\"]+)(?=@)")
+# As in postgresql://user:password@host, also where the password has an @ that nobody has quoted.
+_IN_URL = re.compile(r"(?<=://)([^\s/:@'\"]*):([^\s/'\"]+)(?=@)")
+_QUOTE = re.compile(r"\\*+['\"]")
 
 
 def is_secret_name(name: str) -> bool:
@@ -88,13 +100,21 @@ class Mask:
             self._pattern = None
 
     def add_named(self, pairs: t.Iterable[tuple[t.Any, t.Any]]) -> None:
-        """Remember what has a name that looks like that of a secret.
+        """Remember what has a name that looks like that of a secret, also in the dicts and lists among the values.
 
         :param pairs: names and values.
         """
-        for name, value in pairs:
+        waiting = deque(pairs)
+        for _ in range(_LOOKED_AT):
+            if not waiting:
+                break
+            name, value = waiting.popleft()
             if is_hidden(name, value):
                 self.add(value)
+            elif isinstance(value, dict):
+                waiting.extend(itertools.islice(t.cast("t.Any", value).items(), _MOST))
+            elif isinstance(value, list | tuple):
+                waiting.extend((None, one) for one in t.cast("t.Sequence[t.Any]", value)[:_MOST])
 
     def known(self, text: str) -> str:
         """Return text without the secrets that are remembered.
@@ -104,8 +124,11 @@ class Mask:
         if not self._known:
             return text
         if self._pattern is None:
-            longest_first = sorted(self._known, key=len, reverse=True)
-            self._pattern = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)")
+            parts = [
+                re.escape(one) if len(one) >= _LONG else rf"{_BEFORE}{re.escape(one)}(?!\w)"
+                for one in sorted(self._known, key=len, reverse=True)
+            ]
+            self._pattern = re.compile("|".join(parts))
         return self._pattern.sub(HIDDEN, text)
 
     def __call__(self, text: str) -> str:
@@ -119,7 +142,11 @@ class Mask:
 
 
 def _masked(match: re.Match[str]) -> str:
-    if not is_secret_name(match["name"]):
-        return match[0]
-    quote = match["text"][0] if match["text"][0] in "'\"" else ""
-    return f"{match['name']}{match['between']}{quote}{HIDDEN}{quote}"
+    text = match["text"]
+    found = _QUOTE.match(text)
+    quote = found[0] if found else ""
+    if is_secret_name(match["name"]):
+        return f"{match['name']}{match['between']}{quote}{HIDDEN}{quote}"
+    # In the text of another value may stand more.
+    inside = _QUOTED.sub(_masked, text[len(quote) :]) if quote else text
+    return f"{match['name']}{match['between']}{quote}{inside}"

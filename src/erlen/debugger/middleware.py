@@ -20,7 +20,7 @@ from ..marks import mark_as_coroutine_function, mark_instance
 from ..scopes import PRESERVE_CONTEXT, path_info
 from ..wrappers import Request
 from .access import Access
-from .exchange import LARGEST, PREFIX, Answer, write_error
+from .exchange import LARGEST, PREFIX, Answer, bare_answer, write_error
 from .lock import Lock
 
 if t.TYPE_CHECKING:
@@ -157,20 +157,18 @@ class Debugger:
             if has_begun:
                 say_too_late(environ)
                 raise
-            answer = await _on_thread(self._failure, error, environ, contexts)
-            if answer is None:
-                raise
-            await _send_answer(send, answer)
+            await _send_answer(send, await _on_thread(self._failure, error, environ, contexts))
         finally:
             contexts.clear()
 
-    def _failure(self, error: Exception, environ: WSGIEnvironment, contexts: list[t.Any]) -> Answer | None:
+    def _failure(self, error: Exception, environ: WSGIEnvironment, contexts: list[t.Any]) -> Answer:
         try:
             return self._load().failure(error, environ, contexts)
-        except Exception:  # A mistake of the debugger's must not hide that of the application.
-            what = "The debugger failed to show an exception, which the server logs. That is a mistake of the debugger's:\n"
-            write_error(environ, what + traceback.format_exc())
-            return None
+        except Exception as failure:
+            # Not raised on: what cannot be shown perhaps cannot be logged either, and then a server answers nothing.
+            what = "The debugger failed to show an exception. That is a mistake of the debugger's:\n"
+            write_error(environ, f"{what}{_printed(failure)}It was to show:\n{_printed(error)}")
+            return bare_answer(environ)
 
 
 mark_as_coroutine_function(Debugger)
@@ -203,11 +201,8 @@ class _Exchange:
         try:
             if not self._debugger._is_on():
                 raise error
-            answer = None
             if not has_begun:
                 answer = self._debugger._failure(error, self._told, self.contexts)
-                if answer is None:
-                    raise error
                 if not self._has_started:
                     self._start_response(answer.status, answer.headers)
                     return answer.body
@@ -342,6 +337,13 @@ async def _on_thread(function: t.Callable[..., T], *args: t.Any) -> T:
     variables = contextvars.copy_context()
     threading.Thread(target=variables.run, args=(run,), name="erlen-debugger", daemon=True).start()
     return await result
+
+
+def _printed(error: Exception) -> str:
+    try:
+        return "".join(traceback.format_exception(error, chain=False))
+    except Exception:
+        return "".join([*traceback.format_tb(error.__traceback__), f"{type(error).__name__}\n"])
 
 
 def say_too_late(environ: WSGIEnvironment) -> None:

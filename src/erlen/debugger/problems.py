@@ -13,11 +13,14 @@ from jinja2 import TemplateSyntaxError
 from .frames import FIRST, LAST, Entry, Frame, frames_of, syntax_error_frame
 from .masking import Mask
 from .source import Sources, is_library
-from .values import Printer, print_all, safe_text, type_name
+from .values import LONGEST_TEXT, Printer, print_all, safe_text, type_name
 
 #: Exceptions of one page, and of one group.
 MOST = 40
 MOST_IN_GROUP = 15
+
+# Characters of a local variable that is looked for elsewhere.
+_LEAST = 8
 
 CAUSE = "cause"
 CONTEXT = "context"
@@ -108,7 +111,11 @@ class Reader:
         if isinstance(error, TemplateSyntaxError) and error.source and not error.filename:
             self._sources.add("<unknown>", error.source)
             entries = frames_of(error.__traceback__, self._sources)
-        notes = getattr(error, "__notes__", None)
+        self._learn(entries)
+        try:
+            notes = getattr(error, "__notes__", None)
+        except Exception:  # A property of somebody's own.
+            notes = None
         problem = Problem(
             type_name(type(error)),
             self._mask(self._message(error)),
@@ -123,6 +130,15 @@ class Reader:
         elif error.__context__ is not None and not error.__suppress_context__:
             problem.origin, problem.relation = self._read(error.__context__), CONTEXT
         return problem
+
+    def _learn(self, entries: list[Entry]) -> None:
+        """Tell the mask of the secrets among the local variables of the user's own code, which messages may quote."""
+        for frame in entries:
+            if isinstance(frame, Frame) and not frame.is_library:
+                for job in frame.variables:
+                    # A short one is a word, as the tokens of a parser are.
+                    if job.is_hidden and type(job.value) in (str, bytes) and len(job.value) >= _LEAST:
+                        self._mask.add(job.value)
 
     def _message(self, error: BaseException) -> str:
         if isinstance(error, TemplateSyntaxError):
@@ -167,9 +183,19 @@ def as_text(error: BaseException) -> str:
     trace = own or (None if isinstance(error, SyntaxError | BaseExceptionGroup) else error.__traceback__)
     try:
         pieces = list(traceback.TracebackException(type(error), error, trace, compact=True).format())
-    except Exception as failure:  # Notes and texts are users' code.
-        return f"{type_name(type(error))}, whose traceback could not be printed: {type_name(type(failure))}\n"
-    return "".join(_shortened(pieces))
+    except BaseException as failure:  # Notes and texts are users' code.
+        what = f"{type_name(type(error))}, whose text could not be printed: {type_name(type(failure))}\n"
+        pieces = [
+            "Traceback (most recent call last):\n",
+            *traceback.format_tb(trace or error.__traceback__),
+            what,
+        ]
+    # A message may be the whole body of a response; of it no more is shown than on the page.
+    cut = (
+        piece if len(piece) <= LONGEST_TEXT else f"{piece[:LONGEST_TEXT]} ... ({len(piece)} characters)\n"
+        for piece in pieces
+    )
+    return "".join(_shortened(list(cut)))
 
 
 def _shortened(pieces: list[str]) -> t.Iterator[str]:

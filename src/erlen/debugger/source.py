@@ -199,6 +199,13 @@ _library = _folders()
 _packages = re.compile(r"(^|[\\/])(site|dist)-packages[\\/]")
 
 
+def _absolute(path: str) -> str:
+    try:
+        return os.path.abspath(path)
+    except OSError:  # The working folder may be gone: removed, or replaced by another checkout.
+        return path or os.sep
+
+
 def is_library(filename: str) -> bool:
     """Return whether a file is no code of the user's own: Python's, that of an installed package, or Erlen's.
 
@@ -206,7 +213,7 @@ def is_library(filename: str) -> bool:
     """
     if filename.startswith("<frozen ") or _packages.search(filename):
         return True
-    path = os.path.normcase(os.path.abspath(filename))
+    path = os.path.normcase(_absolute(filename))
     return any(path.startswith(folder) for folder in _library)
 
 
@@ -217,11 +224,11 @@ def short_path(filename: str) -> str:
     """
     if filename.startswith("<"):
         return filename
-    path = os.path.abspath(filename)
+    path = _absolute(filename)
     found = _packages.search(path)
     if found:
         return path[found.end() :]
-    for folder in (os.getcwd() + os.sep, *sorted(_library, key=len, reverse=True)):
+    for folder in (_absolute("") + os.sep, *sorted(_library, key=len, reverse=True)):
         if os.path.normcase(path).startswith(os.path.normcase(folder)):
             above = os.path.basename(folder.rstrip(os.sep)) + os.sep
             return path[len(folder) :] if folder not in _library else above + path[len(folder) :]

@@ -18,6 +18,9 @@ from .masking import HIDDEN, Mask, is_hidden
 LONGEST = 1500
 LONGEST_TOGETHER = 400_000
 
+#: Characters of a message or a note.
+LONGEST_TEXT = 10_000
+
 #: Seconds in which all values of one page are printed. What is not printed then is left out.
 PATIENCE = 2.0
 
@@ -47,6 +50,8 @@ class Printer:
 
     def __init__(self, mask: Mask) -> None:
         self._mask = mask
+        #: The class whose ``__repr__`` runs, or has run last.
+        self.running: type | None = None
 
     def __call__(self, name: t.Any, value: t.Any) -> str:
         """Return a value as text, whatever it does.
@@ -83,6 +88,7 @@ class Printer:
             return self._print_dict(value.items(), len(value), depth)
         if cls in _BRACKETS:
             return self._print_items(value, *_BRACKETS[cls], depth)
+        self.running = cls
         return repr(value)[:_CUT]
 
     def _print_text(self, value: t.Any) -> str:
@@ -91,7 +97,9 @@ class Printer:
         # What is cut off in the middle of a secret could not be recognised.
         begun = value[:_CUT]
         room = LONGEST - 200
-        shown = self._mask(begun)[:room] if isinstance(begun, str) else begun[:room]
+        text = begun if isinstance(begun, str) else begun.decode("utf-8", "surrogateescape")
+        masked = self._mask(text)[:room]
+        shown = masked if isinstance(begun, str) else masked.encode("utf-8", "surrogateescape")
         return f"{shown!r} ... ({len(value)} {'characters' if isinstance(value, str) else 'bytes'})"
 
     def _print_dict(self, items: t.Iterable[t.Any], length: int, depth: int) -> str:
@@ -172,7 +180,7 @@ def print_all(jobs: t.Sequence[Job], printer: Printer, patience: float = PATIENC
         for job in jobs:
             if state["is_over"] or length > LONGEST_TOGETHER:
                 break
-            state["job"] = job
+            state["job"], printer.running = job, None
             text = printer(job.name, job.value)
             if not state["is_over"]:
                 job.text = text
@@ -187,13 +195,14 @@ def print_all(jobs: t.Sequence[Job], printer: Printer, patience: float = PATIENC
     state["is_over"] = True
     job: Job | None = state["job"]
     if job is not None and not done.is_set():
-        cls = type(job.value)
+        # In a list it is the item that is slow. Its thread may never end, and no other one is to wait for it.
+        cls = printer.running or type(job.value)
         job.text = f"<{type_name(cls)}, which took longer than {patience:g} seconds to print>"
         if cls.__module__ != "builtins":
             _slow.add(cls)
 
 
-def safe_text(make: t.Callable[[], t.Any], longest: int = 10_000) -> str:
+def safe_text(make: t.Callable[[], t.Any], longest: int = LONGEST_TEXT) -> str:
     """Return text that users' code makes, or what it raised.
 
     :param make: for example ``error.__str__``.
@@ -201,6 +210,8 @@ def safe_text(make: t.Callable[[], t.Any], longest: int = 10_000) -> str:
     """
     try:
         text = str(make())
-    except Exception as error:
+    except (
+        BaseException
+    ) as error:  # As of a __repr__: sys.exit() in it must not end the request without a page.
         return f"<its text could not be made: {type_name(type(error))}>"
     return text if len(text) <= longest else f"{text[:longest]} ... ({len(text)} characters)"

@@ -35,17 +35,30 @@
     unlock(field.value);
   });
 
+  function read(text) {
+    try {
+      return decodeURIComponent(text);
+    } catch {
+      // Something else than a link from the terminal.
+      return text;
+    }
+  }
+
   async function begin() {
-    const secret = decodeURIComponent(location.hash.slice(1));
+    const secret = read(location.hash.slice(1));
     if (secret) {
       // Neither the address bar nor the history keeps it.
       history.replaceState(null, "", location.pathname);
       await unlock(secret);
       return;
     }
-    const state = await (await fetch(base + "state")).json();
-    if (state.is_open) say("The console is unlocked in this browser.", true);
-    else say("The console is locked.", false);
+    try {
+      const state = await (await fetch(base + "state")).json();
+      if (state.is_open) say("The console is unlocked in this browser.", true);
+      else say("The console is locked.", false);
+    } catch {
+      say("The server does not answer.", false);
+    }
   }
 
   window.addEventListener("hashchange", begin);
