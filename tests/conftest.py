@@ -205,6 +205,16 @@ def validated_fixture() -> t.Callable[[WSGIApplication], WSGIApplication]:
 
 
 @pytest.fixture(autouse=True)
+def environment_is_kept() -> t.Iterator[None]:
+    """Put the environment of the process back: commands that run in it set variables for the processes they start."""
+    before = dict(os.environ)
+    yield
+    if dict(os.environ) != before:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@pytest.fixture(autouse=True)
 def no_context_is_left(request: pytest.FixtureRequest) -> t.Iterator[None]:
     """Fail a test that leaves a context pushed, and pop it so that the next test is not blamed."""
     yield

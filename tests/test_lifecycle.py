@@ -2165,6 +2165,10 @@ def test_work_that_does_not_end_when_it_is_cancelled_is_left(
 def test_failed_work_is_not_reported_again_at_the_end(
     app: Erlen, client: ErlenClient, caplog: pytest.LogCaptureFixture
 ) -> None:
+    # What earlier tests have left on their loops is reported when it is collected.
+    gc.collect()
+    caplog.clear()
+
     async def fail() -> None:
         await asyncio.sleep(0.01)
         raise LookupError("planned")

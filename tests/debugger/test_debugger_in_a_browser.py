@@ -128,7 +128,15 @@ def served() -> t.Iterator[Served]:
     debugger = Debugger(app)
     port = free_port()
     server = uvicorn.Server(
-        uvicorn.Config(t.cast(t.Any, debugger), port=port, interface="asgi3", log_level="critical", ws="none")
+        # Its own configuration of logging would be that of the whole process.
+        uvicorn.Config(
+            t.cast(t.Any, debugger),
+            port=port,
+            interface="asgi3",
+            log_config=None,
+            access_log=False,
+            ws="none",
+        )
     )
     thread = threading.Thread(target=server.run)
     thread.start()
