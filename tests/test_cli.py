@@ -23,6 +23,7 @@ from erlen import Blueprint, Erlen, current_app
 from erlen import cli as cli_module
 from erlen.cli import (
     AppGroup,
+    CertParamType,
     ErlenGroup,
     FlaskGroup,
     NoAppException,
@@ -361,6 +362,35 @@ def test_a_name_without_a_module_is_explained() -> None:
 def test_a_folder_without_an_application_is_named() -> None:
     folder = write("shop/views.py", "").parent.resolve()
     assert f"No application in module 'shop' ({folder})" in run("--app", "shop", "routes").stderr
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("settings:nothing", "'nothing' in the module 'settings' is not there"),
+        ("settings:number", "'number' in the module 'settings' is 1, not an ssl.SSLContext"),
+        ("setings:tls", "there is no module 'setings' that could have an SSLContext 'tls'"),
+        ("some/file.pem", "File 'some/file.pem' does not exist."),
+    ],
+)
+def test_a_certificate_that_is_not_there_is_explained(value: str, message: str) -> None:
+    write("settings.py", "number = 1\n")
+    result = run("run", "--cert", value)
+    assert result.exit_code == 2
+    assert message in " ".join(result.stderr.split())
+
+
+def test_a_context_for_tls_is_imported_from_the_working_folder(folder: Path) -> None:
+    write("settings.py", "import ssl\ntls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)\n")
+    sys.path[:] = [one for one in sys.path if one not in {"", str(folder)}]
+    context = CertParamType().convert("settings:tls", None, None)
+    assert type(context).__name__ == "SSLContext"
+
+
+def test_the_help_of_an_empty_folder_reports_no_error() -> None:
+    result = run("--help")
+    assert result.exit_code == 0
+    assert result.stderr == ""
 
 
 def test_a_command_is_not_guessed_at_where_the_application_was_not_loaded() -> None:

@@ -40,6 +40,10 @@ class NoAppException(click.UsageError):
         click.secho(f"Error: {self.format_message()}", file=file, err=file is None, fg="red")
 
 
+class NothingNamed(NoAppException):
+    """No application was named, and none is where one is looked for then."""
+
+
 class BrokenImport(NoAppException):
     """The module was found, and something that it imports was not: the message is the user's own traceback.
 
@@ -351,7 +355,7 @@ class ScriptInfo:
             # In this folder: a module of that name elsewhere on Python's path is somebody else's.
             if Path(path).is_file() or Path(path[: -len(".py")], "__init__.py").is_file():
                 return _load(path, None)
-        raise NoAppException(
+        raise NothingNamed(
             f"No application was named, and neither {_choice(_DEFAULT_FILES, 'nor')} is in {str(Path.cwd())!r}. Name"
             f" it with 'erlen --app path/to/module.py', or set {' or '.join(f'{prefix}_APP' for prefix in prefixes)}."
             + (

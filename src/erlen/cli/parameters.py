@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 import typing as t
+from pathlib import Path
 
 import click
-from werkzeug.utils import import_string
 
 # Generic for type checkers in every version of Click, at run time in the latest ones alone.
 if t.TYPE_CHECKING:
@@ -43,10 +44,33 @@ class CertParamType(_ParamType):
         except click.BadParameter:
             if str(value).lower() == "adhoc":
                 return self._adhoc(param, ctx)
-            imported = import_string(value, silent=True)
-            if isinstance(imported, ssl.SSLContext):
-                return imported
-            raise
+            return self._imported(value, ssl.SSLContext, param, ctx)
+
+    def _imported(
+        self, value: str, wanted: type[t.Any], param: click.Parameter | None, ctx: click.Context | None
+    ) -> t.Any:
+        module_name, _, name = value.replace(":", ".").rpartition(".")
+        missing = f"File {value!r} does not exist"
+        if not module_name or not all(one.isidentifier() for one in value.replace(":", ".").split(".")):
+            raise click.BadParameter(f"{missing}.", ctx, param)
+        # As for the application: a program that was installed does not look into the folder it is started in.
+        if str(Path.cwd()) not in sys.path:
+            sys.path.insert(0, str(Path.cwd()))
+        try:
+            module = importlib.import_module(module_name)
+        except ModuleNotFoundError as error:
+            if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
+                raise
+            raise click.BadParameter(
+                f"{missing}, and there is no module {module_name!r} that could have an SSLContext {name!r}.",
+                ctx,
+                param,
+            ) from None
+        found = getattr(module, name, None)
+        if isinstance(found, wanted):
+            return found
+        says = f"is {found!r}, not an ssl.SSLContext" if hasattr(module, name) else "is not there"
+        raise click.BadParameter(f"{missing}, and {name!r} in the module {module_name!r} {says}.", ctx, param)
 
     def _adhoc(self, param: click.Parameter | None, ctx: click.Context | None) -> str:
         try:

@@ -21,7 +21,7 @@ from ..variables import get_variable, set_variable
 from .commands import routes_command, shell_command
 from .environment import load_dotenv as read_env_files
 from .groups import AppGroup
-from .locate import NoAppException, ScriptInfo
+from .locate import NoAppException, NothingNamed, ScriptInfo
 from .serving import run_command
 
 #: Commands that are loaded when they are called, with the place of each. An application or a plugin that has had a
@@ -235,11 +235,16 @@ class ErlenGroup(AppGroup):
         return None if lazy is None else _load_command(ctx, name, lazy)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names of all commands. An application that cannot be loaded is reported, not raised."""
+        """Return the names of all commands. An application that cannot be loaded is reported, not raised.
+
+        Where there is none, nobody has to be told: the help says what it would add.
+        """
         self._load_plugins()
         names = set(self._own_names())
         try:
             names.update(ctx.ensure_object(ScriptInfo).load_app().cli.list_commands(ctx))
+        except NothingNamed:
+            pass
         except NoAppException as error:
             _report(error)
         except Exception as error:  # The help is shown whatever the user's module raises.

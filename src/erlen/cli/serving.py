@@ -66,16 +66,22 @@ def is_server_replaced() -> bool:
 
 
 @click.command("run", short_help="Run a development server.")
-@click.option("--host", "-h", default="127.0.0.1", help="The interface to listen on.")
+@click.option("--host", "-h", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option(
     "--port",
     "-p",
     default=5000,
+    show_default=True,
     # A greater number would be served on another port: its last 16 bits.
     type=click.IntRange(0, 65535),
     help="The port to listen on; 0 takes a free one.",
 )
-@click.option("--cert", type=CertParamType(), help="Serve HTTPS with this certificate.", is_eager=True)
+@click.option(
+    "--cert",
+    type=CertParamType(),
+    help="Serve HTTPS with this certificate: a file, 'adhoc', or the import name of an SSLContext.",
+    is_eager=True,
+)
 @click.option(
     "--key",
     type=click.Path(exists=True, dir_okay=False, resolve_path=True),
@@ -244,7 +250,7 @@ def _load_or_defer(info: ScriptInfo, *, serves: bool) -> WSGIApplication:
     except Exception as error:
         if not serving.is_running_from_reloader():
             raise
-        failure = error if isinstance(error, NoAppException) else own_traceback(error)
+        failure = error.with_traceback(None) if isinstance(error, NoAppException) else own_traceback(error)
     traceback.print_exception(failure)
     trace = failure.__traceback__
 

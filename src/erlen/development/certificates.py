@@ -94,7 +94,7 @@ def _explain(error: ssl.SSLError, cert: str, key: str | None) -> str:
             f"The key {key!r} is not the key of the certificate {cert!r}. Name the pair that was made together;"
             " 'adhoc' in the place of the certificate makes one for development."
         )
-    reason = (error.reason or str(error)).replace("_", " ").lower()
+    reason = error.reason.replace("_", " ").lower() if error.reason else str(error)
     files = repr(cert) if key is None else f"{cert!r} and {key!r}"
     return (
         f"{files} cannot be served with: {reason}. Both are files in PEM format: the certificate begins with"

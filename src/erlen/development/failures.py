@@ -16,7 +16,7 @@ _PAGE = b"""\
 <style>body { font: 1rem/1.5 system-ui, sans-serif; max-width: 40rem; margin: 3rem auto; padding: 0 1rem }</style>
 <h1>The application could not be loaded</h1>
 <p>The terminal of the development server shows why. It tries again when a file has changed.
-<p>With <code>--debug</code> the traceback is shown here.
+<p>With <code>--debug</code> the traceback is shown here, where there is one.
 </html>
 """
 

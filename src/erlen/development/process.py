@@ -136,7 +136,8 @@ class Process:
         else:
             traceback.print_exception(failure)
         application, unlock_url = plain_page, None
-        if self._settings.debugger:
+        # What is our own says all in its message: no frame of the user's would be in a traceback.
+        if self._settings.debugger and not is_ours:
             application, unlock_url = self._debugged(raising(failure), is_asgi=False)
         self._once(announce, None, unlock_url)()
         wsgi.serve(application, self._settings, self._handed.listener, tls, self._ending)

@@ -6,6 +6,8 @@ import sys
 import typing as t
 from importlib.util import find_spec
 
+import click
+
 _INSTALL = "pip install 'erlen[dev]'"
 
 
@@ -22,6 +24,7 @@ def choose(app: t.Any, interface: str, command: str) -> Choice:
     :param app: the application.
     :param interface: ``"wsgi"``, ``"asgi"``, or ``"auto"``, which asks the application.
     :param command: what the user has typed.
+    :raises click.UsageError: when ASGI was asked for, and cannot be had.
     """
     if interface == "wsgi":
         return Choice(False, None)
@@ -30,6 +33,8 @@ def choose(app: t.Any, interface: str, command: str) -> Choice:
         return Choice(False, None)
     asked = "asked for" if reason is None else f"because of {reason}"
     if find_spec("uvicorn") is None:
+        if interface == "asgi":
+            raise click.UsageError(f"'--interface asgi' needs uvicorn, which is not installed: {_INSTALL}")
         return Choice(False, _without_uvicorn(asked))
     line = f"Protocol: ASGI, {asked}"
     if find_spec("websockets") is None and find_spec("wsproto") is None:

@@ -54,12 +54,14 @@ def found_application(config: pytest.Config) -> Application:
                 source = f"{file!r} in {root!r}"
                 return locate_app(prepare_import(os.path.join(root, file)), None)
     except NoAppException as error:
-        pytest.fail(
-            f"The fixture 'app' looked where {source} says. {error.format_message()}\n\n{_HOW_TO_NAME_IT}",
-            pytrace=False,
+        # Failing in here would show the error twice.
+        message = (
+            f"The fixture 'app' looked where {source} says. {error.format_message()}\n\n{_HOW_TO_NAME_IT}"
         )
-    files = " and no ".join(map(repr, _DEFAULT_FILES))
-    pytest.fail(_NOT_FOUND.format(files=files, folder=root) + _HOW_TO_NAME_IT, pytrace=False)
+    else:
+        files = " and no ".join(map(repr, _DEFAULT_FILES))
+        message = _NOT_FOUND.format(files=files, folder=root) + _HOW_TO_NAME_IT
+    pytest.fail(message, pytrace=False)
 
 
 def _load(import_path: str) -> Application:

@@ -55,15 +55,22 @@ def missing(subject: Subject) -> t.Iterator[Finding]:
     )
 
 
+# Where this package is.
+_OWN_FOLDER = Path(__file__).parents[2]
+
+
 def _user_of_sessions(subject: Subject) -> str | None:
     """Return a module of the project or of an extension that uses what needs a signed session."""
     places = (subject.folder.resolve(), Path(subject.app.root_path).resolve())
     for name, module in list(sys.modules.items()):
         names: dict[str, t.Any] = dict(getattr(module, "__dict__", {}))
         file = names.get("__file__")
-        if not isinstance(file, str) or str(names.get("__name__")).partition(".")[0] == "erlen":
+        if not isinstance(file, str):
             continue
         path = Path(file)
+        # Whatever it is called: with 'erlen.as_flask' the module 'flask' is one of these.
+        if _OWN_FOLDER in path.parents:
+            continue
         concerns = {"site-packages", "dist-packages"} & {*path.parts} or any(
             path.resolve().is_relative_to(place) for place in places
         )

@@ -23,7 +23,7 @@ def say(text: str, color: str | None = None) -> None:
     :param color: of the text, on a terminal.
     """
     with contextlib.suppress(OSError):
-        click.secho(text, fg=color, err=True)
+        click.echo(text if color is None else click.style(text, fg=color), err=True)
 
 
 class _Formatter(logging.Formatter):
