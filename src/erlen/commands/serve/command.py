@@ -127,8 +127,10 @@ out '--debug' and the variable ERLEN_DEBUG."""
 
 _TELLS_NAMES_APART = "as a proxy is trusted: WSGI does not tell 'X_Forwarded_For' from 'X-Forwarded-For'"
 
-_AT_LEAST_1 = click.IntRange(1)
-_AT_LEAST_0 = click.IntRange(0)
+# The system takes no greater number for a backlog; for the others it is as good as any.
+_GREATEST = 2**31 - 1
+_AT_LEAST_1 = click.IntRange(1, _GREATEST)
+_AT_LEAST_0 = click.IntRange(0, _GREATEST)
 
 
 @click.command(
