@@ -31,6 +31,9 @@ STABLE = 60.0
 #: Seconds after which being told to stop once more means at once.
 AGAIN = 1.0
 
+#: The most seconds to wait for something; the system knows a limit, which a long '--timeout' may exceed.
+LONGEST = 3600.0
+
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -135,7 +138,7 @@ class Master:
         times = [worker.deadline for worker in self._leaving if worker.deadline is not None]
         if not self._coming:
             times += self._due.values()
-        return max(0.0, min(times) - time.monotonic()) if times else None
+        return min(LONGEST, max(0.0, min(times) - time.monotonic())) if times else None
 
     # Signals
 
@@ -178,8 +181,9 @@ class Master:
     def _begin(self) -> None:
         """Start a generation; one that has not begun to serve is given up."""
         self._generation += 1
-        self._due.clear()
         self._give_up(self._coming)
+        # When this generation fails, what was due before still is.
+        self._due.update(dict.fromkeys(self._replacing, time.monotonic()))
         self._give_up(self._replacing)
         self._coming = {number: self._new(number) for number in range(1, self._count + 1)}
 
