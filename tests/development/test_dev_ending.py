@@ -131,6 +131,35 @@ def test_the_serving_process_ends_with_a_reloader_that_was_killed(tmp_path: Path
         assert "ends" in server.log().splitlines()
 
 
+def test_a_life_span_that_does_not_end_is_left_when_the_reloader_was_killed(tmp_path: Path) -> None:
+    endless = APP.replace(
+        'print("ends", flush=True)', 'print("ends", flush=True)\n    import time\n    time.sleep(600)'
+    )
+    (tmp_path / "app.py").write_text(endless)
+    with erlen_run(tmp_path, "--debug", "--no-debugger") as server:
+        server.wait_for_answer(200, "first")
+        os.kill(server.process.pid, signal.SIGTERM)
+        server.wait_for_log("^ends$")
+        assert server.interrupt(signal.SIGKILL) == -signal.SIGKILL
+        wait_for(lambda: not server.processes(), server.log)
+
+
+@OPTIONS
+def test_a_hang_up_ends_the_life_span_and_removes_the_certificate(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    (tmp_path / "app.py").write_text(CHAT)
+    made = tmp_path / "made"
+    made.mkdir()
+    with erlen_run(tmp_path, "--cert", "adhoc", *options, TMPDIR=str(made)) as server:
+        server.wait_for_log("Press CTRL")
+        assert list(made.glob("erlen-certificate-*"))
+        server.interrupt(signal.SIGHUP)
+        wait_for(lambda: not server.processes(), server.log)
+        assert "ends" in server.log().splitlines()
+        assert not list(made.iterdir())
+
+
 def test_a_serving_process_that_crashes_is_told_of(tmp_path: Path) -> None:
     crash = '\n@app.get("/crash")\ndef crash():\n    import os, signal\n    os.kill(os.getpid(), signal.SIGSEGV)\n'
     (tmp_path / "app.py").write_text(APP + crash)

@@ -19,6 +19,7 @@ import h2.config
 import h2.connection
 import h2.events
 import pytest
+from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from .running import APPLICATION, ASYNC_APPLICATION, LIMIT, Serving, environment, eventually, free_port, write
@@ -218,6 +219,11 @@ def test_websockets_are_served_and_written_down(server: Serving) -> None:
         opened.send("echo")
         assert opened.recv() == "echo"
     assert eventually(lambda: '"GET /chat" 101 0 ' in server.log())
+    with pytest.raises(InvalidStatus) as refused:
+        connect(f"ws://127.0.0.1:{server.port}/nowhere", proxy=None)
+    length = len(refused.value.response.body or b"")
+    assert length
+    assert eventually(lambda: f'"GET /nowhere" 404 {length} ' in server.log())
 
 
 def test_what_a_process_is_started_with_reaches_the_application(server: Serving) -> None:
@@ -362,6 +368,23 @@ def test_a_stop_while_the_application_is_loaded_is_quiet(tmp_path: Path) -> None
 
 
 # Debug mode
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_is_heard_as_soon_as_the_number_of_the_process_is_known(tmp_path: Path, number: int) -> None:
+    """It is sent when the file appears, before a worker was started; more than once, as that is a race."""
+    write(tmp_path)
+    for _ in range(3):
+        with Serving(tmp_path, "--unix-socket", "socket", "--pid-file", "pid", waits=False) as server:
+            while not (tmp_path / "pid").exists() and server.process.poll() is None:
+                time.sleep(0.0002)
+            server.tell(number)
+            if number == signal.SIGHUP:
+                server.wait_for(" * Serving ")
+                server.tell(signal.SIGTERM)
+            assert server.ended() == 0, server.log()
+            assert not (tmp_path / "socket").exists()
+            assert not (tmp_path / "pid").exists()
 
 
 def test_debug_mode_is_there_when_told_with_a_warning_and_without_debugger(tmp_path: Path) -> None:

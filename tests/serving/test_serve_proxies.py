@@ -49,6 +49,9 @@ def client(forwarded_for: str) -> str | None:
         ("[203.0.113.5", None),
         ("<script>", None),
         ("0x7f000001", None),
+        # A zone may be any text.
+        ("fe80::1%eth0", "fe80::1"),
+        ('2001:db8::1%"><script>', "2001:db8::1"),
     ],
 )
 def test_the_client_is_the_last_address_that_is_no_named_proxy(header: str, expected: str | None) -> None:

@@ -205,6 +205,48 @@ def test_workers_end_when_the_main_process_was_killed(tmp_path: Path) -> None:
     assert "ends\n" in server.log()
 
 
+def test_a_request_does_not_keep_a_worker_for_ever_when_the_main_process_was_killed(tmp_path: Path) -> None:
+    write(tmp_path)
+    server = Serving(tmp_path, "--timeout", "1")
+    [worker] = server.workers()
+    with contextlib.closing(server.connection()) as connection:
+        connection.request("GET", "/slow?seconds=600")
+        # It has come to the worker when a later one was answered.
+        assert server.get("/").text == "one"
+        server.process.kill()
+        server.process.wait()
+        assert eventually(lambda: _state(worker) == "Z")
+    with pytest.raises(ConnectionRefusedError):
+        server.get("/")
+
+
+def test_a_worker_that_has_died_is_replaced_after_a_reload_that_failed(tmp_path: Path) -> None:
+    write(tmp_path)
+    with Serving(tmp_path, "--workers", "2") as server:
+        # New workers wait, and then fail.
+        waits = "import pathlib, time\nprint('waits', flush=True)\nwhile not pathlib.Path('gate').exists():\n    time.sleep(0.02)\n"
+        write(tmp_path, waits + "raise RuntimeError('broken')\n")
+        os.kill(server.workers()[0], signal.SIGKILL)
+        server.wait_for("waits\n")
+        server.tell(signal.SIGHUP)
+        # The one in the place of that which has died, and those of the reload.
+        server.wait_for("waits\n", 3)
+        write(tmp_path)
+        before = server.log().count(" serves in process ")
+        (tmp_path / "gate").touch()
+        server.wait_for("Not reloaded")
+        server.wait_for(" serves in process ", before + 1)
+        assert eventually(lambda: len(server.workers()) == 2)
+        assert server.get("/").text == "one"
+
+
+def test_the_time_to_stop_may_be_longer_than_the_system_waits_at_once(tmp_path: Path) -> None:
+    write(tmp_path)
+    server = Serving(tmp_path, "--timeout", "2000000000")
+    assert server.stop() == 0
+    assert "Traceback" not in server.log()
+
+
 def _state(process: int) -> str:
     try:
         return Path(f"/proc/{process}/stat").read_text("ascii").rpartition(")")[2].split()[0]

@@ -22,6 +22,7 @@ from cryptography.x509.oid import NameOID
 from erlen.cli import cli
 from erlen.commands.serve import settings as settings_module
 from erlen.commands.serve.command import serve_command
+from erlen.commands.serve.pid_file import PidFile
 from erlen.commands.serve.settings import KEYS, Settings
 
 from .running import free_port
@@ -265,6 +266,9 @@ def test_a_mistake_in_a_variable_names_it(folder: Path) -> None:
         (["--access-log-format", "%s"], "'%s' is nothing that a line can have."),
         (["--access-log-format", "100%"], "'%' is nothing that a line can have."),
         (["--host", " "], "it is empty."),
+        (["--unix-socket", ""], "'--unix-socket' is empty."),
+        (["--backlog", "9999999999"], "is not in the range"),
+        (["--max-connections", "9999999999"], "is not in the range"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(folder: Path, arguments: list[str], message: str) -> None:
@@ -380,3 +384,22 @@ def test_a_process_file_of_a_server_that_runs_is_left_alone(folder: Path) -> Non
     assert "Could not write '--pid-file no/folder'" in refused(
         "--pid-file", "no/folder", "--port", port, code=1
     )
+
+
+@pytest.mark.parametrize("content", ["import this\n", "\ufeff12", "\u0661", "1" * 200])
+def test_a_process_file_that_is_something_else_is_left_alone(folder: Path, content: str) -> None:
+    (folder / "notes.txt").write_text(content, "utf-8")
+    assert "'--pid-file notes.txt' exists, and holds something else" in refused(
+        "--pid-file", "notes.txt", "--port", "0", code=1
+    )
+    assert (folder / "notes.txt").read_text("utf-8") == content
+
+
+@pytest.mark.parametrize("content", ["", "\n", "99999999999\n"])
+def test_a_process_file_of_a_process_that_cannot_be_is_replaced(folder: Path, content: str) -> None:
+    (folder / "pid").write_text(content)
+    process_file = PidFile("pid")
+    process_file.write()
+    assert (folder / "pid").read_text() == f"{os.getpid()}\n"
+    process_file.remove()
+    assert not (folder / "pid").exists()

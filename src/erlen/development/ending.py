@@ -18,6 +18,14 @@ SERVER, LIFE_SPAN, THREADS = 1.5, 10.0, 0.4
 WAKING = 0.1
 
 
+def signals_of_end() -> list[signal.Signals]:
+    """Return the signals that are heard: among them that of a terminal that was closed, unless somebody wants that ignored."""
+    found = [signal.SIGINT, signal.SIGTERM]
+    if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:
+        found.append(signal.SIGHUP)
+    return found
+
+
 class Ending:
     """Hears that the process is to end, and sees to it that it does.
 
@@ -37,11 +45,11 @@ class Ending:
 
     @contextlib.contextmanager
     def hearing_signals(self) -> t.Generator[None]:
-        """Hear SIGINT and SIGTERM, where that is possible."""
+        """Hear the signals that mean the end, where that is possible."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        handlers = {number: signal.signal(number, self._hear) for number in (signal.SIGINT, signal.SIGTERM)}
+        handlers = {number: signal.signal(number, self._hear) for number in signals_of_end()}
         try:
             yield
         finally:
@@ -129,6 +137,11 @@ class Ending:
         if self.stop is not None:
             self.stop()
         self._bound(LIFE_SPAN)
+
+    def insist(self) -> None:
+        """See to an end that something else has asked for, and that may take as long as it likes."""
+        if not self._over.wait(LIFE_SPAN):
+            leave(self.code or 0)
 
     def _bound(self, life_span: float | None) -> None:
         if not self._server_ended.wait(SERVER) or not self._over.wait(life_span):

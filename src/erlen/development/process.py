@@ -77,6 +77,7 @@ class Process:
         while os.getppid() == self._handed.parent:
             time.sleep(1)
         self._ending.ask(0)
+        self._ending.insist()
 
     def _start_again(self) -> None:
         self._ending.ask(reloader.AGAIN_UNSAID if self._handed.first else reloader.AGAIN)

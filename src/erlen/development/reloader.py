@@ -13,6 +13,7 @@ import sys
 import typing as t
 from dataclasses import dataclass
 
+from .ending import signals_of_end
 from .settings import Certificate
 from .terminal import say
 
@@ -81,7 +82,7 @@ def supervise(listener: socket.socket, secret: str, certificate: Certificate, ho
     :param holds_interrupts: the serving process calls :func:`hear_interrupts`.
     """
     supervisor = Supervisor(listener, secret, certificate, holds_interrupts)
-    handlers = {number: signal.signal(number, supervisor.hear) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: signal.signal(number, supervisor.hear) for number in signals_of_end()}
     terminal = Terminal()
     try:
         while True:

@@ -146,7 +146,7 @@ class AccessLog:
                     status = message["status"]
                 elif kind == "websocket.accept":
                     status = 101
-                elif kind == "http.response.body":
+                elif kind in {"http.response.body", "websocket.http.response.body"}:
                     length += len(message.get("body", b""))
                 await send(message)
 

@@ -17,7 +17,7 @@ from ...cli import ScriptInfo, pass_script_info
 from ...helpers import get_debug_flag
 from . import logs
 from .access import BadFormat, check_format
-from .master import Master
+from .master import Master, holding_signals
 from .pid_file import PidFile
 from .processes import Worker, environment_of_workers
 from .proxies import TrustedProxies
@@ -127,8 +127,10 @@ out '--debug' and the variable ERLEN_DEBUG."""
 
 _TELLS_NAMES_APART = "as a proxy is trusted: WSGI does not tell 'X_Forwarded_For' from 'X-Forwarded-For'"
 
-_AT_LEAST_1 = click.IntRange(1)
-_AT_LEAST_0 = click.IntRange(0)
+# The system takes no greater number for a backlog; for the others it is as good as any.
+_GREATEST = 2**31 - 1
+_AT_LEAST_1 = click.IntRange(1, _GREATEST)
+_AT_LEAST_0 = click.IntRange(0, _GREATEST)
 
 
 @click.command(
@@ -288,22 +290,23 @@ def _serve(settings: Settings, info: ScriptInfo) -> int:
     listener = listen(settings)
     socket_file = SocketFile(settings.unix_socket)
     environment_of_workers()
-    try:
-        pid_file.write()
-        if get_debug_flag():
-            logs.say(_DEBUG_WARNING, "red")
-        url = url_of(settings, listener)
-        master = Master(
-            lambda number, generation: start(number, generation, listener.fileno()),
-            settings.workers,
-            settings.timeout,
-            lambda said: _say_what_is_served(settings, info, url, said),
-        )
-        return master.run()
-    finally:
-        listener.close()
-        socket_file.remove()
-        pid_file.remove()
+    with holding_signals():
+        try:
+            pid_file.write()
+            if get_debug_flag():
+                logs.say(_DEBUG_WARNING, "red")
+            url = url_of(settings, listener)
+            master = Master(
+                lambda number, generation: start(number, generation, listener.fileno()),
+                settings.workers,
+                settings.timeout,
+                lambda said: _say_what_is_served(settings, info, url, said),
+            )
+            return master.run()
+        finally:
+            listener.close()
+            socket_file.remove()
+            pid_file.remove()
 
 
 def _starter(settings: Settings, info: ScriptInfo) -> t.Callable[[int, int, int], Worker]:

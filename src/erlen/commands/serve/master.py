@@ -7,6 +7,7 @@ stopped, and the old ones go on.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import selectors
 import signal
@@ -31,7 +32,26 @@ STABLE = 60.0
 #: Seconds after which being told to stop once more means at once.
 AGAIN = 1.0
 
+#: The most seconds to wait for something; the system knows a limit, which a long '--timeout' may exceed.
+LONGEST = 3600.0
+
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_SIGNALS = {*_STOP_SIGNALS, signal.SIGHUP}
+
+
+@contextlib.contextmanager
+def holding_signals() -> t.Generator[None]:
+    """Hold signals back while nobody hears them: what has been made is removed, and who knows the number may tell it to reload.
+
+    Those that come after the end of the server are forgotten: they want what has happened.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        yield
+    finally:
+        while waiting := signal.sigpending() & _SIGNALS:
+            signal.sigwait(waiting)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Master:
@@ -79,15 +99,16 @@ class Master:
     # The loop
 
     def run(self) -> int:
-        """Serve until the end, and return the exit code."""
+        """Serve until the end, and return the exit code; called within :func:`holding_signals`."""
         wake, wakes = socket.socketpair()
         for end in (wake, wakes):
             end.setblocking(False)
         self._selector.register(wake, selectors.EVENT_READ)
-        handled = (*_STOP_SIGNALS, signal.SIGHUP, signal.SIGCHLD)
+        handled = (*_SIGNALS, signal.SIGCHLD)
         before = {number: signal.signal(number, self._hear) for number in handled}
         before_fd = signal.set_wakeup_fd(wakes.fileno(), warn_on_full_buffer=False)
         try:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
             self._begin()
             while not self._is_over():
                 self._selector.select(self._pause())
@@ -97,6 +118,7 @@ class Master:
                 self._reap()
                 self._keep_up()
         finally:
+            signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
             signal.set_wakeup_fd(before_fd)
             for number, handler in before.items():
                 signal.signal(number, handler)
@@ -135,7 +157,7 @@ class Master:
         times = [worker.deadline for worker in self._leaving if worker.deadline is not None]
         if not self._coming:
             times += self._due.values()
-        return max(0.0, min(times) - time.monotonic()) if times else None
+        return min(LONGEST, max(0.0, min(times) - time.monotonic())) if times else None
 
     # Signals
 
@@ -178,8 +200,9 @@ class Master:
     def _begin(self) -> None:
         """Start a generation; one that has not begun to serve is given up."""
         self._generation += 1
-        self._due.clear()
         self._give_up(self._coming)
+        # When this generation fails, what was due before still is.
+        self._due.update(dict.fromkeys(self._replacing, time.monotonic()))
         self._give_up(self._replacing)
         self._coming = {number: self._new(number) for number in range(1, self._count + 1)}
 

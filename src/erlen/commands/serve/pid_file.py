@@ -21,11 +21,17 @@ class PidFile:
     def write(self) -> None:
         """Write it.
 
-        :raises click.ClickException: where it cannot be written, or names another process that runs.
+        :raises click.ClickException: where it cannot be written, names another process that runs, or is another kind of file.
         """
         if self._path is None:
             return
-        other = self._number()
+        text = self._text()
+        other = _number(text)
+        if other is None and text:
+            raise click.ClickException(
+                f"'--pid-file {self._path}' exists, and holds something else than the number of a process. It was left alone:"
+                " choose another path, or remove it."
+            )
         if other is not None and other != os.getpid() and _runs(other):
             raise click.ClickException(
                 f"'--pid-file {self._path}' names process {other}, which runs. Stop that one; if it is another program,"
@@ -41,22 +47,28 @@ class PidFile:
 
     def remove(self) -> None:
         """Remove it, if it is that of this process."""
-        if self._path is not None and self._number() == os.getpid():
+        if self._path is not None and _number(self._text()) == os.getpid():
             with contextlib.suppress(OSError):
                 self._path.unlink()
 
-    def _number(self) -> int | None:
+    def _text(self) -> str:
         try:
-            text = (self._path or Path()).read_text("ascii").strip()
-        except (OSError, ValueError):
-            return None
-        return int(text) if text.isdigit() and len(text) < 12 else None
+            with (self._path or Path()).open(encoding="latin1") as file:
+                # Longer is no number of a process.
+                return file.read(100).strip()
+        except OSError:
+            return ""
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
 
 
 def _runs(number: int) -> bool:
     try:
         os.kill(number, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
+        # None has a number that is so great.
         return False
     except OSError:
         # It belongs to somebody else.

@@ -57,7 +57,10 @@ def parse_address(text: str) -> Address | None:
 
 def _plain(address: Address) -> Address:
     """Return an IPv4 address for one that a socket for both versions shows as IPv6."""
-    return (address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None) or address
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    # Without the zone, as in 'fe80::1%eth0': it may be any text, and says something on the machine of the proxy alone.
+    return address.ipv4_mapped or ipaddress.IPv6Address(int(address))
 
 
 class TrustedProxies:

@@ -207,6 +207,10 @@ def check(settings: Settings, given: t.Collection[str]) -> None:
 
 
 def _check_address(settings: Settings, given: t.Collection[str]) -> None:
+    if settings.unix_socket == "":
+        raise click.UsageError(
+            "'--unix-socket' is empty. Name a path, such as '/run/shop/shop.sock', or leave the option out."
+        )
     if settings.unix_socket is not None:
         both = [f"'--{name}'" for name in ("host", "port") if name in given]
         if both:

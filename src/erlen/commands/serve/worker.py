@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import os
 import random
 import socket
 import threading
+import time
 import traceback
 import typing as t
 
@@ -95,7 +97,14 @@ def _serve(task: Task, channel: Channel) -> None:
     on_signal(lambda: end(STOPPING))
     # The rest of the time is for what is being answered then.
     leaving = min(LEAVING, settings.timeout / 2)
-    _listen_to(channel, {"go": start.go.set, "leave": lambda: end(leaving)}, lambda: end(STOPPING))
+
+    def end_alone() -> None:
+        end(STOPPING)
+        # Nobody is left to kill this process, and it would keep the port.
+        time.sleep(settings.timeout)
+        os._exit(FAILED)
+
+    _listen_to(channel, {"go": start.go.set, "leave": lambda: end(leaving)}, end_alone)
     engine.serve(interface, start, ending)
     logging.shutdown()
 
