@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import html
 import json
 import typing as t
 import uuid
@@ -11,13 +12,14 @@ from collections import OrderedDict, defaultdict
 import pytest
 
 from debugged import BROWSER, Visitor
-from erlen import Erlen, request
+from erlen import Erlen, request, session
 from erlen.debugger.masking import HIDDEN, Mask, is_secret_name
 
 FORMS = pytest.mark.parametrize("accept", [BROWSER, "application/json", "*/*"])
 
 
 # Not in the tests, whose source the page shows.
+ADVICE = "no secret key to sign its cookie with. Set one, app.secret_key = '...' or the"
 IN_PATH = "to%20ken-of-ada"
 IN_JSON = "correct-horse"
 IN_VAULT = "vault-of-ada"
@@ -110,12 +112,43 @@ def test_values_in_the_text_of_others_are_hidden(visitor: Visitor, failing: Erle
     ("password: str = None", "password: str = None"), ("Login(pin=1234)", "Login(pin=[hidden])"), ("Login(pin=12)", "Login(pin=12)"),
     ("http://localhost:5000/users/@ada", "http://localhost:5000/users/@ada"),
     ("postgresql://u:p@ss@host/db", "postgresql://u:[hidden]@host/db"),
-    (r"a=\'x, pin=1234\\\' b", r"a=\'x, pin=[hidden]\\\' b"), (r"a password=\\\'b\' c", r"a password=\\\'[hidden]\\\' c"),
+    (r"a=\'x, pin=1234\\\' b", r"a=\'x, pin=[hidden]\\\' b"), (r"a password=\\\'bcdef\' c", r"a password=\\\'[hidden]\\\' c"),
+    ("Login(pin='123')", "Login(pin='[hidden]')"), ("{'password': 'hunter'}", "{'password': '[hidden]'}"),
+    ("/a?token=abc", "/a?token=[hidden]"),
 ])  # fmt: skip
 def test_text_is_masked_and_else_unchanged(text: str, expected: str) -> None:
     mask = Mask()
     mask.add(["hunter-two", "0123456789abcdef"])
     assert mask(text) == expected
+
+
+@pytest.mark.parametrize("value", [
+    "...", "\u2026", "***", "xxxxxxxx", "<your key>", "{token}", "${SECRET_KEY}", "$SECRET_KEY", "%s", "%(password)s", "your-secret-key", "abcd", "",
+])  # fmt: skip
+@pytest.mark.parametrize("quote", ["'", '"', r"\'"])
+def test_what_stands_for_a_secret_in_advice_is_shown(value: str, quote: str) -> None:
+    text = f"Set app.secret_key = {quote}{value}{quote}, or {{{quote}password{quote}: {quote}{value}{quote}}}"
+    assert Mask()(text) == text
+
+
+@pytest.mark.parametrize("value", ["..a..", "xx-yy-zz", "<a>b<c>", "$ecret", "yourself", "!!@@##"])
+def test_what_only_begins_like_that_is_hidden(value: str) -> None:
+    assert Mask()(f"secret_key = '{value}'") == "secret_key = '[hidden]'"
+
+
+@FORMS
+def test_the_advice_for_an_application_without_a_secret_key_is_whole(
+    visitor: Visitor, failing: Erlen, accept: str
+) -> None:
+    failing.secret_key = None
+
+    @failing.get("/keyless")
+    def keyless() -> str:
+        session["user"] = "ada"
+        return ""
+
+    text = html.unescape(visitor.ask("/keyless", accept=accept).text)
+    assert ADVICE in text
 
 
 @pytest.mark.parametrize("name", ["MAIL_PASS", "db-pass", "smtpPass", "cvv"])

@@ -22,6 +22,7 @@ from .lock import TRIES, Lock
 from .masking import Mask
 from .problems import Reader, as_text
 from .reports import Report
+from .viewed import view_of
 
 if t.TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -80,9 +81,12 @@ class Answers:
     ) -> Report:
         mask = Mask()
         mask.add([self._lock.secret, self._lock.cookie])
-        reader = RequestReader(environ, context, self._application, mask)
+        view = view_of(context)
+        reader = RequestReader(environ, context, self._application, view, mask)
         reader.learn()
-        return Report(Reader(mask).read(error), mask(text), reader.read())
+        problem = Reader(mask).read(error, view)
+        short = text if problem.view is None else as_text(error, has_frames=False)
+        return Report(problem, mask(text), mask(short), reader.read())
 
     def _shown(self, report: Report, environ: WSGIEnvironment, context: AppContext | None) -> Answer:
         kind = wanted_type(environ)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import typing as t
 
 from werkzeug.datastructures import Headers, MultiDict
@@ -13,8 +12,8 @@ from werkzeug.wrappers import Request
 from ..ctx import AppContext
 from ..scopes import SCOPE
 from .masking import HIDDEN, Mask, is_hidden
-from .source import short_path
-from .values import Job, Printer, print_all, safe_text, type_name
+from .values import Job, Printer, print_all, safe_text
+from .viewed import View
 
 if t.TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -56,15 +55,22 @@ class RequestReader:
     :param environ: the request as the server has handed it on.
     :param context: its context, where the application has had one.
     :param application: the application.
+    :param view: its view, where one is known.
     :param mask: is told of the secrets.
     """
 
     def __init__(
-        self, environ: WSGIEnvironment, context: AppContext | None, application: t.Any, mask: Mask
+        self,
+        environ: WSGIEnvironment,
+        context: AppContext | None,
+        application: t.Any,
+        view: View | None,
+        mask: Mask,
     ) -> None:
         self._environ = environ
         self._context = context
         self._application = application
+        self._view = view
         self._mask = mask
         self._print = Printer(mask)
         self._plain = Request(dict(environ), populate_request=False, shallow=True)
@@ -118,7 +124,7 @@ class RequestReader:
             asked.endpoint = request.endpoint or ""
             asked.rule = safe_text(lambda: request.url_rule or "")
             asked.values = self._named((request.view_args or {}).items())
-            asked.view = _try(lambda: _place_of(context.app.view_functions[request.endpoint]), "")
+            asked.view = "" if self._view is None else self._view.place
         return asked
 
     def _header(self, name: str, value: str) -> tuple[str, str]:
@@ -159,14 +165,6 @@ class RequestReader:
             return None
         session = self._context._session
         return t.cast("dict[str, t.Any] | None", _try(lambda: dict(session), None))
-
-
-def _place_of(view: t.Callable[..., t.Any]) -> str:
-    """Return the name of a view and where it stands."""
-    view = getattr(view, "view_class", None) or inspect.unwrap(view)
-    name = f"{getattr(view, '__module__', '')}.{getattr(view, '__qualname__', type_name(type(view)))}"
-    code = getattr(view, "__code__", None)
-    return name if code is None else f"{name}, {short_path(code.co_filename)}:{code.co_firstlineno}"
 
 
 def _try(read: t.Callable[[], t.Any], default: t.Any) -> t.Any:

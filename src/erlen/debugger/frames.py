@@ -9,6 +9,7 @@ import typing as t
 
 from .source import Line, Range, Sources, is_library, short_path
 from .values import Job
+from .viewed import View, last_line_of
 
 #: Frames of one traceback that are shown, the first and the last ones; and how many variables of one.
 FIRST, LAST = 30, 50
@@ -134,6 +135,26 @@ def syntax_error_frame(error: SyntaxError, sources: Sources) -> Frame | None:
         marked=marked,
         is_open=True,
     )
+
+
+def view_frame(view: View, sources: Sources) -> Frame | None:
+    """Return the place of a view, ``None`` where it is no code of the user's own, or has no source.
+
+    It has no variables and no console: nothing of it runs any more.
+
+    :param view: the view.
+    :param sources: what reads the source.
+    """
+    code = view.code
+    if code is None or not view.is_own:
+        return None
+    lines = sources.around(
+        code.co_filename, view.line, None, view.names, has_colours=True, until=last_line_of(code)
+    )
+    if not lines:
+        return None
+    module = str(view.names.get("__name__", ""))
+    return Frame(code.co_filename, view.line, code.co_qualname, module, False, lines, [], is_open=True)
 
 
 def _shortened(steps: list[Step]) -> t.Iterator[Step | str]:

@@ -49,6 +49,10 @@ _IN_QUERY = re.compile(r"(?P<name>(?:(?<=[?&'\"])|\A)[\w.-]++)(?P<between>=)(?P<
 # As in postgresql://user:password@host, also where the password has an @ that nobody has quoted.
 _IN_URL = re.compile(r"(?<=://)([^\s/:@'\"]*):([^\s/'\"]+)(?=@)")
 _QUOTE = re.compile(r"\\*+['\"]")
+# What stands for a value in advice: '...', '***', 'xxx', '<key>', '{key}', '$KEY', '%s', 'your-key'.
+_PLACEHOLDER = re.compile(
+    r"[.\u2026*\u2022_-]++|[xX]{3,}+|<[\w .-]++>|\$?\{\w*+\}|\$[A-Z_]++|%s|%\(\w++\)s|[Yy]our[-_ ][\w -]*+"
+)
 
 
 def is_secret_name(name: str) -> bool:
@@ -145,8 +149,13 @@ def _masked(match: re.Match[str]) -> str:
     text = match["text"]
     found = _QUOTE.match(text)
     quote = found[0] if found else ""
-    if is_secret_name(match["name"]):
+    if is_secret_name(match["name"]) and not (quote and _is_no_secret(text[len(quote) : -1].rstrip("\\"))):
         return f"{match['name']}{match['between']}{quote}{HIDDEN}{quote}"
     # In the text of another value may stand more.
     inside = _QUOTED.sub(_masked, text[len(quote) :]) if quote else text
     return f"{match['name']}{match['between']}{quote}{inside}"
+
+
+def _is_no_secret(text: str) -> bool:
+    """Return whether text in quotes is too short for a secret, or stands for one; a few digits may be a PIN."""
+    return (len(text) < _SHORTEST and not text.isdecimal()) or _PLACEHOLDER.fullmatch(text) is not None

@@ -10,10 +10,11 @@ import typing as t
 
 from jinja2 import TemplateSyntaxError
 
-from .frames import FIRST, LAST, Entry, Frame, frames_of, syntax_error_frame
+from .frames import FIRST, LAST, Entry, Frame, frames_of, syntax_error_frame, view_frame
 from .masking import Mask
 from .source import Sources, is_library
 from .values import LONGEST_TEXT, Printer, print_all, safe_text, type_name
+from .viewed import View
 
 #: Exceptions of one page, and of one group.
 MOST = 40
@@ -46,6 +47,8 @@ class Problem:
     #: What it came of, and how: :data:`CAUSE` (``raise ... from``) or :data:`CONTEXT`.
     origin: Problem | None = None
     relation: str = ""
+    #: The view of the request, where no frame is of the user's own code: it has returned, or could not be called.
+    view: Frame | None = None
 
     @property
     def frames(self) -> list[Frame]:
@@ -54,10 +57,19 @@ class Problem:
 
     @property
     def blamed(self) -> Frame | None:
-        """The frame in which the user's own code failed, else the last one."""
+        """The frame in which the user's own code failed, else the view, else the last frame."""
+        if self.view is not None:
+            return self.view
         frames = self.frames
         return next(
             (frame for frame in reversed(frames) if not frame.is_library), frames[-1] if frames else None
+        )
+
+    @property
+    def is_in_own_code(self) -> bool:
+        """Whether a frame of it, or of what is in it, is the user's own code."""
+        return any(not frame.is_library for frame in self.frames) or any(
+            member.is_in_own_code for member in self.members
         )
 
     def walk(self) -> t.Iterator[Problem]:
@@ -80,13 +92,17 @@ class Reader:
         self._sources = Sources(mask.known)
         self._seen: set[int] = set()
 
-    def read(self, error: BaseException) -> Problem:
+    def read(self, error: BaseException, view: View | None = None) -> Problem:
         """Return an exception as data, with its frames numbered and their variables printed.
 
         :param error: the exception.
+        :param view: the view of the request, which is shown where no frame is of the user's own code.
         """
         problem = self._read(error)
         assert problem is not None
+        if view is not None and not problem.is_in_own_code:
+            problem.view = view_frame(view, self._sources)
+        # The view has 0.
         number = 0
         wanted: list[Frame] = []
         for one in problem.walk():
@@ -173,14 +189,16 @@ def own_part(trace: types.TracebackType | None) -> types.TracebackType | None:
     return trace
 
 
-def as_text(error: BaseException) -> str:
+def as_text(error: BaseException, *, has_frames: bool = True) -> str:
     """Return an exception as Python prints it, beginning in the user's own code.
 
     :param error: the exception.
+    :param has_frames: whether its frames are part of it, else only their number is.
     """
     own = own_part(error.__traceback__)
     # A syntax error has a place of its own, and what is in a group has frames.
-    trace = own or (None if isinstance(error, SyntaxError | BaseExceptionGroup) else error.__traceback__)
+    has_place = isinstance(error, SyntaxError | BaseExceptionGroup)
+    trace = own or (None if has_place or not has_frames else error.__traceback__)
     try:
         pieces = list(traceback.TracebackException(type(error), error, trace, compact=True).format())
     except BaseException as failure:  # Notes and texts are users' code.
@@ -195,7 +213,11 @@ def as_text(error: BaseException) -> str:
         piece if len(piece) <= LONGEST_TEXT else f"{piece[:LONGEST_TEXT]} ... ({len(piece)} characters)\n"
         for piece in pieces
     )
-    return "".join(_shortened(list(cut)))
+    text = "".join(_shortened(list(cut)))
+    if has_frames:
+        return text
+    count = sum(1 for _ in traceback.walk_tb(error.__traceback__))
+    return f"{text}[{count} frames, all of libraries, are not shown. JSON and the terminal have them.]\n"
 
 
 def _shortened(pieces: list[str]) -> t.Iterator[str]:

@@ -19,11 +19,13 @@ class Report:
 
     :param problem: the exception.
     :param text: it as Python prints it.
+    :param short: that without its frames, where all of them are of libraries and the view says more.
     :param asked: the request.
     """
 
     problem: Problem
     text: str
+    short: str
     asked: Asked
 
 
@@ -44,9 +46,13 @@ def as_text(report: Report) -> str:
     :param report: the report.
     """
     asked = report.asked
+    known = facts(asked)
+    if report.problem.view is not None:
+        # The only place in the user's own code comes first.
+        known.sort(key=lambda pair: pair[0] != "View")
     lines = [f"{asked.method} {asked.url}"]
-    lines += [f"{name}: {value}" for name, value in facts(asked)]
-    lines += ["", report.text.rstrip(), ""]
+    lines += [f"{name}: {value}" for name, value in known]
+    lines += ["", report.short.rstrip(), ""]
     lines += _block("Query", asked.query) + _block("Headers", asked.headers)
     if asked.form is not None:
         lines += _block("Form", asked.form) + _block("Files", asked.files)
@@ -62,7 +68,8 @@ def to_copy(report: Report) -> str:
     :param report: the report.
     """
     numbers = ", ".join(f"{name} {number}" for name, number in versions().items())
-    return f"{report.asked.method} {report.asked.url}\n\n{report.text.rstrip()}\n\n{numbers}\n"
+    view = "" if report.problem.view is None else f"View: {report.asked.view}\n"
+    return f"{report.asked.method} {report.asked.url}\n{view}\n{report.short.rstrip()}\n\n{numbers}\n"
 
 
 def facts(asked: Asked) -> Pairs:
@@ -114,6 +121,7 @@ def _problem(problem: Problem) -> dict[str, t.Any]:
         "frames": [
             {"left_out": entry.text} if isinstance(entry, Gap) else _frame(entry) for entry in problem.entries
         ],
+        "view": None if problem.view is None else _frame(problem.view),
         "cause": None if problem.origin is None or problem.relation != CAUSE else _problem(problem.origin),
         "context": None if problem.origin is None or problem.relation == CAUSE else _problem(problem.origin),
         "exceptions": [_problem(member) for member in problem.members],

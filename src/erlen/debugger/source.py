@@ -17,6 +17,9 @@ from pathlib import Path
 #: Lines shown before and after the one that failed.
 AROUND = 5
 
+#: Lines of a whole function that are shown.
+FARTHEST = 40
+
 #: A longer line is cut, and a longer file is shown without colours.
 WIDEST = 400
 _LONGEST_FILE = 3000
@@ -106,6 +109,7 @@ class Sources:
         names: dict[str, t.Any] | None,
         *,
         has_colours: bool,
+        until: int = 0,
     ) -> list[Line]:
         """Return the lines around one, without the indentation that they have in common.
 
@@ -114,12 +118,17 @@ class Sources:
         :param marked: what of it failed.
         :param names: the globals of its module.
         :param has_colours: whether it is Python, and its kinds of code are told apart.
+        :param until: a line up to which they are shown at least, if it is not far.
         """
         lines = self.lines_of(filename, names)
         if not 1 <= number <= len(lines):
             return []
         last_marked = number if marked is None else min(marked[2], number + 2 * AROUND)
-        first, last = max(number - AROUND, 1), min(max(number, last_marked) + AROUND, len(lines))
+        until = min(until, number + FARTHEST)
+        first, last = (
+            max(number - AROUND, 1),
+            min(max(number + AROUND, last_marked + AROUND, until), len(lines)),
+        )
         shown = {at: lines[at - 1].rstrip("\r\n\f ")[:WIDEST] for at in range(first, last + 1)}
         spans = self._spans_of(filename, lines) if has_colours else {}
         indents = [len(text) - len(text.lstrip(" ")) for text in shown.values() if text.strip()]
