@@ -8,6 +8,7 @@ import typing as t
 from werkzeug.routing import Rule
 
 from ...typing import Application
+from .foreign import foreign_variables, in_words, takes_as_meant
 from .matching import Answer
 from .shapes import Shape
 
@@ -117,6 +118,9 @@ class _Judge:
         return [Reason("converter", text) for text in shape.refusals(path)]
 
     def _of_likeness(self, shape: Shape) -> list[Reason] | None:
+        foreign = foreign_variables(shape.rule)
+        if foreign and takes_as_meant(shape, self._path):
+            return [Reason("literal", in_words(foreign))]
         if self._answer.rule is not None or self._path == "/":
             return None
         if re.compile(shape.strict.pattern, re.IGNORECASE).fullmatch(self._path):
