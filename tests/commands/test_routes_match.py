@@ -247,6 +247,11 @@ def test_a_variable_of_another_framework_is_the_reason(rule: str, path: str, why
     )
 
 
+def test_slashes_in_a_row_that_a_converter_refuses_are_merged() -> None:
+    answer = match(app_of("/b/<path:rest>"), "/b//a")
+    assert (answer["status"], answer["near"]) == ("redirect", {"/b/<path:rest>": ["merged_slashes"]})
+
+
 def test_a_variable_of_another_framework_is_a_reason_beside_what_answers() -> None:
     answer = match(app_of("/items/{id}", "/items/<path:rest>"), "/items/7")
     assert (answer["route"]["rule"], answer["near"]) == ("/items/<path:rest>", {"/items/{id}": ["literal"]})

@@ -78,11 +78,10 @@ def view_in_words(application: Application, endpoint: str, view: View) -> tuple[
 def _static_folder_of(application: Application, view: t.Any) -> str | None:
     target: t.Any = inspect.unwrap(view)
     name = f"{getattr(target, '__module__', '')}:{getattr(target, '__qualname__', '')}"
-    if name == _STATIC_OF_APPLICATION:
-        return application.static_folder
     # A blueprint's is its method.
-    owner = getattr(target, "__self__", None) if name == _STATIC_OF_BLUEPRINT else None
-    return getattr(owner, "static_folder", None)
+    owners = {_STATIC_OF_APPLICATION: application, _STATIC_OF_BLUEPRINT: getattr(target, "__self__", None)}
+    folder: str | None = getattr(owners.get(name), "static_folder", None)
+    return folder
 
 
 def _place_of(target: t.Any) -> tuple[str | None, int | None]:

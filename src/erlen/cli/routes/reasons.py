@@ -90,7 +90,10 @@ class _Judge:
         """Return what is wrong with the path; ``None`` where it is another one altogether."""
         found = self._of_spelling(shape, self._path)
         merged = re.sub("/{2,}", "/", self._path)
-        if found is not None or merged == self._path:
+        # A path with slashes in a row that a converter refuses is redirected to the one without, if that has the pattern.
+        only_refused = found and {reason.kind for reason in found} == {"converter"}
+        is_redirected = only_refused and shape.rule.merge_slashes and shape.strict.fullmatch(merged)
+        if merged == self._path or (found is not None and not is_redirected):
             return self._of_likeness(shape) if found is None else found
         found = self._of_spelling(shape, merged)
         if found is None:
