@@ -18,6 +18,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from erlen.cli import cli
+from erlen.commands.check import Check, Finding, Subject
+from erlen.commands.check.explain import explanation_of
 from erlen.commands.check.table import ALWAYS, CHECKS
 
 ROOT = Path(__file__).parents[2]
@@ -92,9 +94,9 @@ def test_a_good_application_ends_with_a_line_of_figures(shop: Path) -> None:
     result = check("check", SHOP_KEY=KEY)
     assert result.exit_code == 0
     assert result.stdout.splitlines() == [
-        "Looked at 'app' (Erlen, profile 'safe'): 13 checks, without those of --deploy.",
+        "Looked at 'app' (Erlen, profile 'safe'): 14 checks, without those of --deploy.",
         "",
-        "0 errors, 0 warnings, 13 checks passed",
+        "0 errors, 0 warnings, 14 checks passed",
     ]
 
 
@@ -104,13 +106,13 @@ def test_findings_are_grouped_with_the_line_to_write_and_the_page(shop: Path) ->
     lines = result.stdout.splitlines()
     assert result.exit_code == 1
     assert [line for line in lines if line and not line.startswith(" ")] == [
-        "Looked at 'app' (Erlen, profile 'safe'): 53 checks.",
+        "Looked at 'app' (Erlen, profile 'safe'): 54 checks.",
         "Errors",
         "Warnings",
         lines[-1],
     ]
     at = lines.index("  secret-key-missing")
-    assert lines[at : at + 7] == [
+    assert lines[at : at + 8] == [
         "  secret-key-missing",
         "    There is no SECRET_KEY, and the module 'app' uses sessions or flashed",
         "    messages: the first one fails.",
@@ -118,6 +120,7 @@ def test_findings_are_grouped_with_the_line_to_write_and_the_page(shop: Path) ->
         "    > # python -c 'import secrets; print(secrets.token_hex())'",
         '    > SECRET_KEY = "..."',
         "    docs/checks.md#secret-key-missing",
+        "    More: erlen check --explain secret-key-missing",
     ]
     assert re.fullmatch(r"3 errors, 1 warning, \d+ checks passed, 3 do not apply", lines[-1])
     assert max(map(len, lines)) <= 80
@@ -232,6 +235,68 @@ def test_no_application_at_all_is_another_exit_code(tmp_path: Path) -> None:
     assert (result.exit_code, "No application was named" in result.stderr) == (2, True)
 
 
+def test_the_help_says_what_the_exit_codes_mean() -> None:
+    text = " ".join(check("check", "--help").stdout.split())
+    assert (
+        "0 when nothing was found of the level that counts, 1 when something was (see --fail-level), 2 when"
+        in text
+    )
+
+
+# What a check is about
+
+
+def test_a_check_is_explained_without_an_application(tmp_path: Path) -> None:
+    result = check("check", "--explain", "cookie-secure")
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == [
+        "cookie-secure",
+        "The session is sent over https alone.",
+        "",
+        "Error. With `SESSION_COOKIE_SECURE` off, the session is sent over http as well.",
+        '`"auto"`, the default of the safe profile, sets it when the request was https;',
+        "behind a proxy that ends TLS, the application has to be told of it",
+        "(proxy-headers).",
+        "",
+        "Made with --deploy.",
+        "docs/checks.md#cookie-secure",
+    ]
+
+
+@pytest.mark.parametrize("one", CHECKS, ids=[one.id for one in CHECKS])
+def test_every_check_is_explained_by_its_section_alone(one: Check) -> None:
+    section = (ROOT / "docs" / "checks.md").read_text("utf-8").split(f"\n### {one.id}\n")[1].split("\n##")[0]
+    plain = re.sub(r"\[([^]]+)\]\([^)]+\)", r"\1", section)
+    assert explanation_of(one).split() == plain.split()
+
+
+def test_a_check_of_an_extension_is_explained_by_its_function() -> None:
+    def find(subject: Subject) -> list[Finding]:
+        """Look whether mail is sent in the clear."""
+        return []
+
+    mail = Check("mail-unencrypted", "error", "Mail is sent over TLS", find, page="docs/mail.md#tls")
+    assert explanation_of(mail) == "Error. Look whether mail is sent in the clear."
+    find.__doc__ = None
+    assert explanation_of(mail) == "Error. The check is an extension's; docs/mail.md#tls is its page."
+
+
+@pytest.mark.parametrize(("wanted", "near"), [("cookie-secur", " Did you mean 'cookie-secure'?"), ("q", "")])
+def test_a_check_that_is_not_there_cannot_be_explained(wanted: str, near: str) -> None:
+    result = check("check", "--explain", wanted)
+    said = " ".join(result.stderr.split())
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert f"There is no check {wanted!r}.{near} 'erlen check --list' names all of them." in said
+
+
+def test_all_checks_are_listed_without_an_application() -> None:
+    result = check("check", "--list")
+    rows = [line.split(None, 2) for line in result.stdout.splitlines() if line.startswith("  ")]
+    words = {"error": "error", "warning": "warning", "info": "note"}
+    assert result.exit_code == 0
+    assert rows == [[one.id, words[one.severity], one.title] for one in CHECKS]
+
+
 # What is skipped
 
 
@@ -261,7 +326,10 @@ def test_a_project_says_what_it_does_without_and_why(shop: Path, monkeypatch: py
 def test_a_check_that_is_not_there_cannot_be_skipped(shop: Path) -> None:
     result = check("check", "--skip", "cookie-secur")
     assert result.exit_code == 2
-    assert "There is no check 'cookie-secur'. Did you mean 'cookie-secure'?" in result.stderr
+    said = " ".join(result.stderr.split())
+    assert (
+        "There is no check 'cookie-secur'. Did you mean 'cookie-secure'? 'erlen check --list' names" in said
+    )
 
 
 def test_a_project_that_skips_what_is_not_there_is_told(shop: Path) -> None:
@@ -436,7 +504,7 @@ def test_an_extension_adds_checks_and_one_that_fails_is_reported(shop: Path) -> 
     )
     assert "This check itself failed with LookupError (mail.py:5)" in result.stdout
     assert KEY not in result.stdout
-    assert "1 error, 1 warning, 13 checks passed" in result.stdout
+    assert "1 error, 1 warning, 14 checks passed" in result.stdout
 
 
 @pytest.mark.parametrize(

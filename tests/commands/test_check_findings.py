@@ -152,6 +152,12 @@ def with_unknown_skip(folder: Path) -> Subject:
     return Subject(good(folder), folder, {}, unknown_skips=["cookie-secret"])
 
 
+def with_braces(folder: Path) -> Erlen:
+    app = good(folder)
+    app.add_url_rule("/items/{id}", "item", lambda: "")
+    return app
+
+
 def in_debug_mode(folder: Path) -> Erlen:
     app = good(folder)
     app.debug = True
@@ -288,6 +294,10 @@ def wrapped_and_async(folder: Path) -> Erlen:
 FINDS: dict[str, tuple[Build, str]] = {
     "routes-shadowed": (shadowed, "'/books/<title>' (GET) is matched after '/books/<name>' of 'named' ("),
     "routes-unmatchable": (on_a_subdomain, "for the subdomain 'api', and subdomains are not matched"),
+    "routes-braces": (
+        with_braces,
+        "'{id}' is literal in this rule; write '<id>', or '<int:id>' for a number",
+    ),
     "routes-without-view": (without_view, "'/forgotten' names the endpoint 'forgotten'"),
     "views-unanswered": (unanswered, "'/basket' accepts POST, and the class Basket ("),
     "folders-missing": (
@@ -536,6 +546,39 @@ def test_subdomains_need_a_server_name(tmp_path: Path) -> None:
     assert "without SERVER_NAME" in messages("routes-unmatchable", app, tmp_path)
     app.config["SERVER_NAME"] = "shop.example"
     assert found_by("routes-unmatchable", app, tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "meant"),
+    [
+        ("/items/:id", "/items/<id>"),
+        ("/a:id/:id/x", "/a:id/<id>/x"),
+        ("/{a}/<any('{a}', b):x>/{b-c}", "/<a>/<any('{a}', b):x>/<b_c>"),
+        ("/{a:int}-{b: uuid}.html", "/<int:a>-<uuid:b>.html"),
+        ("/{year:[0-9]+}/{rest:path}", "/<year>/<path:rest>"),
+    ],
+)
+def test_variables_of_other_frameworks_are_found_with_the_rule_that_is_meant(
+    rule: str, meant: str, tmp_path: Path
+) -> None:
+    app = Erlen("rules", root_path=str(tmp_path), static_folder=None)
+    app.add_url_rule(rule, "view", lambda **values: "")
+    [(finding, _)] = found_by("routes-braces", app, tmp_path)
+    assert finding.fix == f"# in place of {rule!r}:\n{meant!r}"
+    # The proposal is one that matches.
+    app.add_url_rule(meant, "meant", lambda **values: "")
+    assert len(found_by("routes-braces", app, tmp_path)) == 1
+
+
+@pytest.mark.parametrize(
+    "rule",
+    ["/v1/<x>:cancel", "/v1/items:batch", "/{}", "/{7}", "/{<x>}", "/<any('{a}', ':b'):x>", "/:7", "/::a"],
+)
+def test_braces_and_colons_that_are_text_are_left_alone(rule: str, tmp_path: Path) -> None:
+    app = Erlen("rules", root_path=str(tmp_path), static_folder=None)
+    app.add_url_rule(rule, "view", lambda **values: "")
+    app.add_url_rule("/elsewhere/{id}", "elsewhere", build_only=True)
+    assert found_by("routes-braces", app, tmp_path) == []
 
 
 def test_redirects_and_addresses_for_building_alone_need_no_view(tmp_path: Path) -> None:

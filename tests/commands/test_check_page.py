@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from erlen import Erlen
-from erlen.commands.check import Subject
+from erlen.commands.check import Subject, explain
 from erlen.commands.check.runner import run_checks
 from erlen.commands.check.table import ALWAYS, CHECKS, DEPLOY
 
@@ -65,3 +65,13 @@ def test_the_check_of_the_page_works(tmp_path: Path) -> None:
 def test_the_skipped_check_of_the_page_is_one() -> None:
     [table, _] = [tomllib.loads(block.split("```")[0]) for block in PAGE.split("```toml\n")[1:]]
     assert set(table["tool"]["erlen"]["check"]["skip"]) <= {check.id for check in CHECKS}
+
+
+def test_the_page_is_packed_beside_the_file_that_reads_it() -> None:
+    """Installed packages have no folder of documentation."""
+    root = Path(__file__).parents[2]
+    project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))
+    wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert wheel["only-include"] == ["src/erlen", "docs/checks.md"]
+    folder = Path(explain.__file__).parent.relative_to(root / "src").as_posix()
+    assert wheel["sources"] == {"src": "", "docs": folder}

@@ -285,3 +285,22 @@ def test_colours_are_left_out_where_they_are_not_wanted() -> None:
     pytest.importorskip("rich")
     _, raw = on_terminal(columns=80, environment={"NO_COLOR": "1"})
     assert "\x1b[3" not in raw
+
+
+def test_the_framework_s_own_routes_show_the_folder_they_serve(tmp_path: Path) -> None:
+    for name in ("public", "assets"):
+        (tmp_path / name).mkdir()
+    app = Erlen("made", root_path=str(tmp_path), static_folder="public")
+    shop = Blueprint("shop", "made", root_path=str(tmp_path), static_folder="assets", url_prefix="/shop")
+    app.register_blueprint(shop)
+    app.register_blueprint(Blueprint("own", "made", url_prefix="/own"))
+    app.add_url_rule("/own/<filename>", "own.static", view)
+    lines = run(app, "-v").stdout.splitlines()
+    assert [" ".join(line.split()[3:]) for line in lines if "static" in line.split()[0]] == [
+        f"{__name__}:view {Path(__file__)}:{view.__code__.co_firstlineno}",
+        "static files of assets",
+        "static files of public",
+    ]
+    result = run(app, "--match", "/public/site.css")
+    assert "View       static files of public\n  Arguments" in result.stdout
+    assert routes_of(app)[-1]["view"]["name"].startswith("erlen.registration:")

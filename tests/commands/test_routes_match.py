@@ -217,6 +217,50 @@ def test_nothing_near_is_said() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("rule", "path", "why"),
+    [
+        (
+            "/items/{id}",
+            "/items/7",
+            "'{id}' is literal in this rule; write '<id>', or '<int:id>' for a number",
+        ),
+        (
+            "/items/:id",
+            "/items/7/",
+            "':id' is literal in this rule; write '<id>', or '<int:id>' for a number",
+        ),
+        ("/items/{id:int}", "/items/7", "'{id:int}' is literal in this rule; write '<int:id>'"),
+        (
+            "/{a}/<b>/{c:path}",
+            "/1/2/3/4",
+            "'{a}' and '{c:path}' are literal in this rule; write '<a>' and '<path:c>'",
+        ),
+    ],
+)
+def test_a_variable_of_another_framework_is_the_reason(rule: str, path: str, why: str) -> None:
+    answer = match(app_of(rule, "/elsewhere"), path)
+    assert (answer["status"], answer["near"], answer["why"]) == (
+        "not_found",
+        {rule: ["literal"]},
+        {rule: why},
+    )
+
+
+def test_slashes_in_a_row_that_a_converter_refuses_are_merged() -> None:
+    answer = match(app_of("/b/<path:rest>"), "/b//a")
+    assert (answer["status"], answer["near"]) == ("redirect", {"/b/<path:rest>": ["merged_slashes"]})
+
+
+def test_a_variable_of_another_framework_is_a_reason_beside_what_answers() -> None:
+    answer = match(app_of("/items/{id}", "/items/<path:rest>"), "/items/7")
+    assert (answer["route"]["rule"], answer["near"]) == ("/items/<path:rest>", {"/items/{id}": ["literal"]})
+
+
+def test_braces_that_the_path_does_not_fit_are_no_reason() -> None:
+    assert match(app_of("/items/{id}"), "/others/7")["near"] == {}
+
+
 @pytest.mark.parametrize("url", ["/chat/1 --websocket", "ws://localhost/chat/1", "wss://localhost/chat/1"])
 def test_a_websocket_is_matched_as_such(app: Erlen, url: str) -> None:
     answer = match(app, *url.split())

@@ -11,6 +11,10 @@ from werkzeug.routing import BaseConverter, Rule
 
 from ...typing import Application
 
+# By name: these layers are above this one.
+_STATIC_OF_APPLICATION = "erlen.registration:Registration._add_static_rule.<locals>.static"
+_STATIC_OF_BLUEPRINT = "erlen.scaffold:Scaffold.send_static_file"
+
 
 class View(t.NamedTuple):
     """Where the code of an endpoint is.
@@ -55,6 +59,29 @@ def view_of(application: Application, endpoint: str, method: str | None = None) 
     target = inspect.unwrap(target)
     name = getattr(target, "__qualname__", None) or type(target).__qualname__
     return View(f"{getattr(target, '__module__', None) or '?'}:{name}", *_place_of(target))
+
+
+def view_in_words(application: Application, endpoint: str, view: View) -> tuple[str, str]:
+    """Return name and place of a view for people: of the framework's own routes, the folder that is served.
+
+    :param application: the application.
+    :param endpoint: the endpoint.
+    :param view: its view.
+    """
+    folder = _static_folder_of(application, application.view_functions[endpoint])
+    if folder is None:
+        return view.name, view.place
+    path = Path(folder)
+    return f"static files of {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}", ""
+
+
+def _static_folder_of(application: Application, view: t.Any) -> str | None:
+    target: t.Any = inspect.unwrap(view)
+    name = f"{getattr(target, '__module__', '')}:{getattr(target, '__qualname__', '')}"
+    # A blueprint's is its method.
+    owners = {_STATIC_OF_APPLICATION: application, _STATIC_OF_BLUEPRINT: getattr(target, "__self__", None)}
+    folder: str | None = getattr(owners.get(name), "static_folder", None)
+    return folder
 
 
 def _place_of(target: t.Any) -> tuple[str | None, int | None]:

@@ -9,7 +9,7 @@ import click
 from werkzeug.routing import Rule
 
 from ...typing import Application
-from .describe import methods_of, notes_of, rule_as_json, view_of
+from .describe import methods_of, notes_of, rule_as_json, view_in_words, view_of
 from .tables import echo_table
 
 
@@ -64,7 +64,8 @@ def _views(application: Application, rules: list[Rule]) -> dict[str, list[str]]:
     views = [view_of(application, rule.endpoint) for rule in rules]
     # These need none.
     lacks = ["" if rule.build_only or rule.redirect_to is not None else "none registered" for rule in rules]
-    return {
-        "View": [lack if view is None else view.name for view, lack in zip(views, lacks, strict=True)],
-        "File": ["" if view is None else view.place for view in views],
-    }
+    cells = [
+        (lack, "") if view is None else view_in_words(application, rule.endpoint, view)
+        for rule, view, lack in zip(rules, views, lacks, strict=True)
+    ]
+    return {"View": [name for name, _ in cells], "File": [place for _, place in cells]}

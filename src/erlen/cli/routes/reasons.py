@@ -8,6 +8,7 @@ import typing as t
 from werkzeug.routing import Rule
 
 from ...typing import Application
+from .foreign import foreign_variables, in_words, takes_as_meant
 from .matching import Answer
 from .shapes import Shape
 
@@ -89,7 +90,10 @@ class _Judge:
         """Return what is wrong with the path; ``None`` where it is another one altogether."""
         found = self._of_spelling(shape, self._path)
         merged = re.sub("/{2,}", "/", self._path)
-        if found is not None or merged == self._path:
+        # A path with slashes in a row that a converter refuses is redirected to the one without, if that has the pattern.
+        only_refused = found and {reason.kind for reason in found} == {"converter"}
+        is_redirected = only_refused and shape.rule.merge_slashes and shape.strict.fullmatch(merged)
+        if merged == self._path or (found is not None and not is_redirected):
             return self._of_likeness(shape) if found is None else found
         found = self._of_spelling(shape, merged)
         if found is None:
@@ -117,6 +121,9 @@ class _Judge:
         return [Reason("converter", text) for text in shape.refusals(path)]
 
     def _of_likeness(self, shape: Shape) -> list[Reason] | None:
+        foreign = foreign_variables(shape.rule)
+        if foreign and takes_as_meant(shape, self._path):
+            return [Reason("literal", in_words(foreign))]
         if self._answer.rule is not None or self._path == "/":
             return None
         if re.compile(shape.strict.pattern, re.IGNORECASE).fullmatch(self._path):

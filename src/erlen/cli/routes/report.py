@@ -10,7 +10,7 @@ import click
 from werkzeug.routing import Rule
 
 from ...typing import Application
-from .describe import blueprint_of, methods_of, plain, rule_as_json, view_of
+from .describe import blueprint_of, methods_of, plain, rule_as_json, view_in_words, view_of
 from .matching import Answer, ask
 from .reasons import LIMIT, Other, others
 from .tables import echo_table
@@ -88,9 +88,12 @@ def _echo_rule(application: Application, answer: Answer, rule: Rule) -> None:
     lines = {"Rule": rule.rule, "Methods": methods_of(rule, every=True), "Endpoint": str(rule.endpoint)}
     if (blueprint := blueprint_of(application, rule)) is not None:
         lines["Blueprint"] = blueprint
-    lines["View"] = "none is registered for this endpoint: a request fails" if view is None else view.name
-    if view is not None and view.place:
-        lines["File"] = view.place
+    name, place = ("none is registered for this endpoint: a request fails", "")
+    if view is not None:
+        name, place = view_in_words(application, rule.endpoint, view)
+    lines["View"] = name
+    if place:
+        lines["File"] = place
     if answer.method == "OPTIONS" and getattr(rule, "provide_automatic_options", False):
         lines["View"] = "not called: OPTIONS is answered by the application itself"
     if answer.values:

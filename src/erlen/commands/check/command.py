@@ -13,6 +13,7 @@ import click
 
 from ...cli import NoAppException, ScriptInfo, pass_script_info
 from ...debug import own_traceback
+from .explain import print_explanation, print_list
 from .model import SEVERITIES, Check, Severity, Subject
 from .report import as_json, print_report
 from .runner import load_checks, run_checks
@@ -34,6 +35,8 @@ FINE, FOUND, FAILED = 0, 1, 2
 )
 @click.option("--skip", "skipped", multiple=True, metavar="ID", help="Leave a check out; may be repeated.")
 @click.option("--json", "prints_json", is_flag=True, help="Print the report as JSON.")
+@click.option("--explain", "explained", metavar="ID", help="Say what a check is about, and end.")
+@click.option("--list", "lists", is_flag=True, help="List the checks with their ids, and end.")
 @pass_script_info
 def check_command(
     info: ScriptInfo,
@@ -41,25 +44,28 @@ def check_command(
     fail_level: Severity | t.Literal["never"],
     skipped: tuple[str, ...],
     prints_json: bool,
+    explained: str | None,
+    lists: bool,
 ) -> None:
     """Look at the configured application, and say what is unsafe or slow, with the fix.
 
     It is loaded and never started: no request is sent, no session and no database is opened. Call it with the
     configuration and the environment of the place where the application is served.
 
-    The exit code is 0 when nothing was found, 1 for findings, 2 when the application could not be loaded.
+    The exit code is 0 when nothing was found of the level that counts, 1 when something was (see --fail-level), 2
+    when the application could not be loaded or the command was called wrongly.
     """
     folder = Path.cwd()
     checks, broken = load_checks(CHECKS)
     ids = [check.id for check in checks]
     for one in skipped:
-        if one not in ids:
-            near = difflib.get_close_matches(one, ids, n=1)
-            raise click.BadParameter(
-                f"There is no check {one!r}."
-                + (f" Did you mean {near[0]!r}?" if near else " See docs/checks.md."),
-                param_hint="--skip",
-            )
+        _look_up(checks, one, "--skip")
+    if explained is not None:
+        print_explanation(_look_up(checks, explained, "--explain"))
+        return
+    if lists:
+        print_list(checks)
+        return
     configured = read_skips(folder)
     app = _load(info, deploy, prints_json)
     subject = Subject(
@@ -79,6 +85,17 @@ def check_command(
         print_report(report, _in_words(app, made, deploy))
     if failed:
         raise SystemExit(FOUND)
+
+
+def _look_up(checks: t.Sequence[Check], wanted: str, option: str) -> Check:
+    for check in checks:
+        if check.id == wanted:
+            return check
+    near = difflib.get_close_matches(wanted, [check.id for check in checks], n=1)
+    meant = f" Did you mean {near[0]!r}?" if near else ""
+    raise click.BadParameter(
+        f"There is no check {wanted!r}.{meant} 'erlen check --list' names all of them.", param_hint=option
+    )
 
 
 def _in_words(app: t.Any, checks: t.Sequence[Check], deploy: bool) -> str:

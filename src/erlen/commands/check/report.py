@@ -18,7 +18,8 @@ from .runner import Report
 SCHEMA = 1
 
 _HEADINGS: dict[Severity, str] = {"error": "Errors", "warning": "Warnings", "info": "Notes"}
-_COLOURS: dict[Severity, str] = {"error": "red", "warning": "yellow", "info": "cyan"}
+#: The colour of each severity.
+COLOURS: dict[Severity, str] = {"error": "red", "warning": "yellow", "info": "cyan"}
 _WIDEST, _NARROWEST = 80, 40
 _INDENT = "    "
 
@@ -29,13 +30,12 @@ def print_report(report: Report, application: str) -> None:
     :param report: the report.
     :param application: what was looked at, in words.
     """
-    color = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    width = max(min(shutil.get_terminal_size((_WIDEST, 24)).columns, _WIDEST), _NARROWEST)
-    lines = [*_wrapped(f"Looked at {application}.", width), ""]
+    width = width_of_text()
+    lines = [*wrapped(f"Looked at {application}.", width), ""]
     for severity in SEVERITIES:
         of_severity = [(check, finding) for check, finding, one in report.findings if one == severity]
         if of_severity:
-            lines.append(click.style(_HEADINGS[severity], fg=_COLOURS[severity], bold=True))
+            lines.append(click.style(_HEADINGS[severity], fg=COLOURS[severity], bold=True))
             for check, finding in of_severity:
                 lines += ["", *_lines_of(check, finding, severity, width)]
             lines.append("")
@@ -43,22 +43,44 @@ def print_report(report: Report, application: str) -> None:
         lines.append(click.style("Skipped", bold=True))
         for skip in report.skipped:
             text = f"{skip.id}: {skip.reason}" if skip.reason else skip.id
-            lines += _wrapped(text, width, "  ", _INDENT)
+            lines += wrapped(text, width, "  ", _INDENT)
         lines.append("")
-    lines += _wrapped(summary(report), width)
+    lines += wrapped(summary(report), width)
+    echo_lines(lines)
+
+
+def width_of_text() -> int:
+    """Return how long lines of prose are here."""
+    return max(min(shutil.get_terminal_size((_WIDEST, 24)).columns, _WIDEST), _NARROWEST)
+
+
+def echo_lines(lines: t.Iterable[str]) -> None:
+    """Print lines: in colours on a terminal, without them elsewhere and with ``NO_COLOR``.
+
+    :param lines: the lines, styled.
+    """
+    color = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     click.echo("\n".join(lines), color=color)
 
 
 def _lines_of(check: Check, finding: Finding, severity: Severity, width: int) -> t.Iterator[str]:
-    yield "  " + click.style(check.id, fg=_COLOURS[severity])
-    yield from _wrapped(finding.message, width, _INDENT)
+    yield "  " + click.style(check.id, fg=COLOURS[severity])
+    yield from wrapped(finding.message, width, _INDENT)
     for line in finding.fix.splitlines():
         # Lines to be written stay whole.
         yield f"{_INDENT}{click.style('>', dim=True)} {line}"
     yield click.style(f"{_INDENT}{check.link}", dim=True)
+    yield click.style(f"{_INDENT}More: erlen check --explain {check.id}", dim=True)
 
 
-def _wrapped(text: str, width: int, indent: str = "", following: str | None = None) -> list[str]:
+def wrapped(text: str, width: int, indent: str = "", following: str | None = None) -> list[str]:
+    """Return the lines of a text; words stay whole.
+
+    :param text: the text.
+    :param width: the length of a line.
+    :param indent: what stands in front of the first line.
+    :param following: what stands in front of the others; by default the same.
+    """
     return textwrap.wrap(
         text,
         width,

@@ -19,6 +19,7 @@ from werkzeug.routing.converters import (
     UUIDConverter,
 )
 
+from ...cli.routes.foreign import foreign_variables, in_words, rule_meant
 from ...views import MethodView, View
 from .model import Finding, Subject
 from .surroundings import place_of
@@ -78,6 +79,18 @@ def unmatchable(subject: Subject) -> t.Iterator[Finding]:
                 f"No request reaches {rule.endpoint!r}: its rule {rule.rule!r} is for the subdomain "
                 f"{rule.subdomain!r}, and without SERVER_NAME nothing says what it is a subdomain of.",
                 'app.config["SERVER_NAME"] = "example.com"',
+            )
+
+
+def braces(subject: Subject) -> t.Iterator[Finding]:
+    """Find rules with variables in another framework's spelling, ``{id}`` or ``:id``."""
+    for rule in subject.app.url_map.iter_rules():
+        foreign = [] if rule.build_only else foreign_variables(rule)
+        if foreign:
+            where = place_of(subject.app.view_functions.get(rule.endpoint), subject.folder)
+            yield Finding(
+                f"The rule {rule.rule!r} of {rule.endpoint!r}{where} takes that very text alone: {in_words(foreign)}.",
+                f"# in place of {rule.rule!r}:\n{rule_meant(rule)!r}",
             )
 
 

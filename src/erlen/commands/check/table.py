@@ -32,6 +32,7 @@ ALWAYS = (
     #     id                      severity   title                                                    function
     Check("routes-shadowed",      "warning", "Every route is reached by its requests",                routes.shadowed),
     Check("routes-unmatchable",   "warning", "Every route can match",                                 routes.unmatchable),
+    Check("routes-braces",        "warning", "Variables of routes are written as <name>",              routes.braces),
     Check("routes-without-view",  "error",   "Every route has a view",                                routes.without_view),
     Check("views-unanswered",     "error",   "Class-based views answer what their routes accept",     routes.unanswered),
     Check("folders-missing",      "warning", "The folders of templates and static files are there",   templates.missing_folders),
