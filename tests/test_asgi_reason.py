@@ -67,7 +67,7 @@ def test_an_async_life_span_is_one() -> None:
 
     @app.lifespan
     @contextlib.asynccontextmanager
-    async def pool(app: t.Any) -> t.AsyncIterator[None]:
+    async def pool(app: t.Any) -> t.AsyncGenerator[None, None]:
         yield
 
     assert "pool" in (app.asgi_reason() or "")

@@ -126,6 +126,13 @@ class Ending:
             raise KeyboardInterrupt
         self.stop()
 
+    def is_asked(self, code: int | None = None) -> bool:
+        """Return whether something has asked for the end, with one code or with any.
+
+        :param code: the exit code.
+        """
+        return self.code is not None if code is None else self.code == code
+
     def ask(self, code: int) -> None:
         """End the server from another thread, and be sure of it.
 

@@ -155,13 +155,14 @@ class Process:
         """Return what is called when the server is ready: it says so, in the first process alone."""
 
         def ready() -> None:
-            if not self._handed.first or self._ending.code is not None:
+            if not self._handed.first or self._ending.is_asked():
                 return
             self._handed.first = False
             announce()
             banner.say_where(self._settings, self._handed.listener, protocol)
             banner.say_the_rest(unlock_url)
-            if self._ending.code == reloader.AGAIN_UNSAID:
+            if self._ending.is_asked(reloader.AGAIN_UNSAID):
+                # It was asked for while that was said.
                 self._ending.code = reloader.AGAIN
 
         return ready
