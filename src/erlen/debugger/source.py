@@ -32,6 +32,9 @@ _STRINGS = frozenset({tokenize.STRING, *(getattr(tokenize, name, -1) for name in
 Range: t.TypeAlias = tuple[int, int, int, int]
 Span: t.TypeAlias = tuple[int, int, str]
 
+#: What all code is called that ``exec`` was given as text. If there are lines for it, they are those of some other code.
+OF_ANYBODY = frozenset({"<string>", "<stdin>"})
+
 
 class Piece(t.NamedTuple):
     """A piece of a line.
@@ -92,6 +95,8 @@ class Sources:
         """
         if filename in self._made:
             return self._made[filename]
+        if filename in OF_ANYBODY:
+            return []
         try:
             if filename not in self._checked:
                 # It may have been changed since another page.

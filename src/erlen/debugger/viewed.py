@@ -11,7 +11,7 @@ import types
 import typing as t
 
 from ..ctx import AppContext
-from .source import is_library, short_path
+from .source import OF_ANYBODY, is_library, short_path
 from .values import type_name
 
 # Lines of decorators above a function.
@@ -45,7 +45,9 @@ class View:
     @property
     def is_own(self) -> bool:
         """Whether it is the user's own code."""
-        return self.code is not None and not is_library(self.code.co_filename)
+        if self.code is None or self.code.co_filename in OF_ANYBODY:
+            return False
+        return not is_library(self.code.co_filename)
 
 
 def view_of(context: AppContext | None) -> View | None:

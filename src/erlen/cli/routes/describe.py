@@ -11,9 +11,10 @@ from werkzeug.routing import BaseConverter, Rule
 
 from ...typing import Application
 
-# By name: these layers are above this one.
-_STATIC_OF_APPLICATION = "erlen.registration:Registration._add_static_rule.<locals>.static"
-_STATIC_OF_BLUEPRINT = "erlen.scaffold:Scaffold.send_static_file"
+# By name: these layers are above this one. Without that of the module, which is one of Flask's after 'erlen.as_flask'.
+_STATIC_OF_APPLICATION = "Registration._add_static_rule.<locals>.static"
+_STATIC_OF_BLUEPRINT = "Scaffold.send_static_file"
+_OWN_FOLDER = Path(__file__).parents[2]
 
 
 class View(t.NamedTuple):
@@ -77,7 +78,8 @@ def view_in_words(application: Application, endpoint: str, view: View) -> tuple[
 
 def _static_folder_of(application: Application, view: t.Any) -> str | None:
     target: t.Any = inspect.unwrap(view)
-    name = f"{getattr(target, '__module__', '')}:{getattr(target, '__qualname__', '')}"
+    file = getattr(getattr(target, "__code__", None), "co_filename", "")
+    name = getattr(target, "__qualname__", "") if Path(file).parent == _OWN_FOLDER else ""
     # A blueprint's is its method.
     owners = {_STATIC_OF_APPLICATION: application, _STATIC_OF_BLUEPRINT: getattr(target, "__self__", None)}
     folder: str | None = getattr(owners.get(name), "static_folder", None)
