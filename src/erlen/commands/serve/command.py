@@ -265,7 +265,9 @@ def serve_command(ctx: click.Context, info: ScriptInfo, /, **options: t.Any) -> 
     logs.configure("serve", settings.log_level)
     for sentence in unknown_variables(variables.prefixes):
         logs.logger.warning(sentence)
-    sys.exit(_serve(settings, info))
+    code = _serve(settings, info)
+    logs.let_go_of_streams()
+    sys.exit(code)
 
 
 def _settings(ctx: click.Context, options: dict[str, t.Any]) -> Settings:

@@ -26,6 +26,18 @@ def say(text: str, color: str | None = None) -> None:
         click.echo(text if color is None else click.style(text, fg=color), err=True)
 
 
+def let_go_of_streams() -> None:
+    """Flush what was printed; what cannot be, as the terminal is gone, is no failure of the process."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            # Python flushes once more at its end, and would end with 120.
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
+
+
 class _Formatter(logging.Formatter):
     """``2026-01-31 12:00:00 +0100 [worker 1, 4321] warning: text``."""
 
