@@ -55,12 +55,24 @@ def test_an_application_with_a_websocket_is_served_over_asgi(tmp_path: Path) -> 
         server.wait_for_log(r'^127\.0\.0\.1 - - \[.+\] "GET /\?q=1 HTTP/1\.1" 200 -$')
 
 
-def test_without_uvicorn_it_is_said_what_does_not_work(tmp_path: Path) -> None:
-    (tmp_path / "app.py").write_text(CHAT)
-    # As if it was not installed: nothing of that name is found.
+def hide_uvicorn(folder: Path) -> None:
+    """Make it as if it was not installed, for a process that has the folder on its path: nothing of that name is found."""
     hide = "import sys\nfrom importlib.machinery import PathFinder\nfind = PathFinder.find_spec\n"
     hide += "PathFinder.find_spec = lambda name, *a: None if name == 'uvicorn' else find(name, *a)\n"
-    (tmp_path / "sitecustomize.py").write_text(hide)
+    (folder / "sitecustomize.py").write_text(hide)
+
+
+def test_asgi_that_was_asked_for_and_cannot_be_had_ends_the_command(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(CHAT)
+    hide_uvicorn(tmp_path)
+    code, log = ended_run(tmp_path, "--interface", "asgi", PYTHONPATH=str(tmp_path))
+    assert code == 2
+    assert "'--interface asgi' needs uvicorn, which is not installed: pip install 'erlen[dev]'" in log
+
+
+def test_without_uvicorn_it_is_said_what_does_not_work(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(CHAT)
+    hide_uvicorn(tmp_path)
     with erlen_run(tmp_path, PYTHONPATH=str(tmp_path)) as server:
         [line] = [line for line in told(server) if "Protocol" in line]
         assert "WSGI. ASGI, because of the WebSocket '/chat', needs uvicorn: pip install 'erlen[dev]'" in line

@@ -194,9 +194,9 @@ def erlen_run(folder: Path, *options: str, app: str | None = None, **variables: 
     return DevServer(folder, "-m", "erlen", *named, "run", *options, *port, **variables)
 
 
-def ended_run(folder: Path, *options: str, app: str | None = None) -> tuple[int, str]:
+def ended_run(folder: Path, *options: str, app: str | None = None, **variables: str) -> tuple[int, str]:
     """Start an ``erlen run`` that cannot serve, and return its exit code and what it wrote."""
-    with erlen_run(folder, *options, app=app) as server:
+    with erlen_run(folder, *options, app=app, **variables) as server:
         return server.process.wait(LIMIT), server.log()
 
 

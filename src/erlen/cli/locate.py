@@ -20,7 +20,8 @@ from ..helpers import get_debug_flag
 from ..typing import Application
 from ..variables import prefixes
 
-_DEFAULT_FILES = ("wsgi.py", "app.py")
+#: What holds the application where nobody names one: these files, or packages called like them.
+DEFAULT_FILES = ("wsgi.py", "app.py")
 _DEFAULT_NAMES = ("app", "application")
 _DEFAULT_FACTORIES = ("create_app", "make_app")
 
@@ -274,8 +275,27 @@ def locate_app(module_name: str, app_name: str | None, raise_if_not_found: bool 
     return find_best_app(module) if app_name is None else find_app_by_string(module, app_name)
 
 
-def _load(path: str, app_name: str | None) -> Application:
-    """Import the module at a path, and see that it is the one: another of its name may have been imported before."""
+def default_path(folder: str) -> str | None:
+    """Return the path of the module that is taken where no application is named, ``None`` where there is none.
+
+    It has to be in the folder: a module of that name elsewhere on Python's path is somebody else's.
+
+    :param folder: where it is looked for.
+    """
+    for file in DEFAULT_FILES:
+        path = Path(folder, file)
+        if path.is_file() or (path.with_suffix("") / "__init__.py").is_file():
+            return str(path)
+    return None
+
+
+def load_path(path: str, app_name: str | None) -> Application:
+    """Import the module at a path, and return its application.
+
+    :param path: as for :func:`prepare_import`.
+    :param app_name: as for :func:`locate_app`.
+    :raises NoAppException: also when another module of its name was imported before.
+    """
     if not path:
         return locate_app("", app_name)
     module_name = prepare_import(path)
@@ -350,13 +370,11 @@ class ScriptInfo:
         if self.app_import_path:
             # The colon of a Windows drive is followed by a slash.
             path, *name = re.split(r":(?![\\/])", self.app_import_path, maxsplit=1)
-            return _load(path, name[0] if name else None)
-        for path in _DEFAULT_FILES:
-            # In this folder: a module of that name elsewhere on Python's path is somebody else's.
-            if Path(path).is_file() or Path(path[: -len(".py")], "__init__.py").is_file():
-                return _load(path, None)
+            return load_path(path, name[0] if name else None)
+        if (path := default_path("")) is not None:
+            return load_path(path, None)
         raise NothingNamed(
-            f"No application was named, and neither {_choice(_DEFAULT_FILES, 'nor')} is in {str(Path.cwd())!r}. Name"
+            f"No application was named, and neither {_choice(DEFAULT_FILES, 'nor')} is in {str(Path.cwd())!r}. Name"
             f" it with 'erlen --app path/to/module.py', or set {' or '.join(f'{prefix}_APP' for prefix in prefixes)}."
             + (
                 " FLASK_APP is set, and read only with ERLEN_AS_FLASK=1."

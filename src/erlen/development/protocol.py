@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 import typing as t
 from importlib.util import find_spec
 
 import click
+
+from ..pipeline.loops import in_a_loop
 
 _INSTALL = "pip install 'erlen[dev]'"
 
@@ -29,7 +30,8 @@ def choose(app: t.Any, interface: str, command: str) -> Choice:
     if interface == "wsgi":
         return Choice(False, None)
     reason = app.asgi_reason() if interface == "auto" and hasattr(app, "asgi_reason") else None
-    if interface == "auto" and (reason is None or _is_inside_a_loop()):
+    if interface == "auto" and (reason is None or in_a_loop()):
+        # Inside of a loop, as in a notebook, uvicorn could not run its own.
         return Choice(False, None)
     asked = "asked for" if reason is None else f"because of {reason}"
     if find_spec("uvicorn") is None:
@@ -47,15 +49,3 @@ def _without_uvicorn(asked: str) -> str:
         f"Protocol: WSGI. ASGI, {asked}, needs uvicorn: {_INSTALL}. Until then WebSockets are answered with 426, and"
         " async views run one at a time in each thread"
     )
-
-
-def _is_inside_a_loop() -> bool:
-    """Return whether an event loop runs in this thread already, as in a notebook."""
-    asyncio = sys.modules.get("asyncio")
-    if asyncio is None:
-        return False
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True

@@ -7,11 +7,10 @@ import inspect
 import os
 import typing as t
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
-from ..cli.locate import _DEFAULT_FILES, NoAppException, ScriptInfo, locate_app, prepare_import
+from ..cli.locate import DEFAULT_FILES, NoAppException, ScriptInfo, default_path, load_path
 from ..typing import Application
 from ..variables import get_variable
 from .asynchronous import AsyncErlenClient
@@ -49,17 +48,16 @@ def found_application(config: pytest.Config) -> Application:
         if name := get_variable("APP"):
             source = "the variable ERLEN_APP"
             return _load(name)
-        for file in _DEFAULT_FILES:
-            if (Path(root) / file).is_file():
-                source = f"{file!r} in {root!r}"
-                return locate_app(prepare_import(os.path.join(root, file)), None)
+        if (path := default_path(root)) is not None:
+            source = f"{os.path.basename(path)!r} in {root!r}"
+            return load_path(path, None)
     except NoAppException as error:
         # Failing in here would show the error twice.
         message = (
             f"The fixture 'app' looked where {source} says. {error.format_message()}\n\n{_HOW_TO_NAME_IT}"
         )
     else:
-        files = " and no ".join(map(repr, _DEFAULT_FILES))
+        files = " and no ".join(map(repr, DEFAULT_FILES))
         message = _NOT_FOUND.format(files=files, folder=root) + _HOW_TO_NAME_IT
     pytest.fail(message, pytrace=False)
 
