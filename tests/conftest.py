@@ -13,6 +13,7 @@ import inspect
 import logging
 import os
 import re
+import signal
 import time
 import typing as t
 from pathlib import Path
@@ -27,6 +28,10 @@ from erlen import Erlen, signals
 from erlen.ctx import context_var
 from erlen.pipeline import loops
 from erlen.testing import ErlenClient, ErlenCliRunner, exchange
+
+# A shell without job control lets what it runs in the background ignore Ctrl-C, and processes inherit that. Tests press it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Time is never asserted. In continuous integration the same examples are tried each time; elsewhere new ones.
 hypothesis.settings.register_profile("here", deadline=None)
