@@ -21,7 +21,7 @@ PYTEST_DONT_REWRITE
 #   config
 #   typing
 #   paths
-#   scopes
+#   scopes headers
 #   teardown
 #   ctx
 #   streams bodies
@@ -44,6 +44,7 @@ PYTEST_DONT_REWRITE
 #   testing
 #   routing
 #   pipeline.safety pipeline.responses pipeline.errors pipeline.hooks
+#   pipeline.matching
 #   pipeline.steps
 #   pipeline.base
 #   pipeline.dispatch

@@ -481,6 +481,7 @@ _FROZEN_FROM = frozenset(
         "ensure_sync",
         "json",
         "request_class",
+        "request_context_class",
         "response_class",
         "session_interface",
         "subdomain_matching",

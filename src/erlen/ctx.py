@@ -14,15 +14,15 @@ from types import TracebackType
 
 from werkzeug.exceptions import HTTPException
 
+from .lazy import Lazy
 from .messages import NO_APP_CONTEXT, NO_REQUEST_CONTEXT, NO_WEBSOCKET
 from .pipeline.bridge import is_async
 from .pipeline.loops import in_a_loop
 from .signals import (
     appcontext_popped,
     appcontext_pushed,
-    appcontext_tearing_down,
     atell,
-    request_tearing_down,
+    listened,
     tell,
 )
 from .teardown import atear_down_context, tear_down_context
@@ -34,6 +34,10 @@ if t.TYPE_CHECKING:
 F = t.TypeVar("F", bound=t.Callable[..., t.Any])
 
 _sentinel: t.Any = object()
+
+#: The rule that answers a request, the values of its variables (``None`` for none), the steps of its endpoint, and whether its
+#: view can be called without the phases before it (see ``matching.py``).
+Match: t.TypeAlias = "tuple[t.Any, dict[str, t.Any] | None, t.Any, int]"
 
 #: The one context variable of Erlen. What it holds is mutable, so no step depends on copying it back.
 context_var: ContextVar[AppContext] = ContextVar("erlen.context")
@@ -110,6 +114,10 @@ class AppContext:
     matches_plainly: t.ClassVar[bool] = True
     #: The frozen steps of the matched endpoint; the pipeline sets it.
     steps: t.Any = None
+    #: The match, where that was made before the request.
+    match: Match | None = None
+    #: The request as soon as it was made.
+    made: t.Any = None
     #: Whether this is the copy of another context, whose end is that of the request.
     is_copy: bool = False
     #: The context whose ``g`` this one has, and whose end is that of the application context; ``erlen.as_flask`` sets it.
@@ -118,6 +126,7 @@ class AppContext:
     def __init__(self, app: Application, *, request: t.Any = None, session: t.Any = None) -> None:
         self.app: t.Any = app
         self._request: t.Any = request
+        self.made = request
         self._token: Token[AppContext] | None = None
         if session is not None:
             self._session = session
@@ -243,7 +252,7 @@ class AppContext:
         PERF: plaintext, async plaintext: this and :meth:`pop_at_once` are the common cases of :meth:`push` and
         :meth:`pop`, in which nothing can wait: 0.1 us each under WSGI, 0.2 without the coroutine under ASGI.
         """
-        if appcontext_pushed.receivers or self._token is not None:
+        if listened or self._token is not None:
             return False
         self._token = context_var.set(self)
         if self.steps is None:
@@ -282,22 +291,23 @@ class AppContext:
 
         :return: whether that was done; if not, :meth:`pop` has to be called.
         """
-        request, steps = self._request, self.steps
+        steps, request = self.steps, self.made
         if (
             steps is None
             or steps.ends
             or self._more_tokens
             or self._held
-            or request._must_close
             or context_var.get(None) is not self
-            or request_tearing_down.receivers
-            or appcontext_tearing_down.receivers
-            or appcontext_popped.receivers
+            or listened
         ):
             return False
+        if request is not None:
+            if request._must_close:
+                return False
+            request.head["werkzeug.request"] = None
         token: t.Any = self._token
         context_var.reset(token)
-        request.head["werkzeug.request"] = self._token = None
+        self._token = None
         return True
 
     def pop(self, exc: BaseException | None = _sentinel) -> None:
@@ -464,6 +474,15 @@ class RequestContext(AppContext):
     :param session: a session that is open already.
     """
 
+    #: Whether the pipeline may make such contexts without their constructor (see ``matching.py``). A class says so for itself:
+    #: one derived from it may do anything.
+    is_made_plainly: t.ClassVar[bool] = True
+    #: What a request is made of when it is asked for: the environment, or the scope and ``receive`` of ASGI.
+    given: t.Any = None
+    receive: t.Any = None
+    #: The cookies of the request, ``bytes`` over ASGI.
+    cookie: str | bytes | None = None
+
     def __init__(
         self,
         app: Application,
@@ -476,10 +495,34 @@ class RequestContext(AppContext):
             request._application = app
         # PERF: plaintext: the attributes of the base class set here save a call of 0.1 us.
         self.app = app
-        self._request = request
+        self._request = self.made = request
         self._token = None
         if session is not None:
             self._session = session
+
+    def __init_subclass__(cls, **kwargs: t.Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.is_made_plainly = vars(cls).get("is_made_plainly", False)
+
+    def _make_request(self) -> t.Any:
+        app, match = self.app, self.match
+        if self.receive is None:
+            request = app.request_class(self.given)
+            request._application = app
+        else:
+            request = app.request_class.of_scope(self.given, self.receive, app)
+        if match is not None:
+            request.url_rule, request.view_args = match[0], match[1] or {}
+        self.made = request
+        return request
+
+    # PERF: plaintext: what nobody asks for is not made, 0.5 us.
+    _request = Lazy(_make_request)
+
+    @property
+    def has_request(self) -> bool:
+        """Whether this context was made for a request: it was."""
+        return True
 
     def copy(self) -> RequestContext:
         """Return a new context with the same application, request and session, and a ``g`` of its own."""

@@ -9,6 +9,8 @@ __all__ = ["Lazy", "asyncio", "cached_property", "class_default"]
 
 T = t.TypeVar("T")
 
+_set = object.__setattr__
+
 
 class Lazy(t.Generic[T]):
     """An attribute that a method makes when it is first read. Another value may be assigned, before or after.
@@ -39,7 +41,9 @@ class Lazy(t.Generic[T]):
         if instance is None:
             return self
         # From now on the instance's own dict answers, and this method is not called again.
-        value = instance.__dict__[self.name] = self.make(instance)
+        value = self.make(instance)
+        # PERF: query and header: not through the instance's dict, which Python would have to make first, 0.2 us.
+        _set(instance, self.name, value)
         return value
 
     if t.TYPE_CHECKING:

@@ -376,7 +376,7 @@ class _Hosts(dict[bytes, str]):
 
 
 _hosts = _Hosts()
-_lengths = _Lengths()
+LENGTHS = _Lengths()
 _new_headers: t.Any = object.__new__
 
 
@@ -431,7 +431,7 @@ class Response(ResponseBase):
         response = object.__new__(cls)
         # PERF: plaintext, json: a call of their constructor costs 0.1 us.
         response.headers = headers = _new_headers(ResponseHeaders)
-        headers._list = headers.pairs = [content_type, _lengths[len(body)], *more]
+        headers._list = headers.pairs = [content_type, LENGTHS[len(body)], *more]
         response.response = response._whole = [body]
         response._on_close = []
         response.has_default_headers = True

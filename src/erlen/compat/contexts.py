@@ -14,12 +14,14 @@ from ..ctx import AppContext, RequestContext, context_var
 class FlaskRequestContext(RequestContext):
     """The context of a request of :class:`~erlen.compat.application.Flask`. The arguments are those of its base."""
 
+    is_made_plainly = True
+
     def _borrow(self) -> None:
         if self._token is not None:
             return
         outer = context_var.get(None)
         # A server's loop hands what was active when it began on to all requests: they must not have one 'g'.
-        borrows = outer is not None and outer.app is self.app and self._request._scope is None
+        borrows = outer is not None and outer.app is self.app and self.receive is None and self._request._scope is None
         lender = (outer.lender or outer) if outer is not None and borrows else None
         if lender is not self.lender:
             self.lender, self._g = lender, None if lender is None else lender.g

@@ -15,7 +15,7 @@ from ..ctx import AppContext, context_var
 from ..debug import FormDataRoutingRedirect
 from ..logging import printable
 from ..sessions import SessionInterface
-from ..signals import request_finished
+from ..signals import listened, request_finished
 from ..wrappers import Request, Response
 from . import responses
 from .bridge import call_on_thread, is_async, to_async, to_sync
@@ -24,6 +24,9 @@ from .safety import SAFE_METHODS
 from .steps import OVERRIDABLE, PHASES, Plan, Steps, replaced_plainly
 
 T = t.TypeVar("T")
+
+#: A response that nobody sees: the plan it was made by, its whole body, and its content type. Its status is 200.
+WholeText: t.TypeAlias = "tuple[Plan, bytes, tuple[str, str]]"
 
 
 class Base:
@@ -135,6 +138,31 @@ class Base:
             # Its view may not be exempt.
             self._check_origin(context)
         return steps
+
+    def text_at_once(self, value: t.Any, context: AppContext) -> WholeText | None:
+        """Return the body for a value after which nothing runs: no hook, no session, no signal.
+
+        :param value: what a view or an error handler has returned.
+        :param context: the context of the request.
+        :return: ``None`` where :meth:`finalize_request` has to make a response.
+        """
+        plan, steps = self.plan, context.steps
+        if (
+            plan is None
+            or steps is None
+            or not steps.finishes_at_once
+            or context._after_request_functions is not None
+            or context._session is not None
+            or listened
+            or (context.cookie is not None and plan.has_session(context.cookie))
+        ):
+            return None
+        kind = type(value)
+        if kind is str:
+            return plan, value.encode(), plan.content_type
+        if (kind is dict or kind is list) and plan.json_text is not None:
+            return plan, plan.json_text(value).encode(), plan.json_content_type
+        return None
 
     def response_at_once(self, value: t.Any, context: AppContext) -> Response | None:
         """Return the response for a value after which nothing runs: no hook, no session, no signal.

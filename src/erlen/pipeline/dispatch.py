@@ -34,10 +34,11 @@ from ..signals import (
 from ..teardown import raise_all
 from ..typing import ResponseReturnValue
 from ..wrappers import Response
-from .base import Base, explain_call, no_view
+from .base import Base, WholeText, explain_call, no_view
 from .bridge import is_cancelled
 from .hooks import checked
 from .loops import unordered
+from .matching import UNSAFE
 from .safety import SAFE_METHODS
 
 _sentinel: t.Any = object()
@@ -110,6 +111,45 @@ class Dispatch(Base):
                 raise
             value = await self.ahandle_user_exception(unordered(cancelled))
         return self.response_at_once(value, context) or await self.afinalize_request(value)
+
+    def answer_shortly(self, context: AppContext) -> WholeText | Response:
+        """Do what :meth:`full_dispatch_request` does for a request that only has to be handed to its view.
+
+        PERF: plaintext, async plaintext: no response object is made where nobody sees it, 0.6 us.
+
+        :param context: its context, matched, with a match that says so.
+        """
+        assert context.match is not None
+        _, values, steps, way = context.match
+        try:
+            if way == UNSAFE:
+                self._check_origin(context)
+            value = steps.straight(**values) if values else steps.straight()
+        except Exception as error:
+            explain_call(error, context._request)
+            value = self.handle_user_exception(error)
+        except asyncio.CancelledError as cancelled:
+            if is_cancelled():
+                raise
+            value = self.handle_user_exception(unordered(cancelled))
+        return self.text_at_once(value, context) or self.finalize_request(value)
+
+    async def aanswer_shortly(self, context: AppContext) -> WholeText | Response:
+        """Do what :meth:`answer_shortly` does."""
+        assert context.match is not None
+        _, values, steps, way = context.match
+        try:
+            if way == UNSAFE:
+                self._check_origin(context)
+            value = await steps.astraight(**values) if values else await steps.astraight()
+        except Exception as error:
+            explain_call(error, context._request)
+            value = await self.ahandle_user_exception(error)
+        except asyncio.CancelledError as cancelled:
+            if is_cancelled():
+                raise
+            value = await self.ahandle_user_exception(unordered(cancelled))
+        return self.text_at_once(value, context) or await self.afinalize_request(value)
 
     def preprocess_request(self) -> ResponseReturnValue | None:
         """Call what ``url_value_preprocessor`` and ``before_request`` registered.

@@ -57,33 +57,20 @@ class ASGI(WSGI):
         """
         if scope.get("type") != "http":
             return await self._serve_other(scope, receive, send)
-        app: t.Any = self
         plan = self.plan or self.freeze()
-        request: t.Any = self.request_class.of_scope(scope, receive, app)
-        body: ReceivedBody | None = request._body
-        context: t.Any = (
-            self._context_of(request)
-            if plan.takes_environ
-            else app.request_context_class(app, request.head, request)
-        )
-        # PERF: async plaintext: binding the context takes 0.1 us, and only converters of the application's own see it.
-        token = None if plan.matches_alone else context_var.set(context)
+        context, body = plan.context_of_scope(self, scope, receive), None
+        if context is None:
+            context = self._matched_context(plan, scope, receive)
+            body = context._request._body
         try:
-            try:
-                plan.match(context)
-            except Exception:
-                # Raised again when the context is pushed, where it is answered.
-                pass
-            finally:
-                if token is not None:
-                    context_var.reset(token)
             if body is not None and not await _has_come(body, context):
                 return None
             steps = context.steps
             if steps is None or not steps.is_async:
                 return await self._answer_on_thread(plan, context, receive, send)
             start, sent = Start(), None
-            answer: t.Any = self.awsgi_app(request.head, start, context)
+            # Without an environment: whoever needs it asks the request for it.
+            answer: t.Any = self.awsgi_app(None, start, context)
             # PERF: async plaintext: a view that never waits is done after one step, and nobody has to watch meanwhile
             # whether its client goes away: a task for that costs 8 us.
             try:
@@ -91,13 +78,37 @@ class ASGI(WSGI):
                 answer = go_on(answer, answer.send(None))
             except StopIteration as finished:
                 sent, answer = finished.value, None
+            if type(sent) is tuple and (body is None or body.is_complete):
+                await send(sent[0].start_of(sent[1], sent[2]))
+                return await send({"type": "http.response.body", "body": sent[1]})
             if type(sent) is list and len(sent) == 1 and (body is None or body.is_complete):
                 await send(start.message())
                 return await send({"type": "http.response.body", "body": sent[0]})
-            await self._send_later(request, start, answer, sent, receive, send)
+            await self._send_later(context._request, start, answer, sent, receive, send)
         finally:
             if body is not None:
                 body.close()
+
+    def _matched_context(self, plan: Plan, scope: Scope, receive: Receive) -> t.Any:
+        """Make the context of a request that is unusual in some way, with its request, and match it."""
+        app: t.Any = self
+        request: t.Any = self.request_class.of_scope(scope, receive, app)
+        context: t.Any = (
+            self._context_of(request)
+            if plan.takes_environ
+            else app.request_context_class(app, request.head, request)
+        )
+        # Only converters of the application's own need an active context.
+        token = None if plan.matches_alone else context_var.set(context)
+        try:
+            plan.match(context)
+        except Exception:
+            # Raised again when the context is pushed, where it is answered.
+            pass
+        finally:
+            if token is not None:
+                context_var.reset(token)
+        return context
 
     def _context_of(self, request: Request) -> AppContext:
         """Make the context of a request in the way of a subclass, and with the whole environment."""
@@ -120,12 +131,17 @@ class ASGI(WSGI):
             watch.begin()
             if answer is not None:
                 sent = await answer
-            if type(sent) is list:
-                await send(start.message())
-                watch.finish()
-                await send(whole(sent))
+            if type(sent) is tuple or type(sent) is list:
+                await self._send_whole(start, sent, send, watch)
             else:
                 await send_stream(send, start, sent, self.threads.executor(), copy_context(), watch)
+
+    async def _send_whole(self, start: Start, sent: t.Any, send: Send, watch: Watch) -> None:
+        """Send a complete answer: what :meth:`text_at_once` returns, or the pieces of a body."""
+        is_text = type(sent) is tuple
+        await send(sent[0].start_of(sent[1], sent[2]) if is_text else start.message())
+        watch.finish()
+        await send({"type": "http.response.body", "body": sent[1]} if is_text else whole(sent))
 
     async def _answer_on_thread(self, plan: Plan, context: AppContext, receive: Receive, send: Send) -> None:
         pool, variables, start = self.threads.executor(), copy_context(), Start()
@@ -138,14 +154,12 @@ class ASGI(WSGI):
                 request.environ.pop("werkzeug.request", None)
                 request.routing_exception = None
             else:
-                args = (request.head, start, context)
+                args = (None, start, context)
             sent = await run_on_thread(
                 pool, variables, begin, self.wsgi_app, *args, discard=close_body, watch=watch
             )
-            if type(sent) is list:
-                await send(start.message())
-                watch.finish()
-                await send(whole(sent))
+            if type(sent) is list or (type(sent) is tuple and not plan.goes_through_wsgi):
+                await self._send_whole(start, sent, send, watch)
                 return
             watch.begin()
             if hasattr(sent, "__aiter__"):

@@ -9,6 +9,7 @@ from contextvars import Context
 from http import HTTPStatus
 from itertools import chain
 
+from ..headers import ENCODED
 from ..lazy import asyncio
 from ..pipeline.bridge import run_on_thread
 from ..pipeline.loops import unordered
@@ -29,38 +30,6 @@ TURN = 16
 # PERF: async plaintext: a look-up in place of reading a number, 0.1 us.
 _CODES = {f"{code.value} {code.phrase.upper()}": code.value for code in HTTPStatus}
 
-#: How many headers are remembered in the form in which they are sent.
-KNOWN_HEADERS = 1024
-
-#: How many characters name and value have together at most to be remembered: clients have a say in some values.
-KNOWN_LENGTH = 1024
-
-
-class _Encoded(dict[tuple[str, str], tuple[bytes, bytes]]):
-    """Headers as ASGI wants them. Most responses have the same ones, so they are encoded once.
-
-    PERF: async plaintext: asked for all headers of a response by C code, 0.1 us.
-    """
-
-    def __missing__(self, pair: tuple[str, str]) -> tuple[bytes, bytes]:
-        name, value = pair
-        try:
-            # ASGI asks for names in lower case.
-            encoded = (name.lower().encode("ascii"), value.encode("latin1"))
-        except UnicodeEncodeError as error:
-            raise ValueError(
-                f"The header {name!r} of this response is {value!r}, which cannot be sent: names are ASCII, and values "
-                f"Latin-1 (RFC 9110, section 5.5). Encode the value, for example with urllib.parse.quote()."
-            ) from error
-        # A cookie is another one for each user, and nobody else's business.
-        if encoded[0] != b"set-cookie" and len(name) + len(value) <= KNOWN_LENGTH:
-            if len(self) >= KNOWN_HEADERS:
-                self.clear()
-            self[pair] = encoded
-        return encoded
-
-
-ENCODED = _Encoded()
 _encode = ENCODED.__getitem__
 
 
@@ -116,10 +85,11 @@ def begin(
     :param app: the application.
     :param environ: its environment.
     :param start: its ``start_response``.
-    :param context: the context of the request, where the application is to be given one.
+    :param context: the context of the request, where the application is to be given one. Then it may return a complete answer
+        that has not been started, as ``wsgi_app`` does.
     """
     body = app(environ, start, *context)
-    if not start.status:
+    if not start.status and not (context and type(body) is tuple):
         # A generator starts its response when it is first asked for a piece.
         try:
             iterator = iter(body)

@@ -29,6 +29,7 @@ from contextvars import Context
 from werkzeug.exceptions import HTTPException
 
 from ..ctx import AppContext, context_var
+from ..headers import ENCODED
 from ..lazy import asyncio
 from ..logging import printable
 from ..pipeline.bridge import as_error
@@ -39,7 +40,7 @@ from ..streams import aclose
 from ..typing import Receive, Scope, Send
 from ..websockets import WebSocket, WebSocketError
 from .handshake import Handshake, can_reject, gathered, reject_outside, send_rejection
-from .sending import ENCODED, Start, begin
+from .sending import Start, begin
 
 if t.TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

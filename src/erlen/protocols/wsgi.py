@@ -11,8 +11,11 @@ import typing as t
 from traceback import clear_frames
 
 from ..pipeline.bridge import as_error
+from ..pipeline.steps import Plan
 from ..scopes import HANDSHAKE, PRESERVE_CONTEXT
+from ..signals import listened
 from ..streams import aclose_body, close_body
+from ..wrappers import LENGTHS
 
 if t.TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -21,6 +24,11 @@ if t.TYPE_CHECKING:
 class WSGI:
     """The part of an application that WSGI servers call."""
 
+    plan: Plan | None
+    freeze: t.Callable[[], Plan]
+    is_serving: bool
+    answer_shortly: t.Callable[[t.Any], t.Any]
+    aanswer_shortly: t.Callable[[t.Any], t.Awaitable[t.Any]]
     request_context: t.Callable[[WSGIEnvironment], t.Any]
     full_dispatch_request: t.Callable[[], t.Any]
     afull_dispatch_request: t.Callable[[], t.Awaitable[t.Any]]
@@ -29,7 +37,7 @@ class WSGI:
     should_ignore_error: t.Callable[[BaseException], bool]
 
     def wsgi_app(
-        self, environ: WSGIEnvironment, start_response: StartResponse, context: t.Any = None
+        self, environ: WSGIEnvironment | None, start_response: StartResponse, context: t.Any = None
     ) -> t.Iterable[bytes]:
         """Answer one request: push its context, dispatch, start the response, pop the context.
 
@@ -41,6 +49,8 @@ class WSGI:
         :return: the body.
         """
         if context is None:
+            context = (self.plan or self.freeze()).context_of(self, environ)
+        if context is None:
             if HANDSHAKE in environ:
                 handed: t.Iterable[bytes] = environ[HANDSHAKE](self, environ, start_response)
                 return handed
@@ -50,11 +60,21 @@ class WSGI:
             if not context.push_at_once():
                 context.push()
             # Until its body has begun, it is the response that has to be closed.
-            body = self.full_dispatch_request()
-            body = body(environ, start_response)
+            if context.match is not None and context.match[3] and self.is_serving and not listened:
+                body = self.answer_shortly(context)
+            else:
+                body = self.full_dispatch_request()
+            if type(body) is not tuple:
+                body = body(environ or context._request.head, start_response)
+            elif environ is not None:
+                # ASGI encodes the headers in its own way.
+                plan, whole, content_type = body
+                start_response("200 OK", [content_type, LENGTHS[len(whole)], *plan.default_headers])
+                body = [whole]
         except BaseException as failure:
+            environ = environ or context._request.head
             return self._answer_failure(failure, body, context, environ, start_response)
-        if PRESERVE_CONTEXT in environ:
+        if environ and PRESERVE_CONTEXT in environ:
             environ[PRESERVE_CONTEXT](context)
         try:
             if not context.pop_at_once():
@@ -67,9 +87,11 @@ class WSGI:
         return sent
 
     async def awsgi_app(
-        self, environ: WSGIEnvironment, start_response: StartResponse, context: t.Any = None
+        self, environ: WSGIEnvironment | None, start_response: StartResponse, context: t.Any = None
     ) -> t.Iterable[bytes]:
         """Do what :meth:`wsgi_app` does, for requests that come over ASGI."""
+        if context is None:
+            context = (self.plan or self.freeze()).context_of(self, environ)
         if context is None:
             if HANDSHAKE in environ:
                 handed: t.Iterable[bytes] = environ[HANDSHAKE](self, environ, start_response)
@@ -79,11 +101,21 @@ class WSGI:
         try:
             if not context.push_at_once():
                 await context.apush()
-            body = await self.afull_dispatch_request()
-            body = body(environ, start_response)
+            if context.match is not None and context.match[3] and self.is_serving and not listened:
+                body = await self.aanswer_shortly(context)
+            else:
+                body = await self.afull_dispatch_request()
+            if type(body) is not tuple:
+                body = body(environ or context._request.head, start_response)
+            elif environ is not None:
+                # ASGI encodes the headers in its own way.
+                plan, whole, content_type = body
+                start_response("200 OK", [content_type, LENGTHS[len(whole)], *plan.default_headers])
+                body = [whole]
         except BaseException as failure:
+            environ = environ or context._request.head
             return await self._aanswer_failure(failure, body, context, environ, start_response)
-        if PRESERVE_CONTEXT in environ:
+        if environ and PRESERVE_CONTEXT in environ:
             environ[PRESERVE_CONTEXT](context)
         try:
             if not context.pop_at_once():
