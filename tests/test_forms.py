@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import copy
 import io
+import pickle
 import typing as t
-from urllib.parse import quote_plus, urlencode
+from urllib.parse import parse_qsl, quote_plus, urlencode
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
+from werkzeug.datastructures import ImmutableMultiDict, MultiDict
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 
-from erlen import Erlen, request
-from erlen.forms import FormParser, parse_pairs
+from erlen import Erlen, Request, request
+from erlen.forms import FormParser, parse_pairs, storage_of
+from erlen.scopes import MalformedScope
 
 MULTIPART = "multipart/form-data"
 URLENCODED = "application/x-www-form-urlencoded"
@@ -65,6 +69,33 @@ def test_bytes_that_are_no_utf8_are_refused(text: str) -> None:
     with pytest.raises(BadRequest) as caught:
         parse_pairs(text, "form")
     assert caught.value.description == "The form of this request is not UTF-8."
+
+
+ESCAPES = "%3D %26 %25 %2B %0A %41 %aF %C3%A4 %c3 %ED%A0%80 %F0%9F%98%80"
+PIECES = [*"ab=&+;_%ß \n\r\0", *ESCAPES.split()]
+urlencoded = st.lists(st.sampled_from(PIECES), max_size=12).map("".join)
+
+
+@given(urlencoded, st.sampled_from([MultiDict, ImmutableMultiDict]))
+@example("a=%C3%A4&a=b=c%3D&%0A=%0D%20", MultiDict)
+@example("a=%\n1&b=%=3D", MultiDict)
+@example("a=%\u0661\u0661%20", MultiDict)
+@example("ä=%20ä%C3", MultiDict)
+def test_text_becomes_the_storage_that_the_standard_librarys_pairs_make(text: str, cls: t.Any) -> None:
+    pairs = parse_qsl(text, keep_blank_values=True, errors="werkzeug.url_quote")
+    storage = storage_of(cls, text, "form", strict=False)
+    assert type(storage) is cls
+    assert list(storage.lists()) == list(cls(pairs).lists())
+    try:
+        refused = ""
+        expected = cls(parse_pairs(text, "form"))
+    except BadRequest as error:
+        refused = str(error)
+        with pytest.raises(BadRequest) as caught:
+            storage_of(cls, text, "form", strict=True)
+        assert str(caught.value) == refused
+    else:
+        assert list(storage_of(cls, text, "form", strict=True).lists()) == list(expected.lists())
 
 
 @given(unicode)
@@ -224,6 +255,21 @@ def test_parser_of_another_class_is_used_as_it_is(app: Erlen) -> None:
         assert request.form["a"] == "%zz"
 
 
+def test_storage_of_another_class_gets_the_pairs_in_their_order() -> None:
+    made: list[t.Any] = storage_of(list, "b=1&a=%20&b=3", "query", strict=True)
+    assert made == [("b", "1"), ("a", " "), ("b", "3")]
+
+
+def test_storage_is_a_whole_one() -> None:
+    storage = storage_of(ImmutableMultiDict, "a=1&a=2", "query", strict=True)
+    assert storage == ImmutableMultiDict([("a", "1"), ("a", "2")])
+    assert hash(storage) == hash(ImmutableMultiDict([("a", "1"), ("a", "2")]))
+    assert pickle.loads(pickle.dumps(storage)) == storage
+    assert copy.copy(storage).getlist("a") == ["1", "2"]
+    with pytest.raises(TypeError, match="immutable"):
+        storage["b"] = "3"
+
+
 @given(st.text(st.sampled_from("ab%25C3A4=&"), max_size=10))
 def test_query_is_read_as_by_werkzeug_or_refused(query: str) -> None:
     app = Erlen("forms")
@@ -235,3 +281,57 @@ def test_query_is_read_as_by_werkzeug_or_refused(query: str) -> None:
     app.config["REFUSE_MALFORMED_REQUESTS"] = False
     with app.test_request_context(environ_overrides={"QUERY_STRING": query}) as context:
         assert context.request.args == args
+
+
+# The query, which is read of the scope over ASGI and without the attribute that holds its bytes
+
+
+def test_query_that_was_assigned_is_the_one_that_is_read(app: Erlen) -> None:
+    with app.test_request_context("/?a=1"):
+        request.query_string = b"a=2"
+        assert request.args["a"] == "2"
+    with app.test_request_context("/?a=1"):
+        request.environ["QUERY_STRING"] = "a=3"
+        assert request.args["a"] == "3"
+
+
+def test_class_with_a_query_string_of_its_own_is_asked_for_it(app: Erlen) -> None:
+    class Own(Request):
+        @property
+        def query_string(self) -> bytes:  # type: ignore[override]
+            return b"a=own"
+
+    app.request_class = Own
+    with app.test_request_context("/?a=1"):
+        assert request.args["a"] == "own"
+
+
+SCOPE: dict[str, t.Any] = {"type": "http", "method": "GET", "path": "/", "headers": []}
+
+
+@given(st.text(st.characters(codec="latin1"), max_size=10))
+def test_query_of_a_scope_is_that_of_its_environment(query: str) -> None:
+    async def receive() -> t.Any:
+        raise AssertionError("a query needs no body")
+
+    def read(touch: bool) -> t.Any:
+        own = Request.of_scope(SCOPE | {"query_string": query.encode("latin1")}, receive)
+        if touch:
+            assert own.environ["QUERY_STRING"] == query
+        try:
+            return list(own.args.lists())
+        except UnicodeDecodeError as error:
+            return str(error)
+
+    assert read(touch=False) == read(touch=True)
+
+
+def test_query_of_an_environment_that_was_changed_counts_for_a_scope() -> None:
+    async def receive() -> t.Any:
+        raise AssertionError("a query needs no body")
+
+    own = Request.of_scope(SCOPE | {"query_string": b"a=1"}, receive)
+    own.environ["QUERY_STRING"] = "a=2"
+    assert own.args["a"] == "2"
+    with pytest.raises(MalformedScope, match="its 'query_string' is 'a=1', not bytes"):
+        _ = Request.of_scope(SCOPE | {"query_string": "a=1"}, receive).args

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import typing as t
 from io import BytesIO
-from urllib.parse import parse_qsl
 
 from werkzeug.datastructures import (
     Authorization,
@@ -24,7 +23,7 @@ from werkzeug.wsgi import ClosingIterator
 from . import json
 from .bodies import ReceivedBody
 from .ctx import context_var
-from .forms import parse_pairs
+from .forms import storage_at_once, storage_of
 from .lazy import Lazy, cached_property
 from .received import ReceivedRequest
 from .registry import tells_of
@@ -99,6 +98,8 @@ class Request(ReceivedRequest):
     _scope: Scope | None = None
     # Whether a subclass has a constructor, which then gets its environment also under ASGI.
     _needs_environ: t.ClassVar[bool] = False
+    # Whether the query string is what the server has handed on.
+    _reads_query_plainly: t.ClassVar[bool] = True
     _json_module: t.Any = None
 
     def __init_subclass__(cls, **kwargs: t.Any) -> None:
@@ -106,6 +107,7 @@ class Request(ReceivedRequest):
         if cls.close is not RequestBase.close:
             cls._must_close = True
         cls._needs_environ = cls.__init__ is not Request.__init__
+        cls._reads_query_plainly = cls.query_string is Request.query_string and cls.environ is Request.environ
 
     def __init__(
         self, environ: WSGIEnvironment, populate_request: bool = True, shallow: bool = False
@@ -264,14 +266,31 @@ class Request(ReceivedRequest):
     @cached_property
     def args(self) -> MultiDict[str, str]:
         """The query (WHATWG URL), a multi-dict. Raises the 400 for one that does not decode, where configured."""
-        query = self.query_string
-        if not self._is_strict():
-            pairs = parse_qsl(query.decode(), keep_blank_values=True, errors="werkzeug.url_quote")
-            return self.parameter_storage_class(pairs)
+        args: MultiDict[str, str] | None = None
+        # PERF: query and header: as text that needs no decoding, and without a call that keeps it as bytes: 0.5 us.
+        if self._reads_query_plainly and "query_string" not in self.__dict__:
+            # Over ASGI the query stands in the scope as well, and nobody needs the environment for it.
+            is_made = "environ" in self.__dict__
+            query = self.environ.get("QUERY_STRING") if is_made else self._query_of_scope()
+            if type(query) is str and query.isascii():
+                args = storage_at_once(self.parameter_storage_class, query)
+        return self._read_args() if args is None else args
+
+    def _query_of_scope(self) -> str | None:
+        query = None if self._scope is None else self._scope.get("query_string", b"")
+        return query.decode("latin1") if type(query) is bytes else None
+
+    def _read_args(self) -> MultiDict[str, str]:
+        """Return the query in the general way."""
+        strict = self._is_strict()
         try:
-            return self.parameter_storage_class(parse_pairs(query.decode(), "query"))
+            text = self.query_string.decode()
         except UnicodeDecodeError:
+            if not strict:
+                raise
             raise BadRequest("The query of this request is not UTF-8.") from None
+        args: MultiDict[str, str] = storage_of(self.parameter_storage_class, text, "query", strict)
+        return args
 
     @cached_property
     def cookies(self) -> ImmutableMultiDict[str, str]:
