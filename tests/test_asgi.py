@@ -32,8 +32,8 @@ from erlen import (
     url_for,
     wrappers,
 )
+from erlen import headers as header_module
 from erlen.ctx import RequestContext
-from erlen.protocols import sending
 from erlen.testing import ErlenClient
 
 if t.TYPE_CHECKING:
@@ -372,25 +372,25 @@ async def test_cookies_are_not_remembered_among_the_headers(app: Erlen) -> None:
         return response
 
     await answer(app, "/token")
-    assert ("X-Open", "token") in sending.ENCODED
-    assert not [pair for pair in sending.ENCODED if pair[0] == "Set-Cookie"]
+    assert ("X-Open", "token") in header_module.ENCODED
+    assert not [pair for pair in header_module.ENCODED if pair[0] == "Set-Cookie"]
 
 
 @on_a_loop
 async def test_headers_are_remembered_up_to_a_number_of_them(app: Erlen) -> None:
     app.add_url_rule("/<value>", "index", lambda value: ("text", {"X-Value": value}))
-    for number in range(sending.KNOWN_HEADERS + 10):
+    for number in range(header_module.KNOWN_HEADERS + 10):
         await answer(app, f"/{number}")
-        assert len(sending.ENCODED) <= sending.KNOWN_HEADERS
+        assert len(header_module.ENCODED) <= header_module.KNOWN_HEADERS
     assert (await answer(app, "/last")).headers[b"x-value"] == b"last"
 
 
 @on_a_loop
 async def test_long_headers_are_not_remembered(app: Erlen) -> None:
-    value = "v" * sending.KNOWN_LENGTH
+    value = "v" * header_module.KNOWN_LENGTH
     app.add_url_rule("/", "index", lambda: ("text", {"X-Value": value}))
     assert (await answer(app)).headers[b"x-value"] == value.encode()
-    assert ("X-Value", value) not in sending.ENCODED
+    assert ("X-Value", value) not in header_module.ENCODED
 
 
 @on_a_loop
@@ -410,7 +410,7 @@ async def test_hosts_and_lengths_are_remembered_up_to_a_number_of_them(app: Erle
     assert await ask(long, 1) == f"{long} a"
     assert len(await ask("host", wrappers.KNOWN_LENGTHS)) > wrappers.KNOWN_LENGTHS
     assert len(wrappers._hosts) <= wrappers.KNOWN_HOSTS and long.encode() not in wrappers._hosts
-    assert max(wrappers._lengths) < wrappers.KNOWN_LENGTHS
+    assert max(wrappers.LENGTHS) < wrappers.KNOWN_LENGTHS
 
 
 # Kinds of bodies

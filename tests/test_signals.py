@@ -33,6 +33,7 @@ from erlen import (
     template_rendered,
 )
 from erlen.ctx import context_var
+from erlen.signals import RequestSignal
 from erlen.testing import ErlenClient
 
 SIGNALS: dict[str, t.Any] = {
@@ -373,7 +374,7 @@ def test_nothing_is_sent_while_nobody_listens(app: Erlen, client: ErlenClient) -
     app.add_url_rule("/", "index", index)
     sent: list[str] = []
 
-    class Counting(blinker.NamedSignal):
+    class Counting(RequestSignal):
         def send(self, *args: t.Any, **kwargs: t.Any) -> t.Any:
             sent.append(self.name)
             return super().send(*args, **kwargs)
@@ -382,7 +383,7 @@ def test_nothing_is_sent_while_nobody_listens(app: Erlen, client: ErlenClient) -
         """Do nothing."""
 
     # Receivers that other tests have left connected are somebody who listens.
-    kept = {signal: signal.receivers for signal in SIGNALS.values()}
+    kept = {signal: (type(signal), signal.receivers) for signal in SIGNALS.values()}
     for signal in kept:
         signal.__class__, signal.receivers = Counting, {}
     try:
@@ -392,8 +393,8 @@ def test_nothing_is_sent_while_nobody_listens(app: Erlen, client: ErlenClient) -
             client.get("/")
         assert sent == ["request-started"]
     finally:
-        for signal, receivers in kept.items():
-            signal.__class__, signal.receivers = blinker.NamedSignal, receivers
+        for signal, (kind, receivers) in kept.items():
+            signal.__class__, signal.receivers = kind, receivers
 
 
 def test_receiver_connected_after_the_first_request_is_told(app: Erlen, client: ErlenClient) -> None:

@@ -21,7 +21,12 @@ class FlaskRequestContext(RequestContext):
             return
         outer = context_var.get(None)
         # A server's loop hands what was active when it began on to all requests: they must not have one 'g'.
-        borrows = outer is not None and outer.app is self.app and self.receive is None and self._request._scope is None
+        borrows = (
+            outer is not None
+            and outer.app is self.app
+            and self.receive is None
+            and self._request._scope is None
+        )
         lender = (outer.lender or outer) if outer is not None and borrows else None
         if lender is not self.lender:
             self.lender, self._g = lender, None if lender is None else lender.g

@@ -15,11 +15,11 @@ from werkzeug.routing.exceptions import WebsocketMismatch
 
 from ..ctx import AppContext, Match
 from ..routing import Node, Routes, Undecided, compile_routes
-from ..scopes import HANDSHAKE, PRESERVE_CONTEXT
+from ..scopes import HANDSHAKE, PRESERVE_CONTEXT, path_info
 from ..typing import Receive, Scope
 from ..websockets import UpgradeRequired, WebSocketHandler
 from ..wrappers import Request
-from .safety import SAFE_METHODS, check_form
+from .safety import SAFE_METHODS, check_form, check_path
 
 if t.TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -136,7 +136,8 @@ class Matching:
                 or (self._checks_form and fields.get(b"host") not in self._known_hosts)
             ):
                 return None
-            match = self.find(scope["path"], "GET")
+            path: str = scope["path"]
+            match = self.find(path if path.isascii() else path_info(scope), "GET")
         except Exception:
             # Whatever is wrong, the other way says so.
             return None
@@ -158,18 +159,21 @@ class Matching:
         :param path: the path as WSGI spells it.
         :param method: the method.
         :raises Undecided: where Werkzeug has to decide; :exc:`ValueError` may mean the same.
+        :raises HTTPException: for a path that is refused.
         """
         # PERF: plaintext: an address without variables that was asked for before is one look-up.
         answers = self._direct.get(path)
         if answers is not None and (match := answers.get(method)) is not None:
             return match
-        if not (path.isascii() and path.isprintable()):
-            # check_form may have something to say.
-            raise Undecided
+        is_ascii = path.isascii()
+        if not (is_ascii and path.isprintable()):
+            if self._checks_form:
+                check_path(path)
+            path = path if is_ascii else path.encode("latin1").decode(errors="replace")
         # PERF: int parameter: and one that ends in its only variable is another one.
         before, _, text = path.rpartition("/")
         single = self._single.get(before)
-        if single is not None and (one := single.get(method)) and one[0](text):
+        if single is not None and is_ascii and (one := single.get(method)) and one[0](text):
             _, rule, name, to_python, steps, way = one
             return rule, {name: to_python(text)}, steps, way
         return self._walk(path, method)
@@ -186,7 +190,7 @@ class Matching:
         way = self._way(method) if steps.straight is not None else LONG
         match = (rule, values, steps, way)
         # Only what the rules name is kept: a client may ask with any method.
-        if rule.methods is not None:
+        if rule.methods is not None and path.isascii():
             before = path.rpartition("/")[0]
             if not values and self.routes.is_whole(path):
                 self._direct.setdefault(path, {})[method] = (rule, None, steps, way)

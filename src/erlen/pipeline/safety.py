@@ -154,6 +154,14 @@ def check_form(environ: t.Mapping[str, t.Any], path: str) -> None:
         raise BadRequest("The Content-Length header of this request is not a number of bytes.")
     if length and len(length) > MAX_LENGTH_DIGITS:
         raise RequestEntityTooLarge
+    check_path(path)
+
+
+def check_path(path: str) -> None:
+    """Raise :exc:`~werkzeug.exceptions.BadRequest` for a path no correct client sends.
+
+    :param path: ``PATH_INFO`` as the server handed it on.
+    """
     if path.isascii():
         if path.isprintable():
             return

@@ -69,8 +69,9 @@ class ASGI(WSGI):
             if steps is None or not steps.is_async:
                 return await self._answer_on_thread(plan, context, receive, send)
             start, sent = Start(), None
-            # Without an environment: whoever needs it asks the request for it.
-            answer: t.Any = self.awsgi_app(None, start, context)
+            # What was made of the scope alone has no environment: whoever needs it asks the request for it.
+            head = None if context.made is None else context.made.head
+            answer: t.Any = self.awsgi_app(head, start, context)
             # PERF: async plaintext: a view that never waits is done after one step, and nobody has to watch meanwhile
             # whether its client goes away: a task for that costs 8 us.
             try:
@@ -145,6 +146,7 @@ class ASGI(WSGI):
 
     async def _answer_on_thread(self, plan: Plan, context: AppContext, receive: Receive, send: Send) -> None:
         pool, variables, start = self.threads.executor(), copy_context(), Start()
+        head = None if context.made is None else context.made.head
         request = context._request
         async with Watch(receive, request) as watch:
             if plan.goes_through_wsgi:
@@ -154,7 +156,7 @@ class ASGI(WSGI):
                 request.environ.pop("werkzeug.request", None)
                 request.routing_exception = None
             else:
-                args = (None, start, context)
+                args = (head, start, context)
             sent = await run_on_thread(
                 pool, variables, begin, self.wsgi_app, *args, discard=close_body, watch=watch
             )
