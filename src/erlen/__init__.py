@@ -30,7 +30,7 @@ PYTEST_DONT_REWRITE
 #   json
 #   logging debug
 #   forms
-#   websockets received
+#   websockets received fields
 #   wrappers
 #   eventstream sessions
 #   urls

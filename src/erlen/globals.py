@@ -26,14 +26,40 @@ from .wrappers import Request
 T = t.TypeVar("T")
 
 
+# What a proxy answers itself, or hands on in a way of its own: the methods with underscores.
+_OWN = frozenset(dir(LocalProxy))
+
+
 class ContextProxy(LocalProxy[T]):
     """A proxy with a direct way to attributes."""
 
     __slots__ = ()
 
-    # PERF: query and header: an attribute of LocalProxy takes 1.0 us, this 0.4.
-    def __getattr__(self, name: str) -> t.Any:
-        return getattr(self._get_current_object(), name)
+    # PERF: query and header: Python 3.11 looks for an attribute first and writes an error message, before it calls __getattr__:
+    # 0.9 us, this 0.3.
+    def __getattribute__(self, name: str) -> t.Any:
+        if name in _OWN:
+            return _own(self, name)
+        return getattr(_current(self)(), name)
+
+
+_own = object.__getattribute__
+_current: t.Any = LocalProxy.__dict__["_get_current_object"].__get__
+
+
+class RequestProxy(ContextProxy[T]):
+    """The proxy of the request, which reads the context itself."""
+
+    __slots__ = ()
+
+    # PERF: query and header: without the two calls that find the request, 0.2 us.
+    def __getattribute__(self, name: str) -> t.Any:
+        if name in _OWN:
+            return _own(self, name)
+        context = context_var.get(None)
+        if context is None or (request := context._request) is None:
+            raise RuntimeError(NO_REQUEST_CONTEXT)
+        return getattr(request, name)
 
 
 app_ctx = t.cast(AppContext, ContextProxy(current_app_context))
@@ -41,6 +67,6 @@ request_ctx = t.cast(RequestContext, ContextProxy(current_request_context))
 
 current_app = t.cast(Erlen, ContextProxy(context_var, "app", unbound_message=NO_APP_CONTEXT))
 g = t.cast(_AppCtxGlobals, ContextProxy(context_var, "g", unbound_message=NO_APP_CONTEXT))
-request = t.cast(Request, ContextProxy(context_var, "request", unbound_message=NO_REQUEST_CONTEXT))
+request = t.cast(Request, RequestProxy(context_var, "request", unbound_message=NO_REQUEST_CONTEXT))
 websocket = t.cast(WebSocket, ContextProxy(context_var, "websocket", unbound_message=NO_WEBSOCKET))
 session = t.cast(SessionMixin, ContextProxy(context_var, "session", unbound_message=NO_REQUEST_CONTEXT))

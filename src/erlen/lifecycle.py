@@ -63,7 +63,7 @@ class LifeCycle:
     _check_setup_finished: t.Callable[[str], None]
 
     #: Whether the first request of this process has been prepared for. PERF: plaintext: looked at by each request.
-    is_serving = False
+    is_serving: bool
 
     def __init__(self) -> None:
         self.lifespan_funcs: list[t.Callable[..., t.Any]] = []

@@ -7,7 +7,6 @@ from io import BytesIO
 
 from werkzeug.datastructures import (
     Authorization,
-    EnvironHeaders,
     Headers,
     ImmutableMultiDict,
     MultiDict,
@@ -23,6 +22,7 @@ from werkzeug.wsgi import ClosingIterator
 from . import json
 from .bodies import ReceivedBody
 from .ctx import context_var
+from .fields import RequestHeaders, ScopeHeaders
 from .forms import storage_at_once, storage_of
 from .lazy import Lazy, cached_property
 from .received import ReceivedRequest
@@ -55,6 +55,12 @@ T = t.TypeVar("T")
 def _lazy(make: t.Callable[[t.Any], T]) -> T:
     """Return a descriptor that makes an attribute which Werkzeug's request declares as a plain one."""
     return t.cast(T, Lazy(make))
+
+
+def _by_name(pairs: t.Any) -> dict[bytes, bytes]:
+    # PERF: async plaintext: a dict and a few look-ups cost a third of walking through the headers.
+    headers: dict[bytes, bytes] = dict(pairs)
+    return headers if len(headers) == len(pairs) else joined(pairs)
 
 
 def _decoded(text: str) -> str:
@@ -94,8 +100,9 @@ class Request(ReceivedRequest):
     routing_exception: HTTPException | None = None
 
     shallow = False
-    # What ASGI has called the application with.
+    # What ASGI has called the application with, and the headers of that by their names.
     _scope: Scope | None = None
+    _fields: dict[bytes, bytes] | None = None
     # Whether a subclass has a constructor, which then gets its environment also under ASGI.
     _needs_environ: t.ClassVar[bool] = False
     # Whether the query string is what the server has handed on.
@@ -125,19 +132,22 @@ class Request(ReceivedRequest):
             environ["werkzeug.request"] = self
 
     @classmethod
-    def of_scope(cls, scope: Scope, receive: Receive, app: t.Any = None) -> t.Self:
+    def of_scope(
+        cls,
+        scope: Scope,
+        receive: Receive,
+        app: t.Any = None,
+        fields: dict[bytes, bytes] | None = None,
+    ) -> t.Self:
         """Make the request of an ASGI scope.
 
         :param scope: the scope of an HTTP request or a WebSocket.
         :param receive: the server's callable for the body.
         :param app: the application, ``None`` for none.
+        :param fields: the headers by their names, where somebody has looked at them already.
         """
         try:
-            pairs = scope["headers"]
-            # PERF: async plaintext: a dict and a few look-ups cost a third of walking through the headers.
-            headers: dict[bytes, bytes] = dict(pairs)
-            if len(headers) != len(pairs):
-                headers = joined(pairs)
+            headers = _by_name(scope["headers"]) if fields is None else fields
             path: str = scope["path"]
             # Called on the class, as bytes have the method as well.
             if not str.isascii(path) or scope.get("root_path"):
@@ -151,7 +161,7 @@ class Request(ReceivedRequest):
             if b"cookie" in headers:
                 head["HTTP_COOKIE"] = headers[b"cookie"].decode("latin1")
             request = object.__new__(cls)
-            request._scope, request._application, request.head = scope, app, head
+            request._scope, request._fields, request._application, request.head = scope, headers, app, head
             request.method = method if method in _COMMON_METHODS else str.upper(method)
             if method != "GET" or b"content-length" in headers or b"transfer-encoding" in headers:
                 if b"content-length" in headers:
@@ -225,7 +235,9 @@ class Request(ReceivedRequest):
     @_lazy
     def headers(self) -> Headers:
         """The headers of the request, by names in any case."""
-        return EnvironHeaders(self.environ)
+        if self._fields is None or "environ" in self.__dict__:
+            return RequestHeaders(self.environ)
+        return ScopeHeaders(self, self._fields)
 
     @_lazy
     def remote_addr(self) -> str | None:

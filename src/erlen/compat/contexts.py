@@ -24,7 +24,7 @@ class FlaskRequestContext(RequestContext):
         borrows = (
             outer is not None
             and outer.app is self.app
-            and self.receive is None
+            and self._receive is None
             and self._request._scope is None
         )
         lender = (outer.lender or outer) if outer is not None and borrows else None

@@ -48,13 +48,15 @@ class Base:
     stock: t.ClassVar[dict[str, t.Any]] = {}
 
     #: What the first request froze (see ``steps.py``), ``None`` before it and after a change.
-    plan: Plan | None = None
+    plan: Plan | None
 
     _got_first_request = False
 
     def __init__(self) -> None:
         # Held while a plan is made and while one is dropped, so that a change made meanwhile is not lost.
         self._plan_lock = threading.RLock()
+        # No defaults of the class, which every request would look up on its way to these.
+        vars(self).update(plan=None, is_serving=False)
 
     def freeze(self) -> Plan:
         """Decide what requests would otherwise decide each time, and return it."""
@@ -154,7 +156,7 @@ class Base:
             or context._after_request_functions is not None
             or context._session is not None
             or listened
-            or (context.cookie is not None and plan.has_session(context.cookie))
+            or (context._cookie is not None and plan.has_session(context._cookie))
         ):
             return None
         kind = type(value)

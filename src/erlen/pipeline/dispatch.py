@@ -119,8 +119,8 @@ class Dispatch(Base):
 
         :param context: its context, matched, with a match that says so.
         """
-        assert context.match is not None
-        _, values, steps, way = context.match
+        assert context._match is not None
+        _, values, steps, way = context._match
         try:
             if way == UNSAFE:
                 self._check_origin(context)
@@ -136,8 +136,8 @@ class Dispatch(Base):
 
     async def aanswer_shortly(self, context: AppContext) -> WholeText | Response:
         """Do what :meth:`answer_shortly` does."""
-        assert context.match is not None
-        _, values, steps, way = context.match
+        assert context._match is not None
+        _, values, steps, way = context._match
         try:
             if way == UNSAFE:
                 self._check_origin(context)

@@ -70,7 +70,7 @@ class ASGI(WSGI):
                 return await self._answer_on_thread(plan, context, receive, send)
             start, sent = Start(), None
             # What was made of the scope alone has no environment: whoever needs it asks the request for it.
-            head = None if context.made is None else context.made.head
+            head = None if context._made is None else context._made.head
             answer: t.Any = self.awsgi_app(head, start, context)
             # PERF: async plaintext: a view that never waits is done after one step, and nobody has to watch meanwhile
             # whether its client goes away: a task for that costs 8 us.
@@ -146,7 +146,7 @@ class ASGI(WSGI):
 
     async def _answer_on_thread(self, plan: Plan, context: AppContext, receive: Receive, send: Send) -> None:
         pool, variables, start = self.threads.executor(), copy_context(), Start()
-        head = None if context.made is None else context.made.head
+        head = None if context._made is None else context._made.head
         request = context._request
         async with Watch(receive, request) as watch:
             if plan.goes_through_wsgi:

@@ -60,7 +60,7 @@ class WSGI:
             if not context.push_at_once():
                 context.push()
             # Until its body has begun, it is the response that has to be closed.
-            if context.match is not None and context.match[3] and self.is_serving and not listened:
+            if context._match is not None and context._match[3] and self.is_serving and not listened:
                 body = self.answer_shortly(context)
             else:
                 body = self.full_dispatch_request()
@@ -101,7 +101,7 @@ class WSGI:
         try:
             if not context.push_at_once():
                 await context.apush()
-            if context.match is not None and context.match[3] and self.is_serving and not listened:
+            if context._match is not None and context._match[3] and self.is_serving and not listened:
                 body = await self.aanswer_shortly(context)
             else:
                 body = await self.afull_dispatch_request()
