@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import typing as t
+from weakref import ref
 
 from werkzeug.datastructures import EnvironHeaders
+
+from .scopes import add_headers
 
 if t.TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -49,10 +52,8 @@ class RequestHeaders(EnvironHeaders):
     :param environ: the environment.
     """
 
-    def __init__(self, environ: WSGIEnvironment) -> None:
-        # PERF: query and header: Werkzeug's constructors set the same two attributes, 0.3 us.
-        self._list = []
-        self.environ = environ
+    # Nothing is kept here, so all share it.
+    _list: t.ClassVar[list[t.Any]] = []  # type: ignore[misc]
 
     def __getitem__(self, key: str) -> str:  # type: ignore[override]
         if type(key) is not str:
@@ -72,19 +73,23 @@ class ScopeHeaders(RequestHeaders):
     :param fields: its headers by their names.
     """
 
-    def __init__(self, request: t.Any, fields: t.Mapping[bytes, bytes]) -> None:
-        self._list = []
-        self._request = request
+    def __init__(self, request: t.Any, fields: dict[bytes, bytes]) -> None:
+        # Weak, as the request holds these: only the garbage collector would free both.
+        self._request: t.Callable[[], t.Any] = ref(request)
         self._fields = fields
 
     @property
     def environ(self) -> WSGIEnvironment:  # type: ignore[override]
-        """The environment, made of the scope when something asks for it."""
-        environ: WSGIEnvironment = self._request.environ
+        """The environment, made of the scope when something asks for it; of the headers alone when the request is gone."""
+        request = self._request()
+        environ: WSGIEnvironment = {} if request is None else request.environ
+        if request is None:
+            add_headers(environ, self._fields.items())
         return environ
 
     def __getitem__(self, key: str) -> str:  # type: ignore[override]
-        if type(key) is str and "environ" not in self._request.__dict__:
+        request = self._request()
+        if type(key) is str and (request is None or request._environ is None):
             # PERF: async query and header: making the environment takes 5 us.
             try:
                 field = self._fields.get(_names[key])

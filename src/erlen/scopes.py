@@ -156,7 +156,7 @@ def fill_environ(environ: WSGIEnvironment, scope: Scope, body: t.Any) -> None:
         environ["REMOTE_ADDR"], port = scope["client"]
         if port is not None:
             environ["REMOTE_PORT"] = str(port)
-    _add_headers(environ, scope["headers"])
+    add_headers(environ, scope["headers"])
 
 
 class _FilePieces(FileWrapper):
@@ -166,7 +166,12 @@ class _FilePieces(FileWrapper):
         super().__init__(file, max(buffer_size, FILE_PIECE))
 
 
-def _add_headers(environ: WSGIEnvironment, headers: t.Iterable[tuple[bytes, bytes]]) -> None:
+def add_headers(environ: WSGIEnvironment, headers: t.Iterable[tuple[bytes, bytes]]) -> None:
+    """Put the headers of a scope into an environment.
+
+    :param environ: the environment.
+    :param headers: names and values.
+    """
     key: str | None
     for key in ("HTTP_HOST", "HTTP_COOKIE", "CONTENT_LENGTH"):
         environ.pop(key, None)

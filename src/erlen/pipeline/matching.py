@@ -79,8 +79,7 @@ class Matching:
         self.makes_contexts: bool = (
             self.matches_alone
             and context_class.is_made_plainly
-            and not request_class._needs_environ
-            and not request_class._must_close
+            and getattr(request_class, "_is_made_plainly", False)
         )
         # Whether views may be called without the phase that calls them.
         self._calls_views = self._overridden.isdisjoint({"full_dispatch_request", "afull_dispatch_request"})

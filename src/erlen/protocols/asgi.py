@@ -18,7 +18,7 @@ from ..lazy import asyncio
 from ..pipeline.bridge import copy_back, go_on, run_on_thread
 from ..pipeline.steps import Plan
 from ..scopes import MalformedScope
-from ..streams import close_body
+from ..streams import aclose_body, close_body
 from ..typing import Receive, Scope, Send
 from ..wrappers import Request
 from .choice import asgi_reason
@@ -58,33 +58,82 @@ class ASGI(WSGI):
         if scope.get("type") != "http":
             return await self._serve_other(scope, receive, send)
         plan = self.plan or self.freeze()
-        context, body = plan.context_of_scope(self, scope, receive), None
+        context = plan.context_of_scope(self, scope, receive)
+        if (
+            context is None
+            or not (context._match[3] and context.steps.is_async and self.is_serving)
+            or not context.push_at_once()
+        ):
+            return await self._answer(plan, context, scope, receive, send)
+        answer: t.Any = self.aanswer_shortly(context)
+        # PERF: async plaintext: a view that never waits is done after one step, and nobody has to watch meanwhile whether its
+        # client goes away: a task for that costs 8 us. Nor has a coroutine to be made of what stands around the view, 0.2 us.
+        try:
+            # What it waits for is no local: an exception that comes of it holds this frame.
+            answer = go_on(answer, answer.send(None))
+        except StopIteration as finished:
+            answer = finished.value
+            if type(answer) is tuple and context.pop_at_once():
+                plan, body, content_type = answer
+                await send(plan.start_of(body, content_type))
+                return await send({"type": "http.response.body", "body": body})
+            answer = _returned(answer)
+        except BaseException as failure:
+            answer = _raised(failure)
+        start = Start()
+        answer = self._finish(context, start, answer)
+        await self._send_later(context._request, start, answer, None, receive, send)
+
+    async def _finish(self, context: t.Any, start: Start, answer: t.Awaitable[t.Any]) -> t.Any:
+        """Do what is left of :meth:`awsgi_app` when the view of a request has begun.
+
+        :param context: its context, active.
+        :param start: keeps the start of the response.
+        :param answer: what :meth:`aanswer_shortly` gives.
+        """
+        body: t.Any = None
+        try:
+            body = await answer
+            if type(body) is not tuple:
+                body = body(context._request.head, start)
+        except BaseException as failure:
+            return await self._aanswer_failure(failure, body, context, context._request.head, start)
+        try:
+            if not context.pop_at_once():
+                await context.apop(None)
+        except BaseException:
+            await aclose_body(body)
+            raise
+        return body
+
+    async def _answer(self, plan: Plan, context: t.Any, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request that is unusual in some way, with all that is registered around it.
+
+        :param context: its context where it was matched, ``None`` otherwise.
+        """
+        body = None
         if context is None:
             context = self._matched_context(plan, scope, receive)
             body = context._request._body
         try:
             if body is not None and not await _has_come(body, context):
-                return None
+                return
             steps = context.steps
             if steps is None or not steps.is_async:
-                return await self._answer_on_thread(plan, context, receive, send)
+                await self._answer_on_thread(plan, context, receive, send)
+                return
             start, sent = Start(), None
             # What was made of the scope alone has no environment: whoever needs it asks the request for it.
             head = None if context._made is None else context._made.head
             answer: t.Any = self.awsgi_app(head, start, context)
-            # PERF: async plaintext: a view that never waits is done after one step, and nobody has to watch meanwhile
-            # whether its client goes away: a task for that costs 8 us.
             try:
-                # What it waits for is no local: an exception that comes of it holds this frame.
                 answer = go_on(answer, answer.send(None))
             except StopIteration as finished:
                 sent, answer = finished.value, None
-            if type(sent) is tuple and (body is None or body.is_complete):
-                await send(sent[0].start_of(sent[1], sent[2]))
-                return await send({"type": "http.response.body", "body": sent[1]})
             if type(sent) is list and len(sent) == 1 and (body is None or body.is_complete):
                 await send(start.message())
-                return await send({"type": "http.response.body", "body": sent[0]})
+                await send({"type": "http.response.body", "body": sent[0]})
+                return
             await self._send_later(context._request, start, answer, sent, receive, send)
         finally:
             if body is not None:
@@ -179,6 +228,18 @@ class ASGI(WSGI):
             f"The server called the application with a scope of the type {scope.get('type')!r}. Erlen answers 'http', "
             f"'websocket' and 'lifespan'."
         )
+
+
+async def _returned(value: t.Any) -> t.Any:
+    return value
+
+
+async def _raised(error: BaseException) -> t.NoReturn:
+    try:
+        raise error
+    finally:
+        # The exception holds this frame: only the garbage collector would free both, and the request with them.
+        del error
 
 
 async def _has_come(body: ReceivedBody, context: AppContext) -> bool:
