@@ -14,7 +14,7 @@ PYTEST_DONT_REWRITE
 #   compat.distribution compat.running
 #   compat.finder
 #   as_flask
-#   deprecation lazy messages signals registry profiles
+#   deprecation lazy messages signals registry profiles namespace
 #   marks
 #   pipeline.loops
 #   pipeline.bridge

@@ -16,6 +16,7 @@ from werkzeug.exceptions import HTTPException
 
 from .lazy import Lazy
 from .messages import NO_APP_CONTEXT, NO_REQUEST_CONTEXT, NO_WEBSOCKET
+from .namespace import Namespace
 from .pipeline.bridge import is_async
 from .pipeline.loops import in_a_loop
 from .signals import (
@@ -45,43 +46,8 @@ _new_request: t.Any = object.__new__
 context_var: ContextVar[AppContext] = ContextVar("erlen.context")
 
 
-class _AppCtxGlobals:
+class _AppCtxGlobals(Namespace):
     """The namespace behind ``g``: any attribute, for as long as the context lives."""
-
-    def __getattr__(self, name: str) -> t.Any:
-        raise AttributeError(f"'g' has no attribute {name!r}: nothing has set it in this context.")
-
-    def __setattr__(self, name: str, value: t.Any) -> None:
-        self.__dict__[name] = value
-
-    def __delattr__(self, name: str) -> None:
-        try:
-            del self.__dict__[name]
-        except KeyError:
-            raise AttributeError(f"'g' has no attribute {name!r} to delete.") from None
-
-    def get(self, name: str, default: t.Any = None) -> t.Any:
-        """Return an attribute, or the default when nothing has set it."""
-        return self.__dict__.get(name, default)
-
-    def pop(self, name: str, default: t.Any = _sentinel) -> t.Any:
-        """Remove an attribute and return it.
-
-        :param default: returned when nothing has set the attribute; without it :exc:`KeyError` is raised.
-        """
-        if default is _sentinel:
-            return self.__dict__.pop(name)
-        return self.__dict__.pop(name, default)
-
-    def setdefault(self, name: str, default: t.Any = None) -> t.Any:
-        """Return an attribute, and set it to the default first when nothing has set it."""
-        return self.__dict__.setdefault(name, default)
-
-    def __contains__(self, item: str) -> bool:
-        return item in self.__dict__
-
-    def __iter__(self) -> t.Iterator[str]:
-        return iter(self.__dict__)
 
     def __repr__(self) -> str:
         context = context_var.get(None)
@@ -515,7 +481,7 @@ class RequestContext(AppContext):
             request._application = app
             environ["werkzeug.request"] = request
         else:
-            request = app.request_class.of_scope(self._given, self._receive, app, self._fields)
+            request = app.request_class._of_fields(self._fields, self._given, self._receive, app)
         if match is not None:
             request.url_rule, request.view_args = match[0], match[1] or {}
         self._made = request

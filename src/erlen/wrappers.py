@@ -141,20 +141,20 @@ class Request(ReceivedRequest):
             environ["werkzeug.request"] = self
 
     @classmethod
-    def of_scope(
-        cls,
-        scope: Scope,
-        receive: Receive,
-        app: t.Any = None,
-        fields: dict[bytes, bytes] | None = None,
-    ) -> t.Self:
+    def of_scope(cls, scope: Scope, receive: Receive, app: t.Any = None) -> t.Self:
         """Make the request of an ASGI scope.
 
         :param scope: the scope of an HTTP request or a WebSocket.
         :param receive: the server's callable for the body.
         :param app: the application, ``None`` for none.
-        :param fields: the headers by their names, where somebody has looked at them already.
         """
+        return cls._of_fields(None, scope, receive, app)
+
+    @classmethod
+    def _of_fields(
+        cls, fields: dict[bytes, bytes] | None, scope: Scope, receive: Receive, app: t.Any
+    ) -> t.Self:
+        """Make the request of a scope of which somebody may have looked at the headers."""
         try:
             headers = _by_name(scope["headers"]) if fields is None else fields
             path: str = scope["path"]
@@ -186,7 +186,7 @@ class Request(ReceivedRequest):
             raise malformed(scope, error) from error
         return request
 
-    @property  # type: ignore[override]
+    @property
     def environ(self) -> WSGIEnvironment:
         """The WSGI environment, made of the scope under ASGI."""
         environ = self._environ
@@ -247,7 +247,7 @@ class Request(ReceivedRequest):
         return "/" + _decoded(self.environ.get("PATH_INFO") or "").lstrip("/")
 
     @property
-    def query_string(self) -> bytes:  # type: ignore[override]
+    def query_string(self) -> bytes:
         """The query as it was sent, without the question mark."""
         if (query := self._query_string) is None:
             query = self._query_string = t.cast(str, self.environ.get("QUERY_STRING", "")).encode("latin1")

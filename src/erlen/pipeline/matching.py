@@ -24,8 +24,6 @@ from .safety import SAFE_METHODS, check_form, check_path
 if t.TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-    from .steps import Steps
-
 #: How many host names found valid are remembered.
 KNOWN_HOSTS = 256
 
@@ -50,7 +48,7 @@ class Matching:
     matches_alone: bool
     goes_through_wsgi: bool
     _overridden: frozenset[str]
-    steps_for: t.Callable[[str | None], Steps]
+    steps_for: t.Callable[[str | None], t.Any]
 
     def _freeze_matching(self, app: t.Any, config: t.Any, overridden: t.AbstractSet[str]) -> None:
         # Addresses without variables: rule and steps of each method.

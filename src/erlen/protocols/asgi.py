@@ -65,24 +65,23 @@ class ASGI(WSGI):
             or not context.push_at_once()
         ):
             return await self._answer(plan, context, scope, receive, send)
-        answer: t.Any = self.aanswer_shortly(context)
+        answer, sent = t.cast(t.Any, self.aanswer_shortly(context)), None
         # PERF: async plaintext: a view that never waits is done after one step, and nobody has to watch meanwhile whether its
         # client goes away: a task for that costs 8 us. Nor has a coroutine to be made of what stands around the view, 0.2 us.
         try:
             # What it waits for is no local: an exception that comes of it holds this frame.
             answer = go_on(answer, answer.send(None))
         except StopIteration as finished:
-            answer = finished.value
-            if type(answer) is tuple and context.pop_at_once():
-                plan, body, content_type = answer
-                await send(plan.start_of(body, content_type))
-                return await send({"type": "http.response.body", "body": body})
-            answer = _returned(answer)
+            sent, answer = finished.value, None
         except BaseException as failure:
             answer = _raised(failure)
+        if type(sent) is tuple and context.pop_at_once():
+            plan, body, content_type = sent
+            await send(plan.start_of(body, content_type))
+            return await send({"type": "http.response.body", "body": body})
         start = Start()
-        answer = self._finish(context, start, answer)
-        await self._send_later(context._request, start, answer, None, receive, send)
+        answer = self._finish(context, start, _returned(sent) if answer is None else answer)
+        return await self._send_later(context._request, start, answer, None, receive, send)
 
     async def _finish(self, context: t.Any, start: Start, answer: t.Awaitable[t.Any]) -> t.Any:
         """Do what is left of :meth:`awsgi_app` when the view of a request has begun.

@@ -37,16 +37,17 @@ class WSGI:
     should_ignore_error: t.Callable[[BaseException], bool]
 
     def wsgi_app(
-        self, environ: WSGIEnvironment | None, start_response: StartResponse, context: t.Any = None
+        self, environ: t.Any, start_response: StartResponse, context: t.Any = None
     ) -> t.Iterable[bytes]:
         """Answer one request: push its context, dispatch, start the response, pop the context.
 
         Assign a wrapped one to add middleware: ``app.wsgi_app = Middleware(app.wsgi_app)``.
 
-        :param environ: the environment of the request; with a context, those entries of it that are needed.
+        :param environ: the environment of the request; with a context, those entries of it that are needed, or ``None`` where
+            its request has not been made.
         :param start_response: the server's callable for status and headers.
         :param context: the context of the request, where it was made already; ASGI passes it.
-        :return: the body.
+        :return: the body. With ``None`` for an environment, what :meth:`text_at_once` returned may come unsent.
         """
         if context is None:
             context = (self.plan or self.freeze()).context_of(self, environ)
@@ -87,7 +88,7 @@ class WSGI:
         return sent
 
     async def awsgi_app(
-        self, environ: WSGIEnvironment | None, start_response: StartResponse, context: t.Any = None
+        self, environ: t.Any, start_response: StartResponse, context: t.Any = None
     ) -> t.Iterable[bytes]:
         """Do what :meth:`wsgi_app` does, for requests that come over ASGI."""
         if context is None:
