@@ -298,7 +298,7 @@ def test_query_that_was_assigned_is_the_one_that_is_read(app: Erlen) -> None:
 def test_class_with_a_query_string_of_its_own_is_asked_for_it(app: Erlen) -> None:
     class Own(Request):
         @property
-        def query_string(self) -> bytes:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
+        def query_string(self) -> bytes:  # type: ignore[misc]  # pyright: ignore[reportIncompatibleMethodOverride]
             return b"a=own"
 
     app.request_class = Own

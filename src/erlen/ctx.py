@@ -481,7 +481,7 @@ class RequestContext(AppContext):
             request._application = app
             environ["werkzeug.request"] = request
         else:
-            request = app.request_class._of_fields(self._fields, self._given, self._receive, app)
+            request = app.request_class._of_get(environ, self._fields, app)
         if match is not None:
             request.url_rule, request.view_args = match[0], match[1] or {}
         self._made = request

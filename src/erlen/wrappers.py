@@ -148,15 +148,8 @@ class Request(ReceivedRequest):
         :param receive: the server's callable for the body.
         :param app: the application, ``None`` for none.
         """
-        return cls._of_fields(None, scope, receive, app)
-
-    @classmethod
-    def _of_fields(
-        cls, fields: dict[bytes, bytes] | None, scope: Scope, receive: Receive, app: t.Any
-    ) -> t.Self:
-        """Make the request of a scope of which somebody may have looked at the headers."""
         try:
-            headers = _by_name(scope["headers"]) if fields is None else fields
+            headers = _by_name(scope["headers"])
             path: str = scope["path"]
             # Called on the class, as bytes have the method as well.
             if not str.isascii(path) or scope.get("root_path"):
@@ -184,6 +177,21 @@ class Request(ReceivedRequest):
                 cls.__init__(request, head)
         except Exception as error:
             raise malformed(scope, error) from error
+        return request
+
+    @classmethod
+    def _of_get(cls, scope: Scope, fields: dict[bytes, bytes], app: t.Any) -> t.Self:
+        """Make the request of a scope with the method GET and without a body, whose headers were looked at.
+
+        PERF: async query and header: :meth:`of_scope` looks at more, 0.4 us.
+        """
+        request = object.__new__(cls)
+        request._scope, request._fields, request._application, request._environ = scope, fields, app, None
+        request.method = "GET"
+        path: str = scope["path"]
+        request.head = {"REQUEST_METHOD": "GET", "PATH_INFO": path if path.isascii() else path_info(scope)}
+        if b"cookie" in fields:
+            request.head["HTTP_COOKIE"] = fields[b"cookie"].decode("latin1")
         return request
 
     @property
