@@ -13,12 +13,11 @@ from werkzeug.local import LocalProxy
 from werkzeug.routing import BuildError
 from werkzeug.wrappers import Response as BaseResponse
 
-from . import cli, templating, urls
-from .cli import get_debug_flag, get_load_dotenv, load_dotenv
+from . import templating, urls
 from .config import Config, ConfigAttribute
 from .ctx import AppContext, RequestContext, _AppCtxGlobals, context_var, current_request_context
 from .engines import TemplateEngine
-from .helpers import get_flashed_messages
+from .helpers import get_debug_flag, get_flashed_messages, get_load_dotenv
 from .json.provider import DefaultJSONProvider, JSONProvider
 from .lazy import Lazy, class_default
 from .lifecycle import LifeCycle
@@ -157,7 +156,6 @@ class Erlen(LifeCycle, Registration, Dispatch, ASGI):
         #: What extensions keep for this application, by the name of the extension.
         self.extensions: dict[str, t.Any] = {}
         self._add_static_rule(static_host)
-        self.cli.name = self.name
         mark_instance(self, Erlen)
 
     def __setattr__(self, name: str, value: t.Any) -> None:
@@ -408,8 +406,11 @@ class Erlen(LifeCycle, Registration, Dispatch, ASGI):
         if get_variable("RUN_FROM_CLI") == "true":
             # The command imports the module that calls this; it serves the application itself.
             return
+        # Slow to load, and servers do without.
+        from . import cli
+
         if get_load_dotenv(load_dotenv):
-            _load_dotenv()
+            cli.load_dotenv()
             if get_variable("DEBUG") is not None:
                 self.debug = get_debug_flag()
         if debug is not None:
@@ -497,8 +498,6 @@ Erlen.stock = {name: getattr(Erlen, name) for name in OVERRIDABLE}
 # Servers that take either look whether what they call is a coroutine function: for them the application is ASGI's.
 # WSGI servers do not look.
 mark_as_coroutine_function(Erlen)
-
-_load_dotenv = load_dotenv
 
 
 def _csp_nonce() -> str:

@@ -17,7 +17,6 @@ from pathlib import Path
 from werkzeug.exceptions import HTTPException, default_exceptions
 
 from . import typing as et
-from .cli.groups import AppGroup
 from .ctx import current_context
 from .helpers import send_from_directory
 from .lazy import Lazy
@@ -27,6 +26,8 @@ from .websockets import WebSocketHandler
 
 if t.TYPE_CHECKING:
     from jinja2 import BaseLoader
+
+    from .cli.groups import AppGroup
 
 F = t.TypeVar("F", bound=t.Callable[..., t.Any])
 AfterRequest = t.TypeVar("AfterRequest", bound=et.AfterRequestCallable[t.Any])
@@ -131,8 +132,6 @@ class Scaffold:
 
         def _thaw(self) -> None: ...
 
-    #: Commands for the command line.
-    cli: AppGroup
     _static_folder: str | None = None
     _static_url_path: str | None = None
 
@@ -149,8 +148,22 @@ class Scaffold:
         self.static_folder = static_folder
         self.static_url_path = static_url_path
         self.template_folder = template_folder
-        self.cli = AppGroup()
         self._create_registries()
+
+    def _make_cli(self) -> AppGroup:
+        """Make the group of commands."""
+        # Slow to load, and servers do without.
+        from .cli.groups import AppGroup
+
+        return AppGroup(getattr(self, "name", None))
+
+    #: Commands for the command line, a group that is made when first used.
+    cli = Lazy(_make_cli)
+
+    def _has_commands(self) -> bool:
+        """Return whether there are any commands, without loading what they are made of."""
+        is_made = "cli" in vars(self) or type(self).cli is not Scaffold.cli
+        return is_made and bool(self.cli.commands)
 
     def _create_registries(self) -> None:
         self.view_functions: TellingDict[str, t.Callable[..., t.Any]] = TellingDict()
