@@ -19,7 +19,7 @@ from .ctx import AppContext, RequestContext, _AppCtxGlobals, context_var, curren
 from .engines import TemplateEngine
 from .helpers import get_debug_flag, get_flashed_messages, get_load_dotenv
 from .json.provider import DefaultJSONProvider, JSONProvider
-from .lazy import Lazy, class_default
+from .lazy import Lazy, class_default, kept_default
 from .lifecycle import LifeCycle
 from .logging import create_logger
 from .marks import mark_as_coroutine_function, mark_instance
@@ -31,7 +31,6 @@ from .pipeline.steps import OVERRIDABLE
 from .profiles import STOCK, defaults_of
 from .protocols.asgi import ASGI
 from .registration import Registration
-from .sessions import SecureCookieSessionInterface, SessionInterface
 from .variables import get_variable
 from .wrappers import Request, Response
 
@@ -41,6 +40,7 @@ if t.TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
     from jinja2 import Environment as BaseEnvironment
 
+    from .sessions import SessionInterface
     from .testing import AsyncErlenClient, ErlenClient, ErlenCliRunner
     from .typing import Receive, Scope, Send
 
@@ -56,6 +56,13 @@ def _absolute(instance_path: str | None) -> str | None:
             f"absolute path: os.path.abspath({instance_path!r})."
         )
     return instance_path
+
+
+def _stock_session_interface() -> SessionInterface:
+    # Slow to load, with what signs cookies, and not every application has sessions.
+    from .sessions import stock_interface
+
+    return stock_interface
 
 
 class Erlen(LifeCycle, Registration, Dispatch, ASGI):
@@ -95,7 +102,7 @@ class Erlen(LifeCycle, Registration, Dispatch, ASGI):
     response_class: type[Response] = Response
     #: The class of contexts with a request.
     request_context_class: type[RequestContext] = RequestContext
-    session_interface: SessionInterface = SecureCookieSessionInterface()
+    session_interface: SessionInterface = kept_default(_stock_session_interface)
     json_provider_class: type[JSONProvider] = DefaultJSONProvider
     config_class: type[Config] = Config
     aborter_class: type[Aborter] = Aborter

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import typing as t
 import weakref
 from contextlib import suppress
@@ -14,9 +15,8 @@ from werkzeug.utils import get_content_type
 
 from ..ctx import AppContext, context_var
 from ..json.provider import DefaultJSONProvider
+from ..lazy import is_untouched
 from ..routing import Node, Routes, Undecided, compile_routes
-from ..sessions import SecureCookieSessionInterface
-from ..websockets import UpgradeRequired, WebSocketHandler
 from ..wrappers import Request, Response, split_blueprint_path
 from .bridge import is_async, is_nonblocking, spelled_async
 from .hooks import all_of, awaited, each_of, first_of, one_after_another
@@ -171,11 +171,9 @@ class Plan:
             and not self.policies
             and overridden.isdisjoint({"finalize_request", "afinalize_request"})
         )
-        interface = app.session_interface
-        self.opens_every_session = not _keeps_sessions_plainly(interface)
+        self._freeze_sessions(app, config)
         #: Whether ``process_response`` has something to do for every response.
         self.processes_all = self.opens_every_session or self._changes("process_response")
-        self.session_cookie = f"{interface.get_cookie_name(app)}="
         self.teardown_appcontext: list[Hook] = [
             app.ensure_sync(function) for function in reversed(app.teardown_appcontext_funcs)
         ]
@@ -201,6 +199,18 @@ class Plan:
         self.matches_alone = self._matches_plainly and self.routes.converts_plainly and not self.needs_environ
         # Rules that an upgraded request matches, and others do not.
         self._has_websockets = any(rule.websocket for rule in app.url_map.iter_rules())
+
+    def _freeze_sessions(self, app: t.Any, config: t.Any) -> None:
+        if _leaves_sessions_alone(app):
+            self.opens_every_session, name = False, config["SESSION_COOKIE_NAME"]
+        else:
+            interface = app.session_interface
+            self.opens_every_session, name = (
+                not _keeps_sessions_plainly(interface),
+                interface.get_cookie_name(app),
+            )
+        #: How a cookie header begins that has a session alone.
+        self.session_cookie = f"{name}="
 
     def _freeze_responses(self, app: t.Any, config: t.Any) -> None:
         self.default_headers = default_headers(config)
@@ -314,6 +324,9 @@ class Plan:
         """Answer an ordinary request for a WebSocket's address with 426."""
         if not self._has_websockets:
             return
+        # Slow to load, and not every application has WebSockets.
+        from ..websockets import UpgradeRequired, WebSocketHandler
+
         request = context.request
         over_wsgi = request.scope is None
         error = request.routing_exception
@@ -461,8 +474,20 @@ def _judges_hosts(cls: type[Request]) -> bool:
     return bool(cls.trusted_hosts) or cls.host is not Request.host
 
 
+def _leaves_sessions_alone(app: t.Any) -> bool:
+    """Return whether nobody has loaded what keeps sessions, so that it can only be Erlen's own."""
+    return (
+        "erlen.sessions" not in sys.modules
+        and "session_interface" not in vars(app)
+        and is_untouched(type(app), "session_interface")
+    )
+
+
 def _keeps_sessions_plainly(interface: t.Any) -> bool:
     """Return whether a session that nobody touched, without a cookie, needs neither opening nor saving."""
+    # Slow to load, and not every application has sessions.
+    from ..sessions import SecureCookieSessionInterface
+
     stock = SecureCookieSessionInterface
     decisive = (
         "get_cookie_name",
