@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import typing as t
+from functools import cache
 
 from werkzeug.routing import BaseConverter, IntegerConverter, Map, Rule
 from werkzeug.routing.converters import DEFAULT_CONVERTERS
@@ -45,10 +46,9 @@ def _expression_of(variable: str) -> str:
 
 # PERF: int parameter: expressions that a method of str answers as well, in a fifth of the time. A segment holds no
 # slash, so that any text but the empty one is a value of ``<name>``; ``\d`` is what ``isdecimal`` accepts.
-_PLAIN: dict[str, t.Callable[[str], bool]] = {
-    _expression_of("<name>"): bool,
-    _expression_of("<int:name>"): str.isdecimal,
-}
+@cache
+def _plain() -> dict[str, t.Callable[[str], bool]]:
+    return {_expression_of("<name>"): bool, _expression_of("<int:name>"): str.isdecimal}
 
 
 def _node_of(state: t.Any, url_map: Map) -> Node:
@@ -67,7 +67,7 @@ def _segment_of(part: t.Any, state: t.Any, url_map: Map) -> Segment:
         if name.startswith("__werkzeug_")
     }
     return Segment(
-        accepts=None if part.final or part.suffixed else _PLAIN.get(part.content),
+        accepts=None if part.final or part.suffixed else _plain().get(part.content),
         find=expression.match,
         groups=tuple(ours[position] for position in sorted(ours)),
         final=part.final,
