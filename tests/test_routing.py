@@ -154,6 +154,49 @@ def test_values_are_new_for_each_match() -> None:
     assert second[1] == {"page": 1}
 
 
+class Doubling:
+    """What converts a value, and is equal to whatever converts another."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, more: int) -> None:
+        self.more = more
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    def __call__(self, value: str) -> int:
+        return 2 * int(value) + self.more
+
+
+def test_what_looks_equal_is_kept_apart() -> None:
+    """Equal parts of many rules are one object; what somebody else has made may say that it is equal, and is not."""
+    converters = {
+        f"number_{more}": type("Numbers", (BaseConverter,), {"to_python": Doubling(more)}) for more in (0, 1)
+    }
+    url_map = Map(
+        [Rule(f"/{name}/<{name}:n>", endpoint=name) for name in converters],
+        converters=converters,
+    )
+    routes = compile_routes(url_map)
+    assert routes is not None
+    found = [routes.match(f"/number_{more}/5", "GET") for more in (0, 1)]
+    assert [match and match[1] for match in found] == [{"n": 10}, {"n": 11}]
+
+
+def test_equal_parts_of_rules_are_one_object() -> None:
+    url_map = Map([Rule(f"/{name}/<int:n>", endpoint=name, methods=["GET"]) for name in "ab"])
+    routes = compile_routes(url_map)
+    assert routes is not None
+    one, other = (routes._variable[f"/{name}"].dynamic[0] for name in "ab")
+    assert one.find is other.find
+    assert one.groups is other.groups
+    (leaf,), (another,) = one.node.leaves, other.node.leaves
+    assert leaf.methods is another.methods
+    assert leaf.quick is another.quick
+    assert leaf.rule is not another.rule
+
+
 def test_hosts_are_left_to_werkzeug() -> None:
     url_map = Map([Rule("/", endpoint="e", host="a.example")], host_matching=True)
     assert compile_routes(url_map) is None

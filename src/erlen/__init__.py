@@ -93,13 +93,15 @@ else:
         # 'from . import urls' in a module of this package asks for that alone.
         if name != "__all__" and find_spec(f"{__name__}.{name}") is not None:
             return import_module(f"{__name__}.{name}")
-        public = vars(import_module(f"{__name__}.public"))
-        names = {
-            one: value for one, value in public.items() if one[0] != "_" and one not in {"annotations", "t"}
-        }
-        _namespace.update(names, __all__=sorted(names))
+        public = import_module(f"{__name__}.public")
+        if "__all__" not in _namespace:
+            names = {one: value for one, value in vars(public).items() if one in public.__all__}
+            _namespace.update(names, __all__=sorted(public.__all__))
         if name not in _namespace:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            if name not in public.__all__:
+                raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            # Of a module that not every application needs.
+            _namespace[name] = getattr(public, name)
         return _namespace[name]
 
     def __dir__():

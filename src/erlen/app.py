@@ -13,14 +13,13 @@ from werkzeug.local import LocalProxy
 from werkzeug.routing import BuildError
 from werkzeug.wrappers import Response as BaseResponse
 
-from . import cli, templating, urls
-from .cli import get_debug_flag, get_load_dotenv, load_dotenv
+from . import templating, urls
 from .config import Config, ConfigAttribute
 from .ctx import AppContext, RequestContext, _AppCtxGlobals, context_var, current_request_context
 from .engines import TemplateEngine
-from .helpers import get_flashed_messages
+from .helpers import get_debug_flag, get_flashed_messages, get_load_dotenv
 from .json.provider import DefaultJSONProvider, JSONProvider
-from .lazy import Lazy, class_default
+from .lazy import Lazy, class_default, kept_default
 from .lifecycle import LifeCycle
 from .logging import create_logger
 from .marks import mark_as_coroutine_function, mark_instance
@@ -32,7 +31,6 @@ from .pipeline.steps import OVERRIDABLE
 from .profiles import STOCK, defaults_of
 from .protocols.asgi import ASGI
 from .registration import Registration
-from .sessions import SecureCookieSessionInterface, SessionInterface
 from .variables import get_variable
 from .wrappers import Request, Response
 
@@ -42,6 +40,7 @@ if t.TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
     from jinja2 import Environment as BaseEnvironment
 
+    from .sessions import SessionInterface
     from .testing import AsyncErlenClient, ErlenClient, ErlenCliRunner
     from .typing import Receive, Scope, Send
 
@@ -57,6 +56,13 @@ def _absolute(instance_path: str | None) -> str | None:
             f"absolute path: os.path.abspath({instance_path!r})."
         )
     return instance_path
+
+
+def _stock_session_interface() -> SessionInterface:
+    # Slow to load, with what signs cookies, and not every application has sessions.
+    from .sessions import stock_interface
+
+    return stock_interface
 
 
 class Erlen(LifeCycle, Registration, Dispatch, ASGI):
@@ -96,7 +102,7 @@ class Erlen(LifeCycle, Registration, Dispatch, ASGI):
     response_class: type[Response] = Response
     #: The class of contexts with a request.
     request_context_class: type[RequestContext] = RequestContext
-    session_interface: SessionInterface = SecureCookieSessionInterface()
+    session_interface: SessionInterface = kept_default(_stock_session_interface)
     json_provider_class: type[JSONProvider] = DefaultJSONProvider
     config_class: type[Config] = Config
     aborter_class: type[Aborter] = Aborter
@@ -157,7 +163,6 @@ class Erlen(LifeCycle, Registration, Dispatch, ASGI):
         #: What extensions keep for this application, by the name of the extension.
         self.extensions: dict[str, t.Any] = {}
         self._add_static_rule(static_host)
-        self.cli.name = self.name
         mark_instance(self, Erlen)
 
     def __setattr__(self, name: str, value: t.Any) -> None:
@@ -408,8 +413,11 @@ class Erlen(LifeCycle, Registration, Dispatch, ASGI):
         if get_variable("RUN_FROM_CLI") == "true":
             # The command imports the module that calls this; it serves the application itself.
             return
+        # Slow to load, and servers do without.
+        from . import cli
+
         if get_load_dotenv(load_dotenv):
-            _load_dotenv()
+            cli.load_dotenv()
             if get_variable("DEBUG") is not None:
                 self.debug = get_debug_flag()
         if debug is not None:
@@ -498,8 +506,6 @@ Erlen.stock = {name: getattr(Erlen, name) for name in OVERRIDABLE}
 # Servers that take either look whether what they call is a coroutine function: for them the application is ASGI's.
 # WSGI servers do not look.
 mark_as_coroutine_function(Erlen)
-
-_load_dotenv = load_dotenv
 
 
 def _csp_nonce() -> str:

@@ -11,7 +11,6 @@ import typing as t
 from functools import update_wrapper
 
 from . import typing as et
-from .cli.groups import AppGroup
 from .scaffold import (
     AfterRequest,
     BeforeRequest,
@@ -27,6 +26,9 @@ from .scaffold import (
     endpoint_from_view_func,
     setupmethod,
 )
+
+if t.TYPE_CHECKING:
+    from .cli.groups import AppGroup
 
 TemplateFilter = t.TypeVar("TemplateFilter", bound=et.TemplateFilterCallable)
 TemplateTest = t.TypeVar("TemplateTest", bound=et.TemplateTestCallable)
@@ -152,7 +154,6 @@ class Blueprint(Scaffold):
         self.cli_group = cli_group
         self.deferred_functions: list[DeferredSetupFunction] = []
         self._blueprints: list[tuple[Blueprint, dict[str, t.Any]]] = []
-        self.cli.name = name
 
     def _thaw(self) -> None:
         # Nothing is made of a blueprint's registries; they are copied at registration.
@@ -239,7 +240,8 @@ class Blueprint(Scaffold):
         self._merge_blueprint_funcs(app, name)
         for function in self.deferred_functions:
             function(state)
-        self._merge_commands(app.cli, name, options.get("cli_group", _sentinel))
+        if self._has_commands():
+            self._merge_commands(app.cli, name, options.get("cli_group", _sentinel))
         for blueprint, inner_options in self._blueprints:
             blueprint.register(app, blueprint._nested_options(state, name, inner_options))
 
@@ -270,8 +272,6 @@ class Blueprint(Scaffold):
             merge(getattr(self, attribute), getattr(app, attribute), name)
 
     def _merge_commands(self, commands: AppGroup, name: str, group_name: t.Any) -> None:
-        if not self.cli.commands:
-            return
         if group_name is _sentinel:
             group_name = name if self.cli_group is _sentinel else self.cli_group
         if group_name is None:

@@ -7,11 +7,11 @@ import itertools
 import json
 import os
 import typing as t
-from pathlib import Path
 from types import ModuleType
 
 from werkzeug.utils import import_string
 
+from .lazy import pathlib
 from .registry import tells_of
 from .variables import prefixes
 
@@ -150,11 +150,11 @@ class Config(dict[str, t.Any]):
         :return: whether the file was loaded.
         :raises OSError: when the file cannot be read.
         """
-        path = str(Path(self.root_path, filename))
+        path = str(pathlib.Path(self.root_path, filename))
         module = ModuleType("config")
         module.__file__ = path
         try:
-            source = Path(path).read_bytes()
+            source = pathlib.Path(path).read_bytes()
         except OSError as error:
             if silent and error.errno in _NO_PYTHON_FILE:
                 return False
@@ -193,10 +193,10 @@ class Config(dict[str, t.Any]):
         :raises OSError: when the file cannot be read.
         :raises TypeError: when the loader returns anything but a mapping.
         """
-        path = str(Path(self.root_path, filename))
+        path = str(pathlib.Path(self.root_path, filename))
         try:
             # The platform's encoding would make a file mean different things on different machines.
-            with Path(path).open("r" if text else "rb", encoding="utf-8" if text else None) as file:
+            with pathlib.Path(path).open("r" if text else "rb", encoding="utf-8" if text else None) as file:
                 settings: t.Any = load(file)
         except OSError as error:
             if silent and error.errno in _NO_FILE:

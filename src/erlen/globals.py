@@ -19,9 +19,11 @@ from .ctx import (
     current_request_context,
 )
 from .messages import NO_APP_CONTEXT, NO_REQUEST_CONTEXT, NO_WEBSOCKET
-from .sessions import SessionMixin
-from .websockets import WebSocket
 from .wrappers import Request
+
+if t.TYPE_CHECKING:
+    from .sessions import SessionMixin
+    from .websockets import WebSocket
 
 T = t.TypeVar("T")
 
@@ -68,5 +70,5 @@ request_ctx = t.cast(RequestContext, ContextProxy(current_request_context))
 current_app = t.cast(Erlen, ContextProxy(context_var, "app", unbound_message=NO_APP_CONTEXT))
 g = t.cast(_AppCtxGlobals, ContextProxy(context_var, "g", unbound_message=NO_APP_CONTEXT))
 request = t.cast(Request, RequestProxy(context_var, "request", unbound_message=NO_REQUEST_CONTEXT))
-websocket = t.cast(WebSocket, ContextProxy(context_var, "websocket", unbound_message=NO_WEBSOCKET))
-session = t.cast(SessionMixin, ContextProxy(context_var, "session", unbound_message=NO_REQUEST_CONTEXT))
+websocket = t.cast("WebSocket", ContextProxy(context_var, "websocket", unbound_message=NO_WEBSOCKET))
+session = t.cast("SessionMixin", ContextProxy(context_var, "session", unbound_message=NO_REQUEST_CONTEXT))

@@ -5,7 +5,21 @@ from __future__ import annotations
 import typing as t
 from types import ModuleType
 
-__all__ = ["Lazy", "asyncio", "cached_property", "class_default"]
+__all__ = [
+    "ClassDefault",
+    "Lazy",
+    "asyncio",
+    "cached_property",
+    "class_default",
+    "decimal",
+    "futures",
+    "is_untouched",
+    "kept_default",
+    "pathlib",
+    "queue",
+    "signal",
+    "uuid",
+]
 
 T = t.TypeVar("T")
 
@@ -58,12 +72,21 @@ else:
     cached_property = Lazy
 
 
-class _ClassDefault:
-    def __init__(self, load: t.Callable[[], t.Any]) -> None:
+class ClassDefault:
+    """What :func:`class_default` and :func:`kept_default` put on a class."""
+
+    def __init__(self, load: t.Callable[[], t.Any], keeps: bool) -> None:
         self.load = load
+        self.keeps = keeps
+
+    def __set_name__(self, owner: type[t.Any], name: str) -> None:
+        self.owner, self.name = owner, name
 
     def __get__(self, instance: t.Any, owner: type[t.Any] | None = None) -> t.Any:
-        return self.load()
+        value = self.load()
+        if self.keeps and vars(self.owner).get(self.name) is self:
+            setattr(self.owner, self.name, value)
+        return value
 
 
 def class_default(load: t.Callable[[], T]) -> T:
@@ -73,8 +96,29 @@ def class_default(load: t.Callable[[], T]) -> T:
 
     :param load: returns the value, such as a class of a module that is slow to load.
     """
-    default: t.Any = _ClassDefault(load)
+    default: t.Any = ClassDefault(load, keeps=False)
     return t.cast("T", default)
+
+
+def kept_default(load: t.Callable[[], T]) -> T:
+    """Return the value of a class attribute that is looked up when it is first read, and is the attribute from then on.
+
+    :param load: returns the value, the same one each time, as several threads may read it first.
+    """
+    default: t.Any = ClassDefault(load, keeps=True)
+    return t.cast("T", default)
+
+
+def is_untouched(cls: type[t.Any], name: str) -> bool:
+    """Return whether an attribute of a class is a default that nobody has read yet, nor hidden by another value.
+
+    :param cls: the class.
+    :param name: the attribute.
+    """
+    for one in cls.__mro__:
+        if name in vars(one):
+            return isinstance(vars(one)[name], ClassDefault)
+    return False
 
 
 class LazyModule(ModuleType):
@@ -93,8 +137,20 @@ class LazyModule(ModuleType):
         return value
 
 
+# Modules that plain views over WSGI do without. To load them takes half as long as to load Erlen, most of that asyncio.
 if t.TYPE_CHECKING:
     import asyncio as asyncio
+    import decimal as decimal
+    import pathlib as pathlib
+    import queue as queue
+    import signal as signal
+    import uuid as uuid
+    from concurrent import futures as futures
 else:
-    #: ``asyncio``, which takes as long to load as a third of Erlen, and which plain views over WSGI do without.
     asyncio = LazyModule("asyncio")
+    decimal = LazyModule("decimal")
+    futures = LazyModule("concurrent.futures")
+    pathlib = LazyModule("pathlib")
+    queue = LazyModule("queue")
+    signal = LazyModule("signal")
+    uuid = LazyModule("uuid")

@@ -7,7 +7,6 @@ server, else with the process. Under ASGI it runs on the server's loop, elsewher
 from __future__ import annotations
 
 import atexit
-import concurrent.futures
 import inspect
 import os
 import sys
@@ -18,9 +17,7 @@ from contextvars import Context, copy_context
 
 from .config import Config
 from .ctx import AppContext, after_this_request, context_var
-from .debug import own_traceback
-from .lazy import asyncio
-from .lifespans import CallPlain, LifeSpan, WaitingThread, beginning
+from .lazy import asyncio, futures
 from .logging import printable
 from .pipeline.bridge import (
     BackgroundThreads,
@@ -33,6 +30,9 @@ from .pipeline.bridge import (
 from .pipeline.loops import is_background_running, is_background_thread, run_in_background
 from .scopes import BEGINS_AFTERWARDS
 from .teardown import raise_all
+
+if t.TYPE_CHECKING:
+    from .lifespans import CallPlain, LifeSpan
 
 F = t.TypeVar("F", bound=t.Callable[..., t.Any])
 T = t.TypeVar("T")
@@ -71,13 +71,11 @@ class LifeCycle:
         self.after_serving_funcs: list[t.Callable[..., t.Any]] = []
         # Protects what follows: requests on several threads may all be the first, and spawn from anywhere.
         self._life_lock = threading.Lock()
-        self._start: concurrent.futures.Future[None] | None = None
+        self._start: futures.Future[None] | None = None
         self._span: LifeSpan | None = None
         self._span_task: asyncio.Task[None] | None = None
         # What was spawned: a future that is done when it is over, its name, and the future of its result.
-        self._background: dict[
-            concurrent.futures.Future[None], tuple[str, concurrent.futures.Future[t.Any]]
-        ] = {}
+        self._background: dict[futures.Future[None], tuple[str, futures.Future[t.Any]]] = {}
         self._background_threads: BackgroundThreads | None = None
         #: Whether the server was told to stop.
         self.is_stopping = False
@@ -139,11 +137,17 @@ class LifeCycle:
             self.start_serving()
         except Exception as error:
             # Each request that waited raises the same exception, with the frames of those before it.
-            own_traceback(error)
+            _shorten(error)
             raise
 
     async def abegin_serving(self) -> None:
         """Do what :meth:`begin_serving` does."""
+        if not self.has_life_span():
+            self._start_at_once()
+            return
+        # Slow to load, and most applications have no life span; as below.
+        from .lifespans import beginning
+
         if beginning.get() is self:
             return
         start, is_own = self._begin_start()
@@ -156,14 +160,14 @@ class LifeCycle:
             else:
                 await asyncio.shield(asyncio.wrap_future(start))
         except Exception as error:
-            own_traceback(error)
+            _shorten(error)
             raise
 
-    def _begin_here(self, start: concurrent.futures.Future[None], context: Context) -> None:
+    def _begin_here(self, start: futures.Future[None], context: Context) -> None:
         """Begin on the running loop, in a task of its own: it lasts longer than whoever begins it."""
-        if not self.has_life_span():
-            self.has_started(start)
-            return
+        # As above.
+        from .lifespans import LifeSpan
+
         span = self._span = LifeSpan(self, start, self._call_on_thread)
         # Kept, as the loop does not.
         self._span_task = asyncio.get_running_loop().create_task(span.run(), context=context)
@@ -179,28 +183,35 @@ class LifeCycle:
 
         :raises Exception: what a life span or a function of :meth:`before_serving` raised.
         """
+        if not self.has_life_span():
+            return self._start_at_once()
+        # As above.
+        from .lifespans import LifeSpan, WaitingThread, beginning
+
         if beginning.get() is self:
             return False
         if waits_for_hop():
             return run_coroutine(self.astart_serving())
-        if self.has_life_span() and is_background_thread() and not self.is_serving:
+        if is_background_thread() and not self.is_serving:
             raise RuntimeError(WAITS_FOR_ITSELF.format(name="start_serving"))
         start, is_own = self._begin_start()
         if not is_own:
             start.result()
             return False
-        if self.has_life_span():
-            here = WaitingThread()
-            span = self._span = LifeSpan(self, start, here.call)
-            run_in_background(span.run(), Context())
-            here.wait_for(start)
-        else:
-            self.has_started(start)
+        here = WaitingThread()
+        span = self._span = LifeSpan(self, start, here.call)
+        run_in_background(span.run(), Context())
+        here.wait_for(start)
         at_exit(self)
         return True
 
     async def astart_serving(self) -> bool:
         """Do what :meth:`start_serving` does, on the running loop."""
+        if not self.has_life_span():
+            return self._start_at_once()
+        # As above.
+        from .lifespans import beginning
+
         if beginning.get() is self:
             return False
         start, is_own = self._begin_start()
@@ -219,21 +230,31 @@ class LifeCycle:
             raise
         return is_own
 
-    def _begin_start(self) -> tuple[concurrent.futures.Future[None], bool]:
+    def _start_at_once(self) -> bool:
+        """Start where nothing is to be called for it, and return whether this call did it."""
+        with self._life_lock:
+            if self._start is not None:
+                return False
+            self._start = _DONE
+            self.has_started(_DONE)
+        at_exit(self)
+        return True
+
+    def _begin_start(self) -> tuple[futures.Future[None], bool]:
         with self._life_lock:
             start = self._start
             if start is None:
-                start = self._start = concurrent.futures.Future()
+                start = self._start = futures.Future()
                 return start, True
             return start, False
 
-    def has_started(self, start: concurrent.futures.Future[None]) -> None:
+    def has_started(self, start: futures.Future[None]) -> None:
         """Note that everything has begun, and let requests go on that wait for it."""
         vars(self)["_got_first_request"] = vars(self)["is_serving"] = True
         self.is_stopping = False
         start.set_result(None)
 
-    def failed_to_start(self, start: concurrent.futures.Future[None], error: BaseException) -> None:
+    def failed_to_start(self, start: futures.Future[None], error: BaseException) -> None:
         """Let the next request try again."""
         with self._life_lock:
             self._start = self._span = None
@@ -255,6 +276,9 @@ class LifeCycle:
             # So nothing has begun there, and no thread has to be started for it: Python 3.12 refuses at the end of a process.
             run_coroutine(self.astop_serving())
             return
+        # As above.
+        from .lifespans import WaitingThread
+
         here = WaitingThread()
         here.wait_for(run_in_background(self._stop(here.call), Context()))
 
@@ -307,7 +331,7 @@ class LifeCycle:
 
     # Background work
 
-    def spawn(self, function: t.Any, /, *args: t.Any, **kwargs: t.Any) -> concurrent.futures.Future[t.Any]:
+    def spawn(self, function: t.Any, /, *args: t.Any, **kwargs: t.Any) -> futures.Future[t.Any]:
         """Run a function beside the request, with a copy of its context; nobody waits for it.
 
         The copy has the request, the session and the context variables of here; ``g`` is empty in it. Teardown functions
@@ -357,7 +381,7 @@ class LifeCycle:
 
     def _spawning(
         self, function: t.Any, args: tuple[t.Any, ...], kwargs: dict[str, t.Any]
-    ) -> t.Callable[[], concurrent.futures.Future[t.Any]]:
+    ) -> t.Callable[[], futures.Future[t.Any]]:
         name = _name_of(function, has_arguments=bool(args or kwargs))
         active = context_var.get(None)
         context = active.copy() if active is not None and active.app is self else self.app_context()
@@ -384,7 +408,7 @@ class LifeCycle:
                 self._log_background(described, error)
                 raise
 
-        def start() -> concurrent.futures.Future[t.Any]:
+        def start() -> futures.Future[t.Any]:
             if work.future is not None:
                 # A response that was closed twice.
                 return work.future
@@ -407,7 +431,7 @@ class LifeCycle:
                 self._background_threads = BackgroundThreads(self.config["BACKGROUND_THREADS"])
             return self._background_threads
 
-    def _forget(self, over: concurrent.futures.Future[None]) -> None:
+    def _forget(self, over: futures.Future[None]) -> None:
         with self._life_lock:
             self._background.pop(over, None)
 
@@ -432,18 +456,41 @@ class LifeCycle:
                 await asyncio.wait(late, timeout=CLEANUP)
                 return
 
-    def _running(self) -> dict[concurrent.futures.Future[None], tuple[str, concurrent.futures.Future[t.Any]]]:
+    def _running(self) -> dict[futures.Future[None], tuple[str, futures.Future[t.Any]]]:
         with self._life_lock:
             return dict(self._background)
+
+
+class _Done:
+    """Stands for the future of a start that nobody has to wait for."""
+
+    def result(self) -> None:
+        return None
+
+    def done(self) -> bool:
+        return True
+
+    def set_result(self, result: None) -> None:
+        pass
+
+
+_DONE: t.Any = _Done()
+
+
+def _shorten(error: Exception) -> None:
+    # Slow to load, and only for errors.
+    from .debug import own_traceback
+
+    own_traceback(error)
 
 
 class _Work:
     """Whether spawned work has begun, and is over: it has not when its future is cancelled, as it may clean up."""
 
     def __init__(self) -> None:
-        self.over: concurrent.futures.Future[None] = concurrent.futures.Future()
+        self.over: futures.Future[None] = futures.Future()
         #: The future of the result, once it was started.
-        self.future: concurrent.futures.Future[t.Any] | None = None
+        self.future: futures.Future[t.Any] | None = None
         self._has_begun = False
 
     def __enter__(self) -> None:
@@ -452,7 +499,7 @@ class _Work:
     def __exit__(self, *details: object) -> None:
         self._end()
 
-    def follow(self, future: concurrent.futures.Future[t.Any]) -> None:
+    def follow(self, future: futures.Future[t.Any]) -> None:
         """Be over as well when a future is done before the work has begun."""
         self.future = future
         future.add_done_callback(lambda _: None if self._has_begun else self._end())

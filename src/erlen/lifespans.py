@@ -6,15 +6,13 @@ ends it in reverse. What began it, and what ends it later, wait outside.
 
 from __future__ import annotations
 
-import concurrent.futures
 import contextlib
 import inspect
-import queue
 import typing as t
 from contextvars import ContextVar, copy_context
 from functools import partial
 
-from .lazy import asyncio
+from .lazy import asyncio, futures, queue
 from .pipeline.bridge import calls_plain, copy_back, is_async, take_threads_of_a_life_span
 
 T = t.TypeVar("T")
@@ -47,10 +45,10 @@ class LifeSpan:
     :param call_plain: calls what is plain of the beginning.
     """
 
-    def __init__(self, app: t.Any, begun: concurrent.futures.Future[None], call_plain: CallPlain) -> None:
+    def __init__(self, app: t.Any, begun: futures.Future[None], call_plain: CallPlain) -> None:
         self._app = app
         self._begun = begun
-        self._ended: concurrent.futures.Future[list[BaseException]] = concurrent.futures.Future()
+        self._ended: futures.Future[list[BaseException]] = futures.Future()
         self._call_plain = call_plain
         self._ends: list[_End] = []
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -187,19 +185,19 @@ class WaitingThread:
     """
 
     def __init__(self) -> None:
-        self._calls: queue.SimpleQueue[tuple[concurrent.futures.Future[t.Any], t.Callable[[], t.Any]] | None]
+        self._calls: queue.SimpleQueue[tuple[futures.Future[t.Any], t.Callable[[], t.Any]] | None]
         self._calls = queue.SimpleQueue()
 
     async def call(self, function: t.Callable[..., T], *args: t.Any) -> T:
         """Call a function there, from the loop."""
-        future, variables = concurrent.futures.Future[T](), copy_context()
+        future, variables = futures.Future[T](), copy_context()
         self._calls.put((future, partial(variables.run, function, *args)))
         try:
             return await asyncio.wrap_future(future)
         finally:
             copy_back(variables)
 
-    def wait_for(self, over: concurrent.futures.Future[T]) -> T:
+    def wait_for(self, over: futures.Future[T]) -> T:
         """Call what is to be called until a future is done, and return its result."""
         over.add_done_callback(lambda _: self._calls.put(None))
         while (waiting := self._calls.get()) is not None:

@@ -7,7 +7,6 @@ import sys
 import typing as t
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
-from pathlib import Path
 
 
 def _spec_of(import_name: str) -> ModuleSpec | None:
@@ -64,7 +63,9 @@ def _no_root_path(import_name: str, spec: ModuleSpec) -> str:
 
 
 def _is_inside(path: str, folder: str) -> bool:
-    return Path(path).is_relative_to(folder)
+    # As pathlib has it, which is slow to load.
+    path, folder = (os.path.normcase(os.path.abspath(one)) for one in (path, folder))
+    return path == folder or path.startswith(os.path.join(folder, ""))
 
 
 def _container_of(import_name: str) -> str:

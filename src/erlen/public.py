@@ -13,9 +13,6 @@ from .ctx import after_this_request as after_this_request
 from .ctx import copy_current_request_context as copy_current_request_context
 from .ctx import has_app_context as has_app_context
 from .ctx import has_request_context as has_request_context
-from .eventstream import EventStream as EventStream
-from .eventstream import JSONLines as JSONLines
-from .eventstream import ServerSentEvent as ServerSentEvent
 from .globals import current_app as current_app
 from .globals import g as g
 from .globals import request as request
@@ -49,11 +46,15 @@ from .templating import render_template as render_template
 from .templating import render_template_string as render_template_string
 from .templating import stream_template as stream_template
 from .templating import stream_template_string as stream_template_string
-from .websockets import WebSocketDisconnected as WebSocketDisconnected
 from .wrappers import Request as Request
 from .wrappers import Response as Response
 
 if t.TYPE_CHECKING:
+    from .eventstream import EventStream as EventStream
+    from .eventstream import JSONLines as JSONLines
+    from .eventstream import ServerSentEvent as ServerSentEvent
+    from .websockets import WebSocketDisconnected as WebSocketDisconnected
+
     # The layer of ``json`` lies below that of the response, so its own annotation cannot name it.
     def jsonify(*args: t.Any, **kwargs: t.Any) -> Response:
         """Make a JSON response; see :func:`erlen.json.jsonify`."""
@@ -61,3 +62,22 @@ if t.TYPE_CHECKING:
 
 else:
     from .json import jsonify as jsonify
+
+    # Names of modules that are slow to load, and that most applications do without.
+    _later = {
+        "EventStream": "eventstream",
+        "JSONLines": "eventstream",
+        "ServerSentEvent": "eventstream",
+        "WebSocketDisconnected": "websockets",
+    }
+
+    __all__ = [name for name in {*dir(), *_later} if name[0] != "_" and name not in {"annotations", "t"}]
+
+    def __getattr__(name):
+        """Load a module when one of its names is asked for (PEP 562)."""
+        if name not in _later:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        # Slow.
+        from importlib import import_module
+
+        return getattr(import_module(f"{__package__}.{_later[name]}"), name)

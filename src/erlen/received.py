@@ -11,7 +11,6 @@ from werkzeug.wrappers import Request as RequestBase
 
 from .bodies import BodyStream, LimitedBody, OnThread, ReceivedBody, too_large
 from .ctx import context_var
-from .debug import attach_enctype_error
 from .forms import FormParser
 from .lazy import cached_property
 from .typing import Application
@@ -186,4 +185,7 @@ class ReceivedRequest(RequestBase):
         self._must_close = True
         app = self._application
         if app is not None and app.debug and self.mimetype != "multipart/form-data" and not self.files:
+            # Slow to load, and only for debug mode.
+            from .debug import attach_enctype_error
+
             attach_enctype_error(self)

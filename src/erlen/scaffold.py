@@ -12,21 +12,20 @@ import typing as t
 import weakref
 from datetime import timedelta
 from functools import update_wrapper
-from pathlib import Path
 
 from werkzeug.exceptions import HTTPException, default_exceptions
 
 from . import typing as et
-from .cli.groups import AppGroup
 from .ctx import current_context
 from .helpers import send_from_directory
-from .lazy import Lazy
+from .lazy import Lazy, pathlib
 from .paths import get_root_path
 from .registry import HookRegistry, TellingDict, TellingList
-from .websockets import WebSocketHandler
 
 if t.TYPE_CHECKING:
     from jinja2 import BaseLoader
+
+    from .cli.groups import AppGroup
 
 F = t.TypeVar("F", bound=t.Callable[..., t.Any])
 AfterRequest = t.TypeVar("AfterRequest", bound=et.AfterRequestCallable[t.Any])
@@ -131,8 +130,6 @@ class Scaffold:
 
         def _thaw(self) -> None: ...
 
-    #: Commands for the command line.
-    cli: AppGroup
     _static_folder: str | None = None
     _static_url_path: str | None = None
 
@@ -149,8 +146,22 @@ class Scaffold:
         self.static_folder = static_folder
         self.static_url_path = static_url_path
         self.template_folder = template_folder
-        self.cli = AppGroup()
         self._create_registries()
+
+    def _make_cli(self) -> AppGroup:
+        """Make the group of commands."""
+        # Slow to load, and servers do without.
+        from .cli.groups import AppGroup
+
+        return AppGroup(getattr(self, "name", None))
+
+    #: Commands for the command line, a group that is made when first used.
+    cli = Lazy(_make_cli)
+
+    def _has_commands(self) -> bool:
+        """Return whether there are any commands, without loading what they are made of."""
+        is_made = "cli" in vars(self) or type(self).cli is not Scaffold.cli
+        return is_made and bool(self.cli.commands)
 
     def _create_registries(self) -> None:
         self.view_functions: TellingDict[str, t.Callable[..., t.Any]] = TellingDict()
@@ -201,7 +212,7 @@ class Scaffold:
         """The absolute path of the static files, ``None`` without them. Assigned, it may be relative."""
         if self._static_folder is None:
             return None
-        return str(Path(self.root_path, self._static_folder))
+        return str(pathlib.Path(self.root_path, self._static_folder))
 
     @static_folder.setter
     def static_folder(self, value: Folder | None) -> None:
@@ -216,7 +227,10 @@ class Scaffold:
     def static_url_path(self) -> str | None:
         """The URL prefix of the static files; derived from the folder's name when it was not set."""
         if self._static_url_path is None and self._static_folder is not None:
-            return f"/{Path(self._static_folder).name}".rstrip("/")
+            folder = self._static_folder
+            # pathlib is slow to load, and what can be an identifier has nothing to take off.
+            name = folder if folder.isidentifier() else pathlib.Path(folder).name
+            return f"/{name}".rstrip("/")
         return self._static_url_path
 
     @static_url_path.setter
@@ -230,7 +244,7 @@ class Scaffold:
         # Slow to load, and not every application has templates.
         from jinja2 import FileSystemLoader
 
-        return FileSystemLoader(Path(self.root_path, self.template_folder))
+        return FileSystemLoader(pathlib.Path(self.root_path, self.template_folder))
 
     #: The loader of this owner's templates, ``None`` without a template folder; assignable.
     jinja_loader = Lazy(_make_jinja_loader)
@@ -274,7 +288,7 @@ class Scaffold:
                 f"open_resource({resource!r}) was asked for mode {mode!r}, but resources are read-only: use 'rb' "
                 f"or 'r'. For files that are written, use 'app.open_instance_resource'."
             )
-        path = Path(self.root_path, resource)
+        path = pathlib.Path(self.root_path, resource)
         return path.open(mode, encoding=None if "b" in mode else encoding)
 
     # Views
@@ -355,6 +369,9 @@ class Scaffold:
             raise TypeError(
                 f"'websocket' got methods={options['methods']!r}, but a WebSocket always begins with GET."
             )
+        # Slow to load, and not every application has WebSockets.
+        from .websockets import WebSocketHandler
+
         endpoint = options.pop("endpoint", None)
 
         def decorate(f: Handler) -> Handler:

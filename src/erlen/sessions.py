@@ -513,3 +513,7 @@ def _vary_on_cookie(response: t.Any) -> None:
 
 def _largest_first(session: SessionMixin) -> list[str]:
     return sorted(session, key=lambda key: len(session_json_serializer.dumps(session[key])), reverse=True)
+
+
+#: The ``session_interface`` of applications that have no other.
+stock_interface = SecureCookieSessionInterface()

@@ -7,7 +7,6 @@ step may come on another thread than the one before, and so may the end.
 from __future__ import annotations
 
 import collections.abc as cabc
-import concurrent.futures
 import contextlib
 import os
 import typing as t
@@ -15,7 +14,7 @@ from contextvars import Context, copy_context
 from functools import update_wrapper
 
 from .ctx import AppContext, context_var
-from .lazy import asyncio
+from .lazy import asyncio, futures
 from .pipeline.bridge import BackgroundThreads, LoopOfOneStream
 
 T = t.TypeVar("T")
@@ -232,7 +231,7 @@ class OnThreads(t.Generic[T]):
     def __init__(self, iterable: t.Iterable[T]) -> None:
         self._iterator = iter(iterable)
         self._variables = variables_without_context()
-        self._step: concurrent.futures.Future[t.Any] | None = None
+        self._step: futures.Future[t.Any] | None = None
 
     def __aiter__(self) -> t.Self:
         return self

@@ -13,16 +13,16 @@ if t.TYPE_CHECKING:
     from werkzeug.sansio.response import Response
 
 #: What ASGI describes a connection with: an HTTP request, a WebSocket, or the life span of the process.
-Scope: t.TypeAlias = t.MutableMapping[str, t.Any]
+Scope: t.TypeAlias = cabc.MutableMapping[str, t.Any]
 
 #: An event that a server hands on, or that an application sends (ASGI 3).
-Message: t.TypeAlias = t.MutableMapping[str, t.Any]
+Message: t.TypeAlias = cabc.MutableMapping[str, t.Any]
 
 #: A server's callable for the next event.
-Receive: t.TypeAlias = t.Callable[[], t.Awaitable[Message]]
+Receive: t.TypeAlias = cabc.Callable[[], cabc.Awaitable[Message]]
 
 #: A server's callable for events of the application.
-Send: t.TypeAlias = t.Callable[[Message], t.Awaitable[None]]
+Send: t.TypeAlias = cabc.Callable[[Message], cabc.Awaitable[None]]
 
 #: What a view may return as the body of a response.
 ResponseValue: t.TypeAlias = t.Union[
@@ -30,9 +30,9 @@ ResponseValue: t.TypeAlias = t.Union[
     str,
     bytes,
     list[t.Any],
-    t.Mapping[str, t.Any],
-    t.Iterator[str],
-    t.Iterator[bytes],
+    cabc.Mapping[str, t.Any],
+    cabc.Iterator[str],
+    cabc.Iterator[bytes],
     cabc.AsyncIterable[str],
     cabc.AsyncIterable[bytes],
 ]
@@ -45,7 +45,7 @@ HeaderValue: t.TypeAlias = str | list[str] | tuple[str, ...]
 
 #: The headers a view may return as the last item of a tuple.
 HeadersValue: t.TypeAlias = t.Union[
-    "Headers", t.Mapping[str, HeaderValue], t.Sequence[tuple[str, HeaderValue]]
+    "Headers", cabc.Mapping[str, HeaderValue], cabc.Sequence[tuple[str, HeaderValue]]
 ]
 
 #: Everything a view may return.
@@ -64,34 +64,36 @@ ResponseClass = t.TypeVar("ResponseClass", bound="Response")
 AppOrBlueprintKey: t.TypeAlias = str | None
 
 AfterRequestCallable: t.TypeAlias = (
-    t.Callable[[ResponseClass], ResponseClass] | t.Callable[[ResponseClass], cabc.Awaitable[ResponseClass]]
+    cabc.Callable[[ResponseClass], ResponseClass]
+    | cabc.Callable[[ResponseClass], cabc.Awaitable[ResponseClass]]
 )
-BeforeFirstRequestCallable: t.TypeAlias = t.Callable[[], None] | t.Callable[[], cabc.Awaitable[None]]
+BeforeFirstRequestCallable: t.TypeAlias = cabc.Callable[[], None] | cabc.Callable[[], cabc.Awaitable[None]]
 BeforeRequestCallable: t.TypeAlias = (
-    t.Callable[[], ResponseReturnValue | None] | t.Callable[[], cabc.Awaitable[ResponseReturnValue | None]]
+    cabc.Callable[[], ResponseReturnValue | None]
+    | cabc.Callable[[], cabc.Awaitable[ResponseReturnValue | None]]
 )
-ShellContextProcessorCallable: t.TypeAlias = t.Callable[[], dict[str, t.Any]]
+ShellContextProcessorCallable: t.TypeAlias = cabc.Callable[[], dict[str, t.Any]]
 TeardownCallable: t.TypeAlias = (
-    t.Callable[[BaseException | None], None] | t.Callable[[BaseException | None], cabc.Awaitable[None]]
+    cabc.Callable[[BaseException | None], None] | cabc.Callable[[BaseException | None], cabc.Awaitable[None]]
 )
 TemplateContextProcessorCallable: t.TypeAlias = (
-    t.Callable[[], dict[str, t.Any]] | t.Callable[[], cabc.Awaitable[dict[str, t.Any]]]
+    cabc.Callable[[], dict[str, t.Any]] | cabc.Callable[[], cabc.Awaitable[dict[str, t.Any]]]
 )
-TemplateFilterCallable: t.TypeAlias = t.Callable[..., t.Any]
-TemplateGlobalCallable: t.TypeAlias = t.Callable[..., t.Any]
-TemplateTestCallable: t.TypeAlias = t.Callable[..., bool]
-URLDefaultCallable: t.TypeAlias = t.Callable[[str, dict[str, t.Any]], None]
+TemplateFilterCallable: t.TypeAlias = cabc.Callable[..., t.Any]
+TemplateGlobalCallable: t.TypeAlias = cabc.Callable[..., t.Any]
+TemplateTestCallable: t.TypeAlias = cabc.Callable[..., bool]
+URLDefaultCallable: t.TypeAlias = cabc.Callable[[str, dict[str, t.Any]], None]
 URLValuePreprocessorCallable: t.TypeAlias = (
-    t.Callable[[str | None, dict[str, t.Any] | None], None]
-    | t.Callable[[str | None, dict[str, t.Any] | None], cabc.Awaitable[None]]
+    cabc.Callable[[str | None, dict[str, t.Any] | None], None]
+    | cabc.Callable[[str | None, dict[str, t.Any] | None], cabc.Awaitable[None]]
 )
 
 #: Handlers take the exception they are registered for, so the argument cannot be typed more closely.
 ErrorHandlerCallable: t.TypeAlias = (
-    t.Callable[[t.Any], ResponseReturnValue] | t.Callable[[t.Any], cabc.Awaitable[ResponseReturnValue]]
+    cabc.Callable[[t.Any], ResponseReturnValue] | cabc.Callable[[t.Any], cabc.Awaitable[ResponseReturnValue]]
 )
 RouteCallable: t.TypeAlias = (
-    t.Callable[..., ResponseReturnValue] | t.Callable[..., cabc.Awaitable[ResponseReturnValue]]
+    cabc.Callable[..., ResponseReturnValue] | cabc.Callable[..., cabc.Awaitable[ResponseReturnValue]]
 )
 
 

@@ -132,10 +132,7 @@ class MadeUp:
             public = _import("erlen.public")
             module.__file__ = sys.modules["erlen"].__file__
             module.__doc__ = public.__doc__
-            hidden = {"annotations", "t", "Erlen"}
-            vars(module).update(
-                {name: value for name, value in vars(public).items() if name[0] != "_" and name not in hidden}
-            )
+            vars(module).update({name: getattr(public, name) for name in public.__all__ if name != "Erlen"})
             _register_submodules(module)
         add_names(module, module.__name__)
         if module.__name__ == "flask":

@@ -100,6 +100,10 @@ app                            | InternalServerError       | werkzeug.exceptions
 app                            | Headers                   | werkzeug.datastructures:Headers           | applications
 app                            | Environment               | erlen.templating:Environment              | applications
 app                            | setupmethod               | erlen.scaffold:setupmethod                | applications
+app                            | SessionInterface          | erlen.sessions:SessionInterface           | applications
+app                            | SecureCookieSessionInterface | erlen.sessions:SecureCookieSessionInterface | applications
+app                            | cli                       | erlen.cli:                                | applications
+blueprints                     | AppGroup                  | erlen.cli:AppGroup                        | applications
 app, blueprints                | send_from_directory       | erlen.helpers:send_from_directory         | applications
 app, blueprints, cli, helpers, json, logging, templating, views, wrappers | current_app | erlen.globals:current_app | applications
 app, helpers, logging, templating, views | request         | erlen.globals:request                     | applications

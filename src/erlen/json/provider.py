@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import decimal
 import json
 import typing as t
-import uuid
 from datetime import date
 from weakref import proxy
 
 from werkzeug.http import http_date
 
+from ..lazy import decimal, uuid
 from ..typing import Application
 
 # Without a space after comma and colon, as responses and cookies are written.

@@ -12,9 +12,7 @@ from werkzeug.routing import MapAdapter, RequestRedirect
 
 from .. import urls
 from ..ctx import AppContext, context_var
-from ..debug import FormDataRoutingRedirect
 from ..logging import printable
-from ..sessions import SessionInterface
 from ..signals import listened, request_finished
 from ..wrappers import Request, Response
 from . import responses
@@ -22,6 +20,9 @@ from .bridge import call_on_thread, is_async, to_async, to_sync
 from .errors import find_error_handler
 from .safety import SAFE_METHODS
 from .steps import OVERRIDABLE, PHASES, Plan, Steps, replaced_plainly
+
+if t.TYPE_CHECKING:
+    from ..sessions import SessionInterface
 
 T = t.TypeVar("T")
 
@@ -114,6 +115,9 @@ class Base:
             and request.method not in {"GET", "HEAD", "OPTIONS"}
         )
         if self.debug and loses_body:
+            # Slow to load, and only for debug mode.
+            from ..debug import FormDataRoutingRedirect
+
             raise FormDataRoutingRedirect(request)
         raise error
 

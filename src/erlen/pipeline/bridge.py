@@ -12,11 +12,9 @@ From async code into plain code, :func:`run_on_thread`: one hop to a worker thre
 
 from __future__ import annotations
 
-import concurrent.futures
 import contextlib
 import inspect
 import os
-import queue
 import sys
 import threading
 import traceback
@@ -26,7 +24,7 @@ import weakref
 from contextvars import Context, ContextVar, copy_context
 from functools import partial, wraps
 
-from ..lazy import asyncio
+from ..lazy import Lazy, asyncio, futures, queue
 from .loops import (
     check_in,
     check_out,
@@ -109,7 +107,7 @@ class _Hop:
     def run_coroutine(self, coroutine: t.Coroutine[t.Any, t.Any, T], context: Context) -> T:
         """Run a coroutine on the loop and wait for its result."""
         context.run(_depth.set, _depth.get() + 1)
-        future = concurrent.futures.Future[T]()
+        future = futures.Future[T]()
         self._is_starting = True
         try:
             self.loop.call_soon_threadsafe(self._start, coroutine, context, future)
@@ -126,7 +124,7 @@ class _Hop:
         self,
         coroutine: t.Coroutine[t.Any, t.Any, T],
         context: Context,
-        future: concurrent.futures.Future[T],
+        future: futures.Future[T],
     ) -> None:
         task = asyncio.Task(coroutine, loop=self.loop, context=context)
         self._task, self._is_starting = task, False
@@ -278,9 +276,7 @@ def waits_for_hop() -> bool:
     return _worker.hop is not None and not in_a_loop()
 
 
-def spawn_coroutine(
-    coroutine: t.Coroutine[t.Any, t.Any, T], context: Context
-) -> concurrent.futures.Future[T]:
+def spawn_coroutine(coroutine: t.Coroutine[t.Any, t.Any, T], context: Context) -> futures.Future[T]:
     """Start a coroutine that nobody waits for: on the server's loop, else on the background loop.
 
     :param coroutine: one that has not been started.
@@ -299,7 +295,7 @@ def _run_step(
     kept: t.Any,
     coroutine: t.Coroutine[t.Any, t.Any, t.Any],
     context: Context,
-    future: concurrent.futures.Future[t.Any],
+    future: futures.Future[t.Any],
 ) -> None:
     try:
         future.set_result(kept.run(coroutine, context))
@@ -333,7 +329,7 @@ class LoopOfOneStream:
         if not in_a_loop():
             return self._kept.run(coroutine, context)
         # Plain code inside of a loop that runs.
-        kept, future = self._kept, concurrent.futures.Future[T]()
+        kept, future = self._kept, futures.Future[T]()
         thread = threading.Thread(
             target=_run_step, args=(kept, coroutine, context, future), name="erlen-bridge"
         )
@@ -421,16 +417,16 @@ class Threads:
         self._size = size
         self._process = 0
         # By the number of threads that wait.
-        self._executors: dict[int, concurrent.futures.Executor] = {}
+        self._executors: dict[int, futures.Executor] = {}
 
-    def executor(self) -> concurrent.futures.Executor:
+    def executor(self) -> futures.Executor:
         """Return what runs functions on the threads."""
         # The threads of a parent process are not here.
         if self._process != os.getpid():
             self._process, self._executors = os.getpid(), {}
         executor = self._executors.get(depth := _depth.get())
         if executor is None:
-            made = concurrent.futures.ThreadPoolExecutor(self._size, "erlen-worker")
+            made = futures.ThreadPoolExecutor(self._size, "erlen-worker")
             executor = self._executors.setdefault(depth, made)
         return executor
 
@@ -453,20 +449,24 @@ class BackgroundThreads:
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._jobs: queue.SimpleQueue[t.Callable[[], object]] = queue.SimpleQueue()
-        # Protects the counts: a thread that ends must not be counted on.
+        # Protects the counts, as a thread that ends must not be counted on, and the queue's making.
         self._lock = threading.Lock()
         self._threads = 0
         self._unfinished = 0
+
+    def _make_jobs(self) -> queue.SimpleQueue[t.Callable[[], object]]:
+        return queue.SimpleQueue()
+
+    _jobs = Lazy(_make_jobs)
 
     @property
     def are_busy(self) -> bool:
         """Whether all threads have something to do, so that what is submitted has to wait for that."""
         return self._unfinished >= self._size
 
-    def submit(self, function: t.Callable[[], T]) -> concurrent.futures.Future[T]:
+    def submit(self, function: t.Callable[[], T]) -> futures.Future[T]:
         """Call a function on a thread."""
-        future = concurrent.futures.Future[T]()
+        future = futures.Future[T]()
 
         def job() -> None:
             if not future.set_running_or_notify_cancel():
@@ -504,7 +504,7 @@ class BackgroundThreads:
 
 
 async def run_on_thread(
-    pool: concurrent.futures.Executor,
+    pool: futures.Executor,
     context: Context,
     function: t.Callable[..., T],
     *args: t.Any,
@@ -546,7 +546,7 @@ async def run_on_thread(
         del future
 
 
-async def _wait_out(future: concurrent.futures.Future[t.Any], hop: _Hop) -> None:
+async def _wait_out(future: futures.Future[t.Any], hop: _Hop) -> None:
     loop, over = asyncio.get_running_loop(), asyncio.Event()
     future.add_done_callback(lambda _: loop.call_soon_threadsafe(over.set))
     with _held_off():
@@ -593,7 +593,7 @@ def go_on(coroutine: t.Coroutine[t.Any, t.Any, T], waits_for: t.Any) -> t.Genera
 
 
 async def call_on_thread(
-    pool: concurrent.futures.Executor, function: t.Callable[..., T], *args: t.Any, **kwargs: t.Any
+    pool: futures.Executor, function: t.Callable[..., T], *args: t.Any, **kwargs: t.Any
 ) -> T:
     """Call a plain function on a worker thread as if it were called here: with the same context variables, both ways.
 
@@ -608,7 +608,7 @@ async def call_on_thread(
 
 def to_async(
     func: t.Callable[..., t.Any],
-    pool: t.Callable[[], concurrent.futures.Executor],
+    pool: t.Callable[[], futures.Executor],
     discard: t.Callable[[t.Any], object] | None = None,
     must_run: bool = False,
 ) -> t.Callable[..., t.Coroutine[t.Any, t.Any, t.Any]]:

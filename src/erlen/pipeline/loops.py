@@ -11,7 +11,6 @@ application under WSGI, and coroutines that were spawned there.
 from __future__ import annotations
 
 import atexit
-import concurrent.futures
 import contextlib
 import os
 import sys
@@ -20,7 +19,7 @@ import typing as t
 import weakref
 from contextvars import Context
 
-from ..lazy import asyncio
+from ..lazy import asyncio, futures
 
 T = t.TypeVar("T")
 
@@ -132,10 +131,8 @@ class KeptLoop:
                 self._keep()
             del task
 
-    def _hand_over(
-        self, coroutine: t.Coroutine[t.Any, t.Any, T], context: Context
-    ) -> concurrent.futures.Future[T]:
-        future = concurrent.futures.Future[T]()
+    def _hand_over(self, coroutine: t.Coroutine[t.Any, t.Any, T], context: Context) -> futures.Future[T]:
+        future = futures.Future[T]()
 
         def done(task: asyncio.Task[T]) -> None:
             with self._lock:
@@ -264,7 +261,7 @@ def start_task(
     loop: asyncio.AbstractEventLoop,
     coroutine: t.Coroutine[t.Any, t.Any, T],
     context: Context,
-    future: concurrent.futures.Future[T],
+    future: futures.Future[T],
     done: t.Callable[[asyncio.Task[T]], object],
 ) -> None:
     """Start a coroutine on a loop that another thread runs.
@@ -291,14 +288,14 @@ def start_task(
 
 
 def _pass_on_cancel(
-    future: concurrent.futures.Future[T], loop: asyncio.AbstractEventLoop, task: asyncio.Task[T]
+    future: futures.Future[T], loop: asyncio.AbstractEventLoop, task: asyncio.Task[T]
 ) -> None:
     if future.cancelled() and not task.done():
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(task.cancel)
 
 
-def copy_outcome(task: asyncio.Future[T], future: concurrent.futures.Future[T]) -> None:
+def copy_outcome(task: asyncio.Future[T], future: futures.Future[T]) -> None:
     """Give a future the outcome of a task that is done.
 
     :param task: the task.
@@ -317,7 +314,7 @@ def copy_outcome(task: asyncio.Future[T], future: concurrent.futures.Future[T]) 
         future.set_result(task.result())
 
 
-def _wait_for(future: concurrent.futures.Future[T]) -> T:
+def _wait_for(future: futures.Future[T]) -> T:
     try:
         return future.result()
     except BaseException:
@@ -439,16 +436,14 @@ def is_background_thread() -> bool:
     return threading.current_thread() is _background.thread
 
 
-def run_in_background(
-    coroutine: t.Coroutine[t.Any, t.Any, T], context: Context
-) -> concurrent.futures.Future[T]:
+def run_in_background(coroutine: t.Coroutine[t.Any, t.Any, T], context: Context) -> futures.Future[T]:
     """Start a coroutine on the background loop of the process.
 
     :param coroutine: one that has not been started.
     :param context: the variables it runs in.
     :return: a future for its result; cancelling it cancels the coroutine.
     """
-    future = concurrent.futures.Future[T]()
+    future = futures.Future[T]()
     try:
         loop = _background.loop()
     except RuntimeError:
@@ -460,7 +455,7 @@ def run_in_background(
 
 def run_on_loop(
     coroutine: t.Coroutine[t.Any, t.Any, T], context: Context, loop: asyncio.AbstractEventLoop | None
-) -> concurrent.futures.Future[T]:
+) -> futures.Future[T]:
     """Start a coroutine on a loop that another thread runs.
 
     :param coroutine: one that has not been started.
@@ -469,7 +464,7 @@ def run_on_loop(
     """
     if loop is None:
         return run_in_background(coroutine, context)
-    future = concurrent.futures.Future[T]()
+    future = futures.Future[T]()
     start_task(loop, coroutine, context, future, lambda task: copy_outcome(task, future))
     return future
 

@@ -17,7 +17,6 @@ from ..ctx import AppContext, Match
 from ..routing import Node, Routes, Undecided, compile_routes
 from ..scopes import HANDSHAKE, PRESERVE_CONTEXT, path_info
 from ..typing import Receive, Scope
-from ..websockets import UpgradeRequired, WebSocketHandler
 from ..wrappers import Request
 from .safety import SAFE_METHODS, check_form, check_path
 
@@ -261,6 +260,9 @@ class Matching:
         """Answer an ordinary request for a WebSocket's address with 426."""
         if not self._has_websockets:
             return
+        # Slow to load, and not every application has WebSockets.
+        from ..websockets import UpgradeRequired, WebSocketHandler
+
         request = context.request
         over_wsgi = request.scope is None
         error = request.routing_exception

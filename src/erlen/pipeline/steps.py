@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import typing as t
 import weakref
 from copy import deepcopy
@@ -12,7 +13,7 @@ from werkzeug.utils import get_content_type
 from ..ctx import context_var
 from ..headers import ENCODED
 from ..json.provider import DefaultJSONProvider
-from ..sessions import SecureCookieSessionInterface
+from ..lazy import is_untouched
 from ..typing import Message
 from ..wrappers import Response, split_blueprint_path
 from .bridge import is_async, is_nonblocking, spelled_async
@@ -151,11 +152,9 @@ class Plan(Matching):
             and not self.policies
             and overridden.isdisjoint({"finalize_request", "afinalize_request"})
         )
-        interface = app.session_interface
-        self.opens_every_session = not _keeps_sessions_plainly(interface)
+        self._freeze_sessions(app, config)
         #: Whether ``process_response`` has something to do for every response.
         self.processes_all = self.opens_every_session or self._changes("process_response")
-        self.session_cookie = f"{interface.get_cookie_name(app)}="
         self.teardown_appcontext: list[Hook] = [
             app.ensure_sync(function) for function in reversed(app.teardown_appcontext_funcs)
         ]
@@ -180,6 +179,18 @@ class Plan(Matching):
         #: Whether matching needs no active context.
         self.matches_alone = self._matches_plainly and self.routes.converts_plainly and not self.needs_environ
         self._freeze_short_way(app)
+
+    def _freeze_sessions(self, app: t.Any, config: t.Any) -> None:
+        if _leaves_sessions_alone(app):
+            self.opens_every_session, name = False, config["SESSION_COOKIE_NAME"]
+        else:
+            interface = app.session_interface
+            self.opens_every_session, name = (
+                not _keeps_sessions_plainly(interface),
+                interface.get_cookie_name(app),
+            )
+        #: How a cookie header begins that has a session alone.
+        self.session_cookie = f"{name}="
 
     def _freeze_responses(self, app: t.Any, config: t.Any) -> None:
         self.default_headers = default_headers(config)
@@ -345,8 +356,20 @@ def _function_of(method: t.Any) -> t.Any:
     return getattr(method, "__func__", None)
 
 
+def _leaves_sessions_alone(app: t.Any) -> bool:
+    """Return whether nobody has loaded what keeps sessions, so that it can only be Erlen's own."""
+    return (
+        "erlen.sessions" not in sys.modules
+        and "session_interface" not in vars(app)
+        and is_untouched(type(app), "session_interface")
+    )
+
+
 def _keeps_sessions_plainly(interface: t.Any) -> bool:
     """Return whether a session that nobody touched, without a cookie, needs neither opening nor saving."""
+    # Slow to load, and not every application has sessions.
+    from ..sessions import SecureCookieSessionInterface
+
     stock = SecureCookieSessionInterface
     decisive = (
         "get_cookie_name",

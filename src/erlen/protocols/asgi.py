@@ -22,9 +22,7 @@ from ..streams import aclose_body, close_body
 from ..typing import Receive, Scope, Send
 from ..wrappers import Request
 from .choice import asgi_reason
-from .lifespan import serve_lifespan
 from .sending import Start, Watch, begin, send_stream, whole
-from .websocket import serve_websocket
 from .wsgi import WSGI
 
 
@@ -218,9 +216,15 @@ class ASGI(WSGI):
 
     async def _serve_other(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope.get("type") == "lifespan":
+            # Slow to load, and WSGI does without.
+            from .lifespan import serve_lifespan
+
             await serve_lifespan(self, receive, send)
             return
         if scope.get("type") == "websocket":
+            # Slow to load, and not every application has WebSockets.
+            from .websocket import serve_websocket
+
             await serve_websocket(self, scope, receive, send)
             return
         raise MalformedScope(

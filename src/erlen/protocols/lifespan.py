@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import signal
 import threading
 import traceback
 import typing as t
 
 from ..debug import own_traceback
-from ..lazy import asyncio
+from ..lazy import asyncio, signal
 from ..typing import Receive, Send
 
 

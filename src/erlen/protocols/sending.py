@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import contextlib
 import typing as t
 from contextvars import Context
@@ -10,7 +9,7 @@ from http import HTTPStatus
 from itertools import chain
 
 from ..headers import ENCODED
-from ..lazy import asyncio
+from ..lazy import asyncio, futures
 from ..pipeline.bridge import run_on_thread
 from ..pipeline.loops import unordered
 from ..scopes import WATCH
@@ -141,7 +140,7 @@ async def send_stream(
     send: Send,
     start: Start,
     body: t.Any,
-    pool: concurrent.futures.Executor,
+    pool: futures.Executor,
     context: Context,
     watch: Watch | None = None,
 ) -> None:
@@ -188,7 +187,7 @@ async def _send_async(send: Send, body: t.AsyncIterable[t.Any]) -> None:
 
 
 async def _send_plain(
-    send: Send, body: t.Any, pool: concurrent.futures.Executor, context: Context, watch: Watch | None
+    send: Send, body: t.Any, pool: futures.Executor, context: Context, watch: Watch | None
 ) -> None:
     pieces, piece = await run_on_thread(pool, context, _first, body, watch=watch)
     while piece is not _end:
@@ -203,7 +202,7 @@ def _first(body: t.Iterable[t.Any]) -> tuple[t.Iterator[t.Any], t.Any]:
     return pieces, next(pieces, _end)
 
 
-async def _close(body: t.Any, pool: concurrent.futures.Executor, context: Context) -> None:
+async def _close(body: t.Any, pool: futures.Executor, context: Context) -> None:
     try:
         if hasattr(body, "aclose"):
             await body.aclose()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, field
 
 from werkzeug.routing import Rule
+
+# Plain classes, without dataclasses: those compile the source of each method when this module is loaded.
 
 Match: t.TypeAlias = tuple[Rule, dict[str, t.Any]]
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class Leaf:
     """A rule at the node where its path ends.
 
@@ -24,14 +24,27 @@ class Leaf:
     :param quick: name and ``to_python`` of the only variable, where there are no defaults and the rule is certain.
     """
 
-    rule: Rule
-    methods: t.AbstractSet[str] | None
-    certain: bool
-    names: tuple[str, ...]
-    converters: tuple[t.Callable[[str], t.Any] | None, ...]
-    defaults: dict[str, t.Any]
-    overlaps: bool
-    quick: tuple[str, t.Callable[[str], t.Any]] | None
+    __slots__ = ("certain", "converters", "defaults", "methods", "names", "overlaps", "quick", "rule")
+
+    def __init__(
+        self,
+        rule: Rule,
+        methods: t.AbstractSet[str] | None,
+        certain: bool,
+        names: tuple[str, ...],
+        converters: tuple[t.Callable[[str], t.Any] | None, ...],
+        defaults: dict[str, t.Any],
+        overlaps: bool,
+        quick: tuple[str, t.Callable[[str], t.Any]] | None,
+    ) -> None:
+        self.rule = rule
+        self.methods = methods
+        self.certain = certain
+        self.names = names
+        self.converters = converters
+        self.defaults = defaults
+        self.overlaps = overlaps
+        self.quick = quick
 
     def match_single(self, text: str) -> Match | None:
         """Return what :meth:`match` returns for a path with one variable.
@@ -62,7 +75,6 @@ class Leaf:
         return self.rule, values
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class Segment:
     """What a variable part of a path accepts.
 
@@ -75,12 +87,23 @@ class Segment:
     :param node: where the walk goes on.
     """
 
-    accepts: t.Callable[[str], bool] | None
-    find: t.Callable[[str], t.Any]
-    groups: tuple[int, ...]
-    final: bool
-    suffixed: bool
-    node: Node
+    __slots__ = ("accepts", "final", "find", "groups", "node", "suffixed")
+
+    def __init__(
+        self,
+        accepts: t.Callable[[str], bool] | None,
+        find: t.Callable[[str], t.Any],
+        groups: tuple[int, ...],
+        final: bool,
+        suffixed: bool,
+        node: Node,
+    ) -> None:
+        self.accepts = accepts
+        self.find = find
+        self.groups = groups
+        self.final = final
+        self.suffixed = suffixed
+        self.node = node
 
 
 class Single(t.NamedTuple):
@@ -98,13 +121,20 @@ class Single(t.NamedTuple):
     to_python: t.Callable[[str], t.Any]
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class Node:
     """One state of the walk: the segments that may follow, and the rules that end here."""
 
-    static: dict[str, Node] = field(default_factory=dict["str", "Node"])
-    dynamic: list[Segment] = field(default_factory=list[Segment])
-    leaves: list[Leaf] = field(default_factory=list[Leaf])
+    __slots__ = ("dynamic", "leaves", "static")
+
+    def __init__(
+        self,
+        static: dict[str, Node] | None = None,
+        dynamic: t.Sequence[Segment] = (),
+        leaves: t.Sequence[Leaf] = (),
+    ) -> None:
+        self.static: dict[str, Node] = {} if static is None else static
+        self.dynamic = dynamic
+        self.leaves = leaves
 
 
 class Undecided(Exception):
@@ -125,7 +155,7 @@ class Routes:
         self._start = None if root.dynamic else root.static.get("")
         # PERF: plaintext: whole paths without variables, one look-up instead of one a segment. Werkzeug tries
         # static parts first at every level, so such a path always wins when its method fits.
-        self._whole: dict[str, list[Leaf]] = {}
+        self._whole: dict[str, t.Sequence[Leaf]] = {}
         # PERF: int parameter: nodes with variables, by the path before the slash in front of them.
         self._variable: dict[str, Node] = {}
         self._collect(root.static.get(""), "")
