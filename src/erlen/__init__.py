@@ -31,6 +31,7 @@ PYTEST_DONT_REWRITE
 #   logging debug
 #   forms
 #   websockets received
+#   response
 #   wrappers
 #   eventstream sessions
 #   urls

@@ -12,9 +12,9 @@ from itertools import chain
 from ..lazy import asyncio
 from ..pipeline.bridge import run_on_thread
 from ..pipeline.loops import unordered
+from ..response import WholeBody
 from ..scopes import WATCH
 from ..streams import close_body
-from ..wrappers import WholeBody
 
 if t.TYPE_CHECKING:
     from ..typing import Message, Receive, Send
