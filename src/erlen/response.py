@@ -175,7 +175,7 @@ class Response(ResponseBase):
         if content_type is None and mimetype is not None:
             content_type = _content_types[mimetype]
         if content_type is not None:
-            if "content-type" in names or not _is_clean(content_type):
+            if "content-type" in names or not is_clean(content_type):
                 own["Content-Type"] = content_type
             else:
                 pairs.append(("Content-Type", content_type))
@@ -239,21 +239,25 @@ class Response(ResponseBase):
         return response
 
     @classmethod
-    def of_parts(cls, body: bytes, code: int, headers: Pairs, more: Pairs) -> t.Self:
-        """Make a response of a whole body, with its length behind some headers and before others.
+    def of_parts(cls, body: bytes, code: int, headers: Pairs, more: Pairs | None) -> t.Self:
+        """Make a response of a whole body.
 
         :param body: the body, encoded.
         :param code: the status.
-        :param headers: the first headers, without a length.
-        :param more: the headers of the safe profile, clean, no ``Location`` among them, and none of the first ones.
+        :param headers: clean headers without a length, the list becomes the response's own.
+        :param more: the headers of the safe profile, of which none is among the others; ``None`` where the pipeline has
+            to look.
         """
         response = object.__new__(cls)
         response.headers = own = _new_headers(ResponseHeaders)
-        own._list = [*headers, _lengths[len(body)], *more]
+        own._list = headers
+        headers.append(_lengths[len(body)])
+        if more is not None:
+            headers += more
+            response.has_default_headers = True
         response.response = response._whole = [body]
         response._on_close = []
         response._set_status(code)
-        response.has_default_headers = True
         return response
 
     def _wrap_async_body(self) -> None:
@@ -439,11 +443,11 @@ def _encoded(piece: t.Any) -> bytes:
 
 def _pairs_of(headers: t.Any) -> Pairs:
     """Return headers as a list of pairs of its own, each value checked."""
-    if type(headers) is dict and all(map(_is_clean, headers.values())):
+    if type(headers) is dict and all(map(is_clean, headers.values())):
         return list(headers.items())
     return Headers(headers)._list
 
 
-def _is_clean(value: t.Any) -> bool:
+def is_clean(value: t.Any) -> bool:
     """Return whether a header's value may be sent as it is."""
     return type(value) is str and "\n" not in value and "\r" not in value

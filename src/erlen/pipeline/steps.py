@@ -19,6 +19,7 @@ from ..sessions import SecureCookieSessionInterface
 from ..websockets import UpgradeRequired, WebSocketHandler
 from ..wrappers import Request, Response, split_blueprint_path
 from .bridge import is_async, is_nonblocking, spelled_async
+from .errors import ErrorHandlers
 from .hooks import all_of, awaited, each_of, first_of, one_after_another
 from .safety import CrossOriginProtection, check_form, clean_header, default_headers, policies
 
@@ -127,7 +128,7 @@ class Plan:
     """Everything requests need of an application, frozen.
 
     Threads share it: its attributes are set once, here. Only ``_steps``, ``_direct``, ``_single``, ``context_processors``,
-    ``_known_hosts`` and ``_content_types`` grow later; what they hold is the same whichever thread puts it there, and each change is a
+    ``_known_hosts``, ``error_handlers`` and ``_content_types`` grow later; what they hold is the same whichever thread puts it there, and each change is a
     single dict or set operation.
 
     :param app: the application.
@@ -150,6 +151,8 @@ class Plan:
         self._single: dict[str, dict[str, tuple[t.Any, ...]]] = {}
         #: What ``update_template_context`` runs for each endpoint; it fills this when a template is first rendered.
         self.context_processors: dict[str | None, list[Hook]] = {}
+        #: Which handler answers an exception.
+        self.error_handlers = ErrorHandlers(self._app)
         self._known_hosts: set[str | None] = {None}
         self._checks_form: bool = config["REFUSE_MALFORMED_REQUESTS"]
         routes = compile_routes(app.url_map)
@@ -208,6 +211,10 @@ class Plan:
         self.plain_responses = (
             _responds_plainly(app.response_class) and "make_response" not in self._overridden
         )
+        #: Whether HTTP exceptions become responses without being asked for one.
+        self.plain_pages = self.plain_responses and _function_of(
+            app.response_class.force_type
+        ) is _function_of(Response.force_type)
         #: Makes a response of a whole body, where ``plain_responses``.
         self.respond: t.Callable[..., Response] = getattr(app.response_class, "of_bytes", Response.of_bytes)
         self._content_types: dict[str, tuple[str, str]] = {}
