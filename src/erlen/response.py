@@ -239,25 +239,21 @@ class Response(ResponseBase):
         return response
 
     @classmethod
-    def of_parts(cls, body: bytes, code: int, headers: Pairs, more: Pairs | None) -> t.Self:
+    def of_parts(cls, body: bytes, code: int, headers: Pairs, more: Pairs) -> t.Self:
         """Make a response of a whole body.
 
         :param body: the body, encoded.
         :param code: the status.
-        :param headers: clean headers without a length, the list becomes the response's own.
-        :param more: the headers of the safe profile, of which none is among the others; ``None`` where the pipeline has
-            to look.
+        :param headers: clean headers without a length.
+        :param more: the headers of the safe profile, of which none is among the others.
         """
         response = object.__new__(cls)
         response.headers = own = _new_headers(ResponseHeaders)
-        own._list = headers
-        headers.append(_lengths[len(body)])
-        if more is not None:
-            headers += more
-            response.has_default_headers = True
+        own._list = [*headers, _lengths[len(body)], *more]
         response.response = response._whole = [body]
         response._on_close = []
         response._set_status(code)
+        response.has_default_headers = True
         return response
 
     def _wrap_async_body(self) -> None:

@@ -115,9 +115,12 @@ class Base:
 
     def make_default_options_response(self) -> Response:
         """Return the answer to OPTIONS: the methods of the URL in the ``Allow`` header."""
-        adapter = context_var.get().url_adapter
+        context = context_var.get()
+        plan = self.plan or self.freeze()
+        # No rule has such a method, so this gives those of all rules for the path.
+        methods = plan.allowed_methods(context, "--") or context.url_adapter.allowed_methods()
         response = self.response_class()
-        response.allow.update(adapter.allowed_methods())
+        response.allow.update(methods)
         return response
 
     def _steps(self, context: AppContext) -> Steps:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass, field
 
-from werkzeug.exceptions import HTTPException, NotFound
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing.exceptions import WebsocketMismatch
 from werkzeug.utils import get_content_type
 
@@ -277,7 +277,11 @@ class Plan:
                 context.match_request()
         except (Undecided, ValueError):
             # The latter for more digits than Python reads.
-            context.match_request()
+            methods = self.allowed_methods(context, request.method)
+            if methods:
+                request.routing_exception = MethodNotAllowed(valid_methods=methods)
+            else:
+                context.match_request()
         except HTTPException as error:
             request.routing_exception = error
         context.steps = self.steps_for(request.endpoint)
@@ -302,6 +306,21 @@ class Plan:
             elif before in self._singles and (leaf := self.routes.single(before, method)):
                 self._single.setdefault(before, {})[method] = (*leaf, steps)
         return True
+
+    def allowed_methods(self, context: AppContext, method: str) -> list[str] | None:
+        """Return the methods of a path that has rules, but none for this method; ``None`` where Werkzeug has to say.
+
+        :param context: a context with a request.
+        :param method: a method in upper case.
+        """
+        environ = context._request.head
+        path = environ.get("PATH_INFO", "")
+        if not (self._matches_plainly and context.matches_plainly and path.isascii()) or self._has_websockets:
+            return None
+        try:
+            return list(self.routes.allowed(path, method))
+        except Undecided:
+            return None
 
     def match_websocket(self, context: AppContext) -> None:
         """Find the rule for the handshake of a WebSocket and the steps of its endpoint.
