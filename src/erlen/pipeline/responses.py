@@ -108,13 +108,14 @@ def _page_of(app: t.Any, error: HTTPException) -> t.Any:
         and cls.name is stock.name
         and getattr(cls.get_headers, "__module__", None) == stock.__module__
         and _MAKERS.isdisjoint(vars(error))
-        and all(is_clean(value) for _, value in (headers := error.get_headers()))
     ):
-        # PERF: 404: the same bytes without a response of Werkzeug's in between, 17 us.
-        before, behind = _frames[t.cast(int, error.code), phrase]
-        description = escape("" if error.description is None else error.description)
-        body = f"{before}{str.replace(description, _LINE_BREAK, '<br>')}{behind}".encode()
-        return app.response_class.of_parts(body, error.code, headers, plan.default_headers)
+        headers = error.get_headers()
+        if all([is_clean(value) for _, value in headers]):
+            # PERF: 404: the same bytes without a response of Werkzeug's in between, 17 us.
+            before, behind = _frames[t.cast(int, error.code), phrase]
+            description = escape("" if error.description is None else error.description)
+            body = f"{before}{str.replace(description, _LINE_BREAK, '<br>')}{behind}".encode()
+            return app.response_class.of_parts(body, error.code, headers, plan.default_headers)
     # PERF: 404: what calling it as a WSGI application and reading the answer back would make, 30 us sooner.
     return app.response_class.force_type(error.get_response(context_var.get().request.environ))
 
