@@ -277,11 +277,7 @@ class Plan:
                 context.match_request()
         except (Undecided, ValueError):
             # The latter for more digits than Python reads.
-            methods = self.allowed_methods(context, request.method)
-            if methods:
-                request.routing_exception = MethodNotAllowed(valid_methods=methods)
-            else:
-                context.match_request()
+            self._match_by_werkzeug(context)
         except HTTPException as error:
             request.routing_exception = error
         context.steps = self.steps_for(request.endpoint)
@@ -306,6 +302,14 @@ class Plan:
             elif before in self._singles and (leaf := self.routes.single(before, method)):
                 self._single.setdefault(before, {})[method] = (*leaf, steps)
         return True
+
+    def _match_by_werkzeug(self, context: AppContext) -> None:
+        """Match what the compiled routes leave undecided, unless it is a method that no rule of the path has."""
+        methods = self.allowed_methods(context, context.request.method)
+        if methods:
+            context.request.routing_exception = MethodNotAllowed(valid_methods=methods)
+        else:
+            context.match_request()
 
     def allowed_methods(self, context: AppContext, method: str) -> list[str] | None:
         """Return the methods of a path that has rules, but none for this method; ``None`` where Werkzeug has to say.
