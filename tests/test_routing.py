@@ -123,13 +123,14 @@ def test_compiled_routes_agree_with_werkzeug(made: list[Rule], asked: list[str],
     st.lists(rules(), min_size=1, max_size=10),
     st.lists(paths, min_size=1, max_size=12),
     st.sampled_from(["GET", "POST", "PUT", "--"]),
+    st.booleans(),
 )
 def test_allowed_methods_are_those_that_werkzeug_names(
-    made: list[Rule], asked: list[str], method: str
+    made: list[Rule], asked: list[str], method: str, merges: bool
 ) -> None:
     """In the same order as well, as it is that of the header."""
     try:
-        url_map = Map(made, converters=CONVERTERS)
+        url_map = Map(made, converters=CONVERTERS, merge_slashes=merges)
         url_map.update()
     except (ValueError, LookupError, TypeError):
         return  # such a rule cannot be registered
@@ -143,7 +144,7 @@ def test_allowed_methods_are_those_that_werkzeug_names(
         expected = outcome_of_werkzeug(url_map, path, method)
         if allowed:
             assert isinstance(expected, MethodNotAllowed), f"Werkzeug answers {expected!r}"
-            assert list(allowed) == expected.valid_methods
+            assert allowed == expected.valid_methods
         else:
             assert not isinstance(expected, tuple | MethodNotAllowed), f"Werkzeug answers {expected!r}"
 
@@ -165,7 +166,7 @@ def test_common_rules_tell_their_methods_without_werkzeug(rule: str, path: str) 
     )
     routes = compile_routes(url_map)
     assert routes is not None
-    assert routes.allowed(path, "GET") == {"PUT", "POST", "DELETE"}
+    assert set(routes.allowed(path, "GET")) == {"PUT", "POST", "DELETE"}
     with pytest.raises(Undecided):
         routes.allowed(path, "PUT")
 

@@ -322,7 +322,7 @@ class Plan:
         if not (self._matches_plainly and context.matches_plainly and path.isascii()) or self._has_websockets:
             return None
         try:
-            return list(self.routes.allowed(path, method))
+            return self.routes.allowed(path, method)
         except Undecided:
             return None
 

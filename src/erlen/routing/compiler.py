@@ -33,7 +33,7 @@ def compile_routes(url_map: Map) -> Routes | None:
         converter for rule in url_map.iter_rules() for converter in t.cast(t.Any, rule)._converters.values()
     ]
     plain = all(type(converter) in DEFAULT_CONVERTERS.values() for converter in converters)
-    return Routes(_node_of(domain, url_map), plain)
+    return Routes(_node_of(domain, url_map), plain, url_map.merge_slashes)
 
 
 def _expression_of(variable: str) -> str:

@@ -116,9 +116,11 @@ class Routes:
 
     :param root: the node before the first slash.
     :param converts_plainly: whether all converters are Werkzeug's, which need nothing but the text.
+    :param merges_slashes: whether Werkzeug looks for slashes to merge where it finds nothing.
     """
 
-    def __init__(self, root: Node, converts_plainly: bool = False) -> None:
+    def __init__(self, root: Node, converts_plainly: bool = False, merges_slashes: bool = True) -> None:
+        self._merges_slashes = merges_slashes
         self.converts_plainly = converts_plainly
         self._root = root
         # Every path begins with a slash, so its first part is always empty.
@@ -191,8 +193,10 @@ class Routes:
                     break
         return self._any(path, method)
 
-    def allowed(self, path: str, method: str) -> set[str]:
+    def allowed(self, path: str, method: str) -> list[str]:
         """Return the methods of the rules that have a path, where none of them has this method; empty where none has it.
+
+        They stand in the order in which Werkzeug names them, which is that of its set.
 
         PERF: 405: 25 us sooner than Werkzeug's matcher.
 
@@ -202,9 +206,13 @@ class Routes:
         """
         if "//" in path or path[:1] != "/":
             raise Undecided
+        collected: list[set[str]] = []
+        _collect_methods(self._root, path.split("/"), 0, method, collected)
         methods: set[str] = set()
-        _collect_methods(self._root, path.split("/"), 0, method, methods)
-        return methods
+        # Adding what is there already can change the order of a set, and Werkzeug walks twice to merge slashes.
+        for of_rule in collected + collected if self._merges_slashes else collected:
+            methods.update(of_rule)
+        return list(methods)
 
     def _any(self, path: str, method: str) -> Match | None:
         if "//" in path or path[:1] != "/":
@@ -290,8 +298,8 @@ def _end(node: Node, texts: list[str], method: str) -> Match | None:
     return None
 
 
-def _collect_methods(node: Node, parts: list[str], index: int, method: str, methods: set[str]) -> None:
-    """Add the methods of all rules that a path leads to from a node, in the order in which Werkzeug's matcher does."""
+def _collect_methods(node: Node, parts: list[str], index: int, method: str, methods: list[set[str]]) -> None:
+    """Add the methods of each rule that a path leads to from a node, in the order of Werkzeug's matcher."""
     if index == len(parts):
         _add_methods(node, method, methods)
         return
@@ -313,11 +321,11 @@ def _collect_methods(node: Node, parts: list[str], index: int, method: str, meth
         raise Undecided
 
 
-def _add_methods(node: Node, method: str, methods: set[str]) -> None:
+def _add_methods(node: Node, method: str, methods: list[set[str]]) -> None:
     for leaf in node.leaves:
         if leaf.rule.websocket or leaf.rule.methods is None or method in leaf.rule.methods:
             raise Undecided
-        methods.update(leaf.rule.methods)
+        methods.append(leaf.rule.methods)
     if "" in node.static and any(
         leaf.rule.methods is None or method in leaf.rule.methods for leaf in node.static[""].leaves
     ):
