@@ -34,7 +34,7 @@ from erlen import (
 )
 from erlen.ctx import RequestContext
 from erlen.protocols import sending
-from erlen.response import KNOWN_LENGTHS, _lengths
+from erlen.response import KNOWN_LENGTHS, LENGTHS
 from erlen.testing import ErlenClient
 
 if t.TYPE_CHECKING:
@@ -411,7 +411,7 @@ async def test_hosts_and_lengths_are_remembered_up_to_a_number_of_them(app: Erle
     assert await ask(long, 1) == f"{long} a"
     assert len(await ask("host", KNOWN_LENGTHS)) > KNOWN_LENGTHS
     assert len(wrappers._hosts) <= wrappers.KNOWN_HOSTS and long.encode() not in wrappers._hosts
-    assert max(_lengths) < KNOWN_LENGTHS
+    assert max(LENGTHS) < KNOWN_LENGTHS
 
 
 # Kinds of bodies

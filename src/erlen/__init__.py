@@ -24,7 +24,7 @@ PYTEST_DONT_REWRITE
 #   scopes
 #   teardown
 #   ctx
-#   streams bodies
+#   streams bodies files
 #   json.provider
 #   json.tag
 #   json

@@ -18,6 +18,7 @@ from werkzeug.wsgi import ClosingIterator
 
 from . import json
 from .ctx import context_var
+from .files import FileBody
 from .streams import AsyncBody
 
 if t.TYPE_CHECKING:
@@ -100,7 +101,7 @@ class _ContentTypes(dict[t.Any, str]):
         return content_type
 
 
-_lengths = _Lengths()
+LENGTHS = _Lengths()
 _content_types = _ContentTypes()
 _new_headers: t.Any = object.__new__
 
@@ -197,7 +198,7 @@ class Response(ResponseBase):
         if type(body) is bytes and "content-length" not in names:
             self.response = self._whole = [body]
             if self.automatically_set_content_length:
-                t.cast(t.Any, self.headers)._list.append(_lengths[len(body)])
+                t.cast(t.Any, self.headers)._list.append(LENGTHS[len(body)])
         elif body is None:
             self.response = []
         elif isinstance(body, str | bytes | bytearray):
@@ -231,7 +232,7 @@ class Response(ResponseBase):
         response = object.__new__(cls)
         # PERF: plaintext, json: a call of their constructor costs 0.1 us.
         response.headers = headers = _new_headers(ResponseHeaders)
-        headers._list = pairs = [content_type, _lengths[len(body)], *more]
+        headers._list = pairs = [content_type, LENGTHS[len(body)], *more]
         headers.made = pairs.copy()
         response.response = response._whole = [body]
         response._on_close = []
@@ -249,8 +250,28 @@ class Response(ResponseBase):
         """
         response = object.__new__(cls)
         response.headers = own = _new_headers(ResponseHeaders)
-        own._list = [*headers, _lengths[len(body)], *more]
+        own._list = [*headers, LENGTHS[len(body)], *more]
         response.response = response._whole = [body]
+        response._on_close = []
+        response._set_status(code)
+        response.has_default_headers = True
+        return response
+
+    @classmethod
+    def of_file(cls, body: FileBody, code: int, headers: Pairs, more: Pairs) -> t.Self:
+        """Make a response of a file.
+
+        :param body: the file.
+        :param code: the status.
+        :param headers: clean headers, and no URLs among them.
+        :param more: the headers of the safe profile, clean, no ``Location`` among them, and none of the first ones.
+        """
+        response = object.__new__(cls)
+        response.headers = own = _new_headers(ResponseHeaders)
+        own._list = [*headers, *more]
+        own.made = own._list.copy()
+        response.response = body
+        response.direct_passthrough = True
         response._on_close = []
         response._set_status(code)
         response.has_default_headers = True
@@ -284,19 +305,29 @@ class Response(ResponseBase):
         :param environ: the WSGI environment of the request.
         """
         is_sent = environ["REQUEST_METHOD"] != "HEAD" and self._status_code not in _WITHOUT_BODY
-        body: t.Any = self.response
-        if self._sends_plainly and not (is_sent and self.direct_passthrough):
-            kind = type(body)
-            if kind is list or kind is tuple:
-                # ASGI sends it without a worker thread, which only what is called at the end needs.
-                pieces = [_encoded(piece) for piece in body] if is_sent else []
-                return WholeBody(pieces, self) if self._on_close else pieces
-            if is_sent and not hasattr(kind, "__aiter__"):
-                return PlainStream(self)
+        if self._sends_plainly:
+            plain = self._body_to_send(self.response, is_sent)
+            if plain is not None:
+                return plain
         sent = super().get_app_iter(environ)
         if is_sent and isinstance(sent, ClosingIterator) and type(self.response) is AsyncBody:
             return AsyncStream(sent, self)
         return sent
+
+    def _body_to_send(self, body: t.Any, is_sent: bool) -> t.Iterable[bytes] | None:
+        """Return what :meth:`get_app_iter` does for a body that is not async, ``None`` where Werkzeug has to say."""
+        kind = type(body)
+        if kind is FileBody and not is_sent and not self._on_close:
+            body.close()
+            return []
+        if is_sent and self.direct_passthrough:
+            whole = body.take() if kind is FileBody else None
+            return None if whole is None else [whole]
+        if kind is list or kind is tuple:
+            # ASGI sends it without a worker thread, which only what is called at the end needs.
+            pieces = [_encoded(piece) for piece in body] if is_sent else []
+            return WholeBody(pieces, self) if self._on_close else pieces
+        return PlainStream(self) if is_sent and not hasattr(kind, "__aiter__") else None
 
     def _headers_to_send(self) -> Pairs | None:
         """Return what :meth:`get_wsgi_headers` makes of the headers, ``None`` where Werkzeug has to say.
@@ -307,6 +338,8 @@ class Response(ResponseBase):
         if type(headers) is not ResponseHeaders and type(headers) is not Headers:
             return None
         pairs = headers._list.copy()
+        if code not in _WITHOUT_BODY and not self.is_sequence and pairs == getattr(headers, "made", None):
+            return pairs
         has_length = has_location = False
         for name, value in pairs:
             lower = name.lower()
@@ -327,7 +360,7 @@ class Response(ResponseBase):
             elif has_length:
                 pairs = [pair for pair in pairs if pair[0].lower() != "content-length"]
         elif not has_length and self.automatically_set_content_length and self.is_sequence:
-            pairs.append(_lengths[sum(map(len, self.iter_encoded()))])
+            pairs.append(LENGTHS[sum(map(len, self.iter_encoded()))])
         return pairs
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> t.Iterable[bytes]:

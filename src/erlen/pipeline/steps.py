@@ -215,6 +215,8 @@ class Plan:
         self.plain_pages = self.plain_responses and _function_of(
             app.response_class.force_type
         ) is _function_of(Response.force_type)
+        #: Whether responses for files are made without a constructor.
+        self.plain_files = self.plain_responses and _tells_of_files_plainly(app.response_class)
         #: Makes a response of a whole body, where ``plain_responses``.
         self.respond: t.Callable[..., Response] = getattr(app.response_class, "of_bytes", Response.of_bytes)
         self._content_types: dict[str, tuple[str, str]] = {}
@@ -519,6 +521,19 @@ def _responds_plainly(cls: type[t.Any]) -> bool:
         and cls.default_status == Response.default_status
         and (cls.default_mimetype or "").startswith("text/")
     )
+
+
+def _tells_of_files_plainly(cls: type[t.Any]) -> bool:
+    """Return whether a response class has no opinion on what Werkzeug tells of a file."""
+    decisive = (
+        "cache_control",
+        "content_length",
+        "expires",
+        "last_modified",
+        "make_conditional",
+        "set_etag",
+    )
+    return all(getattr(cls, name) is getattr(Response, name) for name in decisive)
 
 
 def _is_exempt(view: t.Any) -> bool:
