@@ -18,7 +18,7 @@ from werkzeug.wrappers import Response as PlainResponse
 from werkzeug.wsgi import FileWrapper
 
 from erlen import Erlen, Response
-from erlen.files import BLOCK, describe
+from erlen.files import WHOLE, describe
 from erlen.helpers import _names_device, send_file, send_from_directory
 from erlen.streams import close_body
 
@@ -446,7 +446,7 @@ _NAMES = [
     ".hidden",
     "x.unknown",
 ]
-_SIZES = [0, 1, 10, BLOCK, BLOCK + 1]
+_SIZES = [0, 1, 10, WHOLE, WHOLE + 1]
 
 
 @pytest.fixture(scope="module")
