@@ -311,11 +311,11 @@ class Response(ResponseBase):
                 return plain
         sent = super().get_app_iter(environ)
         if is_sent and isinstance(sent, ClosingIterator) and type(self.response) is AsyncBody:
-            return AsyncStream(sent, self)
+            return AsyncStream(self, sent)
         return sent
 
     def _body_to_send(self, body: t.Any, is_sent: bool) -> t.Iterable[bytes] | None:
-        """Return what :meth:`get_app_iter` does for a body that is not async, ``None`` where Werkzeug has to say."""
+        """Return what :meth:`get_app_iter` does, ``None`` where Werkzeug has to say."""
         kind = type(body)
         if kind is FileBody and not is_sent and not self._on_close:
             body.close()
@@ -327,7 +327,12 @@ class Response(ResponseBase):
             # ASGI sends it without a worker thread, which only what is called at the end needs.
             pieces = [_encoded(piece) for piece in body] if is_sent else []
             return WholeBody(pieces, self) if self._on_close else pieces
-        return PlainStream(self) if is_sent and not hasattr(kind, "__aiter__") else None
+        if not is_sent:
+            return None
+        if hasattr(body, "__aiter__"):
+            self._wrap_async_body()
+            return AsyncStream(self)
+        return PlainStream(self)
 
     def _headers_to_send(self) -> Pairs | None:
         """Return what :meth:`get_wsgi_headers` makes of the headers, ``None`` where Werkzeug has to say.
@@ -442,20 +447,29 @@ def _pieces_of(body: t.Iterable[t.Any]) -> t.Generator[bytes]:
 class AsyncStream:
     """What a server iterates over for a response with an async body: under ASGI as it is, under WSGI plainly.
 
-    :param plain: what WSGI iterates over.
     :param response: the response, which is closed at the end.
+    :param plain: what WSGI iterates over, where a subclass has a say in that.
     """
 
-    def __init__(self, plain: ClosingIterator, response: Response) -> None:
-        self._plain = plain
+    def __init__(self, response: Response, plain: t.Iterator[bytes] | None = None) -> None:
         self._response = response
+        self._plain = plain
         self._body = t.cast(AsyncBody, response.response)
 
     def __iter__(self) -> t.Iterator[bytes]:
-        return self._plain
+        return self._response.iter_encoded() if self._plain is None else self._plain
 
     def __aiter__(self) -> t.AsyncIterator[bytes]:
         return self._body
+
+    def pieces(self) -> t.AsyncIterable[t.Any]:
+        """Return what gives the pieces, of text or of bytes; it is closed by :meth:`aclose`."""
+        return self._body.pieces()
+
+    @property
+    def ends_at_once(self) -> bool:
+        """Whether :meth:`close` has nothing to do after :meth:`aclose`."""
+        return self._response._sends_plainly and not self._response._on_close
 
     async def aclose(self) -> None:
         """Close the async body; :meth:`close` does the rest."""
