@@ -8,7 +8,8 @@ import typing as t
 from pathlib import Path
 
 from . import report, startup
-from .runner import Timing, Unequal, measure
+from .answers import Unequal
+from .runner import Timing, measure
 from .suites import SUITES, WSGI, Suite
 
 

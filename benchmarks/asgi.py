@@ -10,9 +10,13 @@ import time
 import typing as t
 from dataclasses import dataclass, field
 
+from .answers import Answer, checked, introduce
 from .apps import Subject
 from .cases import Case, Scope, scope_of
-from .runner import Answer, Prepare, Runnable, check, make_application
+from .runner import Prepare, Runnable, make_application
+
+#: Bytes of a body in one message, as the servers read them.
+PART = 1 << 16
 
 Message = dict[str, t.Any]
 Receive = t.Callable[[], t.Awaitable[Message]]
@@ -20,13 +24,24 @@ Send = t.Callable[[Message], t.Awaitable[None]]
 Application = t.Callable[[Scope, Receive, Send], t.Awaitable[None]]
 
 
-def receiving(sent: bytes) -> Receive:
+def parts_of(sent: bytes) -> tuple[Message, ...]:
+    """Return the messages a body arrives in: servers hand it on as they read it, 64 KiB at most."""
+    pieces = [sent[start : start + PART] for start in range(0, len(sent), PART)] or [b""]
+    last = len(pieces) - 1
+    return tuple(
+        {"type": "http.request", "body": piece, "more_body": number < last}
+        for number, piece in enumerate(pieces)
+    )
+
+
+def receiving(parts: tuple[Message, ...]) -> Receive:
     """Return the ``receive`` of one request: the body at once, then nothing, as the client stays connected."""
-    messages: list[Message] = [{"type": "http.request", "body": sent, "more_body": False}]
+    left = list(reversed(parts))
 
     async def receive() -> Message:
-        if messages:
-            return messages.pop()
+        if left:
+            # A copy: what was handed out belongs to the application.
+            return left.pop().copy()
         never: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         return await never
 
@@ -47,7 +62,7 @@ async def ask(application: Application, scope: Scope, sent: bytes) -> Answer:
     async def send(message: Message) -> None:
         messages.append(message)
 
-    await application(own(scope), receiving(sent), send)
+    await application(own(scope), receiving(parts_of(sent)), send)
     start, *parts = messages
     headers = tuple((name.decode("latin1"), value.decode("latin1")) for name, value in start["headers"])
     return Answer(start["status"], headers, b"".join(part.get("body", b"") for part in parts))
@@ -104,7 +119,8 @@ class AsgiRunnable:
     application: Application
     lifespan: Lifespan
     scope: Scope
-    sent: bytes
+    parts: tuple[Message, ...]
+    answer: Answer
     loops: int = 1
 
     def time_loops(self) -> float:
@@ -113,16 +129,16 @@ class AsgiRunnable:
         return self.runner.run(self._time_loops(), context=contextvars.Context())
 
     async def _time_loops(self) -> float:
-        application, scope, sent, loops = self.application, self.scope, self.sent, self.loops
+        application, scope, parts, loops = self.application, self.scope, self.parts, self.loops
 
         async def send(message: Message) -> None:
             return None
 
         # A thread pool may live as long as the loop runs, here one round: not timed is the request that fills it.
-        await application(own(scope), receiving(sent), send)
+        await application(own(scope), receiving(parts), send)
         began = time.perf_counter()
         for _ in range(loops):
-            await application(own(scope), receiving(sent), send)
+            await application(own(scope), receiving(parts), send)
         # What a subject has left to the loop is part of its requests.
         await asyncio.sleep(0)
         return time.perf_counter() - began
@@ -140,10 +156,15 @@ def prepare(runner: asyncio.Runner, case: Case, name: str, subject: Subject) -> 
     application = make_application(case, subject)
     if application is None:
         return None
-    one = AsgiRunnable(runner, application, Lifespan(application), scope_of(case), case.sent)
-    runner.run(one.lifespan.start())
-    check(case, name, runner.run(ask(application, one.scope, case.sent)))
-    return one
+    lifespan = Lifespan(application)
+    runner.run(lifespan.start())
+
+    def asking(case: Case, more: tuple[tuple[str, str], ...]) -> Answer:
+        return runner.run(ask(application, scope_of(case, more), case.sent))
+
+    more = introduce(case, name, asking)
+    answer = checked(case, name, asking, more)
+    return AsgiRunnable(runner, application, lifespan, scope_of(case, more), parts_of(case.sent), answer)
 
 
 @contextlib.contextmanager

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import json
 import statistics
 import typing as t
 from dataclasses import dataclass
 
+from .answers import Answer
 from .apps import Subject
-from .cases import Case, session_content
+from .cases import Case
 
 #: A round of one subject takes about this long, in seconds: short, so that all meet the same noise.
 ROUND = 0.02
-
-
-class Unequal(Exception):
-    """A subject does not answer as the case says, so comparing times would mean nothing."""
 
 
 @dataclass(frozen=True)
@@ -29,24 +25,11 @@ class Timing:
     rounds: tuple[float, ...]
 
 
-@dataclass(frozen=True)
-class Answer:
-    status: int
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
-
-    def header(self, name: str) -> str | None:
-        return next((value for key, value in self.headers if key.lower() == name), None)
-
-    @property
-    def cookie(self) -> str:
-        """What a browser sends back of the cookie that was set."""
-        return (self.header("set-cookie") or "").partition(";")[0]
-
-
 class Runnable(t.Protocol):
     """A subject with its application, ready for the request of a case."""
 
+    #: What it answers, as was checked.
+    answer: Answer
     #: Requests of one round.
     loops: int
 
@@ -72,26 +55,6 @@ def make_application(case: Case, subject: Subject) -> t.Any:
     if case.size is not None:
         options["size"] = case.size
     return make(**options)
-
-
-def check(case: Case, name: str, answer: Answer) -> None:
-    """Raise :exc:`Unequal` where an answer's status, content type, body or session is not the case's."""
-    if answer.status != case.status:
-        raise Unequal(f"{name} answers {answer.status}, not {case.status}: {answer.body[:200]!r}")
-    kind = answer.header("content-type")
-    if case.content_type is not None and (kind or "").lower() != case.content_type:
-        raise Unequal(f"{name} answers with the content type {kind!r}, not {case.content_type!r}")
-    if case.body is not None and normal(case, answer.body) != normal(case, case.body):
-        raise Unequal(f"{name} answers {answer.body[:200]!r}, not {case.body[:200]!r}")
-    if case.sets_cookie:
-        content = session_content(answer.cookie.partition("=")[2])
-        if content != {"user": "ann", "cart": [1, 2]}:
-            raise Unequal(f"{name} keeps {content!r} in its session")
-
-
-def normal(case: Case, body: bytes) -> t.Any:
-    """Return a body as it is compared: of JSON what it says, as separators and a last line break are free."""
-    return json.loads(body) if case.content_type == "application/json" else body
 
 
 def measure(

@@ -7,9 +7,10 @@ import time
 import typing as t
 from dataclasses import dataclass
 
+from .answers import Answer, checked, introduce
 from .apps import Subject
 from .cases import Case, Environ, environ_of
-from .runner import Answer, Runnable, check, make_application
+from .runner import Runnable, make_application
 
 Application = t.Callable[[Environ, t.Any], t.Iterable[bytes]]
 
@@ -37,6 +38,7 @@ class WsgiRunnable:
     application: Application
     environ: Environ
     sent: bytes
+    answer: Answer
     loops: int = 1
 
     def time_loops(self) -> float:
@@ -72,7 +74,10 @@ def prepare(case: Case, name: str, subject: Subject) -> Runnable | None:
     application = make_application(case, subject)
     if application is None:
         return None
-    cookies = "" if case.login is None else ask(application, environ_of(case, path=case.login), b"").cookie
-    environ = environ_of(case, cookies)
-    check(case, name, ask(application, environ.copy(), case.sent))
-    return WsgiRunnable(application, environ, case.sent)
+
+    def asking(case: Case, more: tuple[tuple[str, str], ...]) -> Answer:
+        return ask(application, environ_of(case, more), case.sent)
+
+    more = introduce(case, name, asking)
+    answer = checked(case, name, asking, more)
+    return WsgiRunnable(application, environ_of(case, more), case.sent, answer)

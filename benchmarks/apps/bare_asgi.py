@@ -7,7 +7,8 @@ import json
 import typing as t
 from urllib.parse import parse_qs
 
-from ..cases import HEADER, QUERY, Scope
+from ..cases import Scope
+from ..data import HEADER, QUERY
 
 Application = t.Callable[[Scope, t.Any, t.Any], t.Awaitable[None]]
 Body = t.Callable[[Scope, t.Any], t.Awaitable[bytes]]

@@ -6,7 +6,8 @@ import json
 import typing as t
 from urllib.parse import parse_qs
 
-from ..cases import HEADER, QUERY, Environ
+from ..cases import Environ
+from ..data import HEADER, QUERY
 
 Application = t.Callable[[Environ, t.Any], list[bytes]]
 

@@ -8,7 +8,7 @@ import typing as t
 from blacksheep import Application, Request, Response, html, json
 from blacksheep.server.routing import Router
 
-from ..cases import HEADER, QUERY
+from ..data import HEADER, QUERY
 
 
 async def _plain() -> Response:

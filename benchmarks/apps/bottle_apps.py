@@ -5,8 +5,7 @@ from __future__ import annotations
 import importlib
 import typing as t
 
-from ..cases import HEADER, QUERY, ROWS
-from .flask_like import TEMPLATE
+from ..data import HEADER, QUERY, ROWS, TEMPLATE
 
 # Bottle has no types.
 _bottle: t.Any = importlib.import_module("bottle")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ..cases import HEADER, QUERY, ROWS
-from .flask_like import TEMPLATE
+from ..data import HEADER, QUERY, ROWS, TEMPLATE
 
 
 def _app(route: str, resource: object) -> t.Any:

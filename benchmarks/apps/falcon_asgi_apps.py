@@ -7,7 +7,7 @@ import typing as t
 
 import falcon.asgi
 
-from ..cases import HEADER, QUERY
+from ..data import HEADER, QUERY
 
 
 def _app(route: str, resource: object) -> t.Any:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import typing as t
 
-from ..cases import HEADER, QUERY
-from .flask_like import make_app
+from ..data import HEADER, QUERY
+from .flask_like.making import make_app
 
 
 def plain(**options: t.Any) -> t.Any:

@@ -9,7 +9,7 @@ from litestar import Litestar, MediaType, get, post
 from litestar.enums import RequestEncodingType
 from litestar.params import Body, Parameter
 
-from ..cases import HEADER
+from ..data import HEADER
 
 
 @get("/", media_type=MediaType.HTML)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .flask_like import make_app
+from .flask_like.making import make_app
 from .flask_like_async import as_json, parameter, plain, query_and_header, waiting
 
 __all__ = ["as_json", "form", "parameter", "plain", "query_and_header", "waiting"]
