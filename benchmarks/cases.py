@@ -120,7 +120,7 @@ _PAGES: dict[str, Case] = {
     ),
     "error handler": Case("error_handler", "/order", status=409, body=b"trouble: sold out"),
     "404": Case("plain", "/nowhere", status=404, content_type=None),
-    "405": Case("plain", "/", method="POST", status=405, content_type=None, required=(("allow", None),)),
+    "405": Case("get_only", "/", method="POST", status=405, content_type=None, required=(("allow", None),)),
     "HEAD": Case("head", "/", method="HEAD", body=b""),
     "redirect": Case(
         "redirect", "/old", status=302, content_type=None, required=(("location", "/new?page=2"),)

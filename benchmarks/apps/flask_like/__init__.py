@@ -5,6 +5,7 @@ from .files import static, static_304, static_range, stream
 from .pages import error_handler, hooks, redirect, template, template_string, url_for
 from .requests import (
     as_json,
+    get_only,
     head,
     large_json,
     parameter,
@@ -22,6 +23,7 @@ __all__ = [
     "error_handler",
     "flash",
     "form",
+    "get_only",
     "head",
     "hooks",
     "json_post",

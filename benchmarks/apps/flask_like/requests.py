@@ -18,7 +18,7 @@ def plain(**options: t.Any) -> t.Any:
     return app
 
 
-head = plain
+get_only = head = plain
 
 
 def as_json(**options: t.Any) -> t.Any:
