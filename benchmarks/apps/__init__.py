@@ -44,6 +44,8 @@ WSGI_SUBJECTS: dict[str, Subject] = {
     "erlen-as-flask": Subject("Erlen, as_flask mode", "flask_like", "erlen", _AS_FLASK),
     "falcon": Subject("Falcon", "falcon_apps", "falcon"),
     "bottle": Subject("Bottle", "bottle_apps", "bottle"),
+    "pyramid": Subject("Pyramid", "pyramid_apps", "pyramid"),
+    "django": Subject("Django", "django_apps", "django"),
     "bare": Subject("bare callable", "bare_wsgi"),
 }
 
