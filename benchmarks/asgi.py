@@ -18,6 +18,8 @@ from .runner import Prepare, Runnable, make_application
 #: Bytes of a body in one message, as the servers read them.
 PART = 1 << 16
 
+DISCONNECT: dict[str, t.Any] = {"type": "http.disconnect"}
+
 Message = dict[str, t.Any]
 Receive = t.Callable[[], t.Awaitable[Message]]
 Send = t.Callable[[Message], t.Awaitable[None]]
@@ -34,18 +36,36 @@ def parts_of(sent: bytes) -> tuple[Message, ...]:
     )
 
 
-def receiving(parts: tuple[Message, ...]) -> Receive:
-    """Return the ``receive`` of one request: the body at once, then nothing, as the client stays connected."""
+def exchange(parts: tuple[Message, ...], kept: list[Message] | None = None) -> tuple[Receive, Send]:
+    """Return the ``receive`` and the ``send`` of one request: the body at once, and a disconnect after the answer.
+
+    :param kept: where the messages of the answer go, ``None`` to drop them.
+    """
     left = list(reversed(parts))
+    ended = False
+    waiting: asyncio.Future[Message] | None = None
 
     async def receive() -> Message:
+        nonlocal waiting
         if left:
             # A copy: what was handed out belongs to the application.
             return left.pop().copy()
-        never: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
-        return await never
+        if ended:
+            return DISCONNECT.copy()
+        # The client stays connected until it has its answer.
+        waiting = asyncio.get_running_loop().create_future()
+        return await waiting
 
-    return receive
+    async def send(message: Message) -> None:
+        nonlocal ended
+        if kept is not None:
+            kept.append(message)
+        if not message.get("more_body") and message["type"] == "http.response.body":
+            ended = True
+            if waiting is not None and not waiting.done():
+                waiting.set_result(DISCONNECT.copy())
+
+    return receive, send
 
 
 def own(scope: Scope) -> Scope:
@@ -58,11 +78,7 @@ def own(scope: Scope) -> Scope:
 async def ask(application: Application, scope: Scope, sent: bytes) -> Answer:
     """Send one request and read the whole answer."""
     messages: list[Message] = []
-
-    async def send(message: Message) -> None:
-        messages.append(message)
-
-    await application(own(scope), receiving(parts_of(sent)), send)
+    await application(own(scope), *exchange(parts_of(sent), messages))
     start, *parts = messages
     headers = tuple((name.decode("latin1"), value.decode("latin1")) for name, value in start["headers"])
     return Answer(start["status"], headers, b"".join(part.get("body", b"") for part in parts))
@@ -131,14 +147,11 @@ class AsgiRunnable:
     async def _time_loops(self) -> float:
         application, scope, parts, loops = self.application, self.scope, self.parts, self.loops
 
-        async def send(message: Message) -> None:
-            return None
-
         # A thread pool may live as long as the loop runs, here one round: not timed is the request that fills it.
-        await application(own(scope), receiving(parts), send)
+        await application(own(scope), *exchange(parts))
         began = time.perf_counter()
         for _ in range(loops):
-            await application(own(scope), receiving(parts), send)
+            await application(own(scope), *exchange(parts))
         # What a subject has left to the loop is part of its requests.
         await asyncio.sleep(0)
         return time.perf_counter() - began

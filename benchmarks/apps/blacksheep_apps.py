@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import typing as t
 
-from blacksheep import Application, Content, Request, Response, StreamedContent, html, json, redirect as to
+from blacksheep import Application, Request, Response, StreamedContent, html, json
+from blacksheep import redirect as to
 from blacksheep.server.rendering.jinja2 import JinjaRenderer
 from blacksheep.server.responses import view
 from blacksheep.server.routing import Router
@@ -215,32 +217,38 @@ def url_for() -> Application:
     return app
 
 
-def _level(level: str, header: str) -> t.Callable[[Request, Handler], t.Awaitable[Response]]:
+def _level(level: str, header: str) -> t.Callable[[Handler], Handler]:
     name = header.encode()
 
-    async def middleware(request: Request, handler: Handler) -> Response:
-        seen: list[str] = request.scope.setdefault("seen", [])
-        seen.append(level)
-        response = await handler(request)
-        response.add_header(name, b"1")
-        return response
+    def decorator(handler: Handler) -> Handler:
+        @functools.wraps(handler)
+        async def wrapped(request: Request) -> Response:
+            request.scope["seen"].append(level)
+            response = await handler(request)
+            response.add_header(name, b"1")
+            return response
 
-    return middleware
+        return wrapped
+
+    return decorator
 
 
 def hooks() -> Application:
-    """Mount an application in one that is mounted: each has middlewares of its own."""
+    """Have a middleware for the application, and wrap the handler twice: an application in a mounted one is not found."""
 
+    async def middleware(request: Request, handler: Handler) -> Response:
+        request.scope["seen"] = [LEVELS[0]]
+        response = await handler(request)
+        response.add_header(LEVEL_HEADERS[0].encode(), b"1")
+        return response
+
+    @_level(LEVELS[1], LEVEL_HEADERS[1])
+    @_level(LEVELS[2], LEVEL_HEADERS[2])
     async def page(request: Request) -> Response:
         return html(" ".join(request.scope["seen"]))
 
-    app, outer, inner = _app(), _app(), _app("/page", page)
-    for one, level, header in zip((app, outer, inner), LEVELS, LEVEL_HEADERS, strict=True):
-        one.middlewares.append(_level(level, header))
-    outer.mount_registry.auto_events = True
-    outer.mount("/inner", inner)
-    app.mount_registry.auto_events = True
-    app.mount("/outer", outer)
+    app = _app("/outer/inner/page", page)
+    app.middlewares.append(middleware)
     return app
 
 

@@ -6,6 +6,7 @@ import asyncio
 import typing as t
 
 from litestar import Litestar, MediaType, Request, Response, Router, get, post
+from litestar import head as head_of
 from litestar.contrib.jinja import JinjaTemplateEngine
 from litestar.datastructures import UploadFile
 from litestar.enums import RequestEncodingType
@@ -45,6 +46,11 @@ _Request = Request[t.Any, t.Any, t.Any]
 @get("/", media_type=MediaType.HTML)
 async def _plain() -> str:
     return "Hello, World!"
+
+
+@head_of("/", media_type=MediaType.HTML)
+async def _head() -> None:
+    return None
 
 
 @get("/json")
@@ -161,38 +167,48 @@ async def _chunks() -> t.AsyncIterator[bytes]:
 
 @get("/stream")
 async def _stream() -> Stream:
-    return Stream(_chunks, media_type="text/html; charset=utf-8")
+    return Stream(_chunks, media_type=MediaType.HTML)
+
+
+def _app(handlers: list[t.Any], **options: t.Any) -> Litestar:
+    # Else it takes over the logging of the whole process, and the others would pay for that.
+    return Litestar(handlers, logging_config=None, **options)
 
 
 def plain() -> Litestar:
-    return Litestar([_plain])
+    return _app([_plain])
 
 
 get_only = plain
 
 
+def head() -> Litestar:
+    # A HEAD has a handler of its own, which returns nothing.
+    return _app([_plain, _head])
+
+
 def as_json() -> Litestar:
-    return Litestar([_json])
+    return _app([_json])
 
 
 def large_json() -> Litestar:
-    return Litestar([_products])
+    return _app([_products])
 
 
 def parameter() -> Litestar:
-    return Litestar([_item])
+    return _app([_item])
 
 
 def string_parameter() -> Litestar:
-    return Litestar([_hello])
+    return _app([_hello])
 
 
 def path_parameter() -> Litestar:
-    return Litestar([_file])
+    return _app([_file])
 
 
 def query_and_header() -> Litestar:
-    return Litestar([_search])
+    return _app([_search])
 
 
 def routes(size: int) -> Litestar:
@@ -200,23 +216,23 @@ def routes(size: int) -> Litestar:
         return f"end {value}"
 
     paths = [f"/part{number}/{{value:str}}/end" for number in range(size)]
-    return Litestar([get(paths, media_type=MediaType.HTML)(end)])
+    return _app([get(paths, media_type=MediaType.HTML)(end)])
 
 
 def form() -> Litestar:
-    return Litestar([_form])
+    return _app([_form])
 
 
 def upload() -> Litestar:
-    return Litestar([_upload])
+    return _app([_upload])
 
 
 def json_post() -> Litestar:
-    return Litestar([_orders])
+    return _app([_orders])
 
 
 def waiting() -> Litestar:
-    return Litestar([_waiting])
+    return _app([_waiting])
 
 
 def _templates() -> TemplateConfig[t.Any]:
@@ -224,11 +240,11 @@ def _templates() -> TemplateConfig[t.Any]:
 
 
 def template() -> Litestar:
-    return Litestar([_rows], template_config=_templates())
+    return _app([_rows], template_config=_templates())
 
 
 def template_string() -> Litestar:
-    return Litestar([_rows_of_string], template_config=_templates())
+    return _app([_rows_of_string], template_config=_templates())
 
 
 def _sessions() -> DefineMiddleware:
@@ -236,7 +252,7 @@ def _sessions() -> DefineMiddleware:
 
 
 def session() -> Litestar:
-    return Litestar([_login, _read, _untouched], middleware=[_sessions()])
+    return _app([_login, _read, _untouched], middleware=[_sessions()])
 
 
 def flash() -> Litestar:
@@ -254,11 +270,11 @@ def flash() -> Litestar:
 
     templates = _templates()
     plugin = FlashPlugin(FlashConfig(template_config=templates))
-    return Litestar([add, messages], plugins=[plugin], middleware=[_sessions()], template_config=templates)
+    return _app([add, messages], plugins=[plugin], middleware=[_sessions()], template_config=templates)
 
 
 def url_for() -> Litestar:
-    return Litestar([_item, _urls])
+    return _app([_item, _urls])
 
 
 def hooks() -> Litestar:
@@ -268,20 +284,20 @@ def hooks() -> Litestar:
     ]
     inner = Router("/inner", route_handlers=[_seen], middleware=[levels[2]])
     outer = Router("/outer", route_handlers=[inner], middleware=[levels[1]])
-    return Litestar([outer], middleware=[levels[0]])
+    return _app([outer], middleware=[levels[0]])
 
 
 def error_handler() -> Litestar:
-    return Litestar([_order], exception_handlers={Trouble: _trouble})
+    return _app([_order], exception_handlers={Trouble: _trouble})
 
 
 def redirect() -> Litestar:
-    return Litestar([_old])
+    return _app([_old])
 
 
 def stream() -> Litestar:
-    return Litestar([_stream])
+    return _app([_stream])
 
 
 def static() -> Litestar:
-    return Litestar([create_static_files_router("/static", [STATIC])])
+    return _app([create_static_files_router("/static", [STATIC])])

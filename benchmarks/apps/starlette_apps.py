@@ -103,9 +103,7 @@ async def _read(request: Request) -> Response:
 
 
 async def _urls(request: Request) -> Response:
-    return HTMLResponse(
-        "\n".join([request.app.url_path_for("item", number=number) for number in NUMBERS])
-    )
+    return HTMLResponse("\n".join([request.app.url_path_for("item", number=number) for number in NUMBERS]))
 
 
 async def _seen(request: Request) -> Response:
