@@ -13,6 +13,23 @@ from .cases import ADDRESS, JSON, PORT, Case, at
 Ask = t.Callable[[Case, "tuple[tuple[str, str], ...]"], "Answer"]
 
 
+#: Headers that an answer may have beside those of its case, and why. Any other makes it unequal.
+ALLOWED: dict[str, str] = {
+    "x-content-type-options": "Erlen's safe profile",
+    "referrer-policy": "Erlen's safe profile",
+    "vary": "of pages that read a session, where the framework says so; of Falcon's errors",
+    "etag": "what a framework tells about a file",
+    "last-modified": "what a framework tells about a file",
+    "accept-ranges": "what a framework tells about a file",
+    "cache-control": "what a framework tells about a file; BlackSheep about a template as well",
+    "expires": "what a framework tells about a file",
+    "content-disposition": "what a framework tells about a file",
+    "date": "of a file; of all else it is the server's",
+    "transfer-encoding": "BlackSheep frames a body of unknown length itself",
+    "set-cookie": "of a session that was not changed: Litestar sends it again with each answer",
+}
+
+
 class Unequal(Exception):
     """A subject does not answer as the case says, so comparing times would mean nothing."""
 
@@ -73,6 +90,7 @@ def checked(case: Case, name: str, ask: Ask, more: tuple[tuple[str, str], ...]) 
         sent = answer.header(header)
         if sent is None or (value is not None and _absolute(header, sent) != _absolute(header, value)):
             raise Unequal(f"{name} answers with {header}: {sent}, not {value or 'some value'}")
+    _check_other_headers(case, name, answer)
     if case.body is not None and normal(case, answer.body) != normal(case, case.body):
         raise Unequal(f"{name} answers {answer.body[:200]!r}, not {case.body[:200]!r}")
     if case.again is not None:
@@ -82,6 +100,20 @@ def checked(case: Case, name: str, ask: Ask, more: tuple[tuple[str, str], ...]) 
     if replace(ask(case, more), headers=()) != replace(answer, headers=()):
         raise Unequal(f"{name} answers the second request otherwise than the first")
     return answer
+
+
+def _check_other_headers(case: Case, name: str, answer: Answer) -> None:
+    length = answer.header("content-length")
+    if length is None and not (case.chunked or case.status == 304 or answer.header("transfer-encoding")):
+        raise Unequal(f"{name} does not say how long its answer is")
+    if length is not None and case.method != "HEAD" and int(length) != len(answer.body):
+        raise Unequal(f"{name} announces {length} bytes and sends {len(answer.body)}")
+    expected = {"content-type", "content-length", *ALLOWED, *(header for header, _ in case.required)}
+    if case.login is None and case.again is None:
+        expected.remove("set-cookie")
+    for header, value in answer.headers:
+        if header.lower() not in expected:
+            raise Unequal(f"{name} sends the header {header}: {value}, which is not among those it may have")
 
 
 def _check_again(name: str, answer: Answer, path: str, body: bytes) -> None:

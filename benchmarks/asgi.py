@@ -175,8 +175,12 @@ def prepare(runner: asyncio.Runner, case: Case, name: str, subject: Subject) -> 
     def asking(case: Case, more: tuple[tuple[str, str], ...]) -> Answer:
         return runner.run(ask(application, scope_of(case, more), case.sent))
 
-    more = introduce(case, name, asking)
-    answer = checked(case, name, asking, more)
+    try:
+        more = introduce(case, name, asking)
+        answer = checked(case, name, asking, more)
+    except BaseException:
+        runner.run(lifespan.stop())
+        raise
     return AsgiRunnable(runner, application, lifespan, scope_of(case, more), parts_of(case.sent), answer)
 
 

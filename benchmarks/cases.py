@@ -29,6 +29,7 @@ class Case:
     :param login: the path of a request before this one, whose cookies are sent with it.
     :param again: the path of a request after this one, which sends the cookies of its answer back, and the body that
         shows what they hold.
+    :param chunked: whether the length of the body is not known when it starts.
     :param validators: whether the request says what version of the page is known, as a browser does that has it.
     """
 
@@ -45,6 +46,7 @@ class Case:
     required: tuple[tuple[str, str | None], ...] = ()
     login: str | None = None
     again: tuple[str, bytes] | None = None
+    chunked: bool = False
     validators: bool = False
 
 
@@ -128,7 +130,7 @@ _PAGES: dict[str, Case] = {
 }
 
 _FILES: dict[str, Case] = {
-    "stream of 100 chunks": Case("stream", "/stream", body=b"".join(data.CHUNKS)),
+    "stream of 100 chunks": Case("stream", "/stream", body=b"".join(data.CHUNKS), chunked=True),
     "static file": Case("static", "/static/picture.png", content_type="image/png", body=data.PICTURE),
     "static file 304": Case(
         "static_304", "/static/picture.png", status=304, content_type=None, body=b"", validators=True

@@ -15,6 +15,9 @@ from .cases import Case
 #: A round of one subject takes about this long, in seconds: short, so that all meet the same noise.
 ROUND = 0.02
 
+#: Requests of a round at the least, and rounds of a case that takes long: enough for a median.
+FEWEST_REQUESTS, FEWEST_ROUNDS = 4, 5
+
 
 @dataclass(frozen=True)
 class Timing:
@@ -65,6 +68,20 @@ def measure(
     :param prepare: that of the protocol.
     :raises Unequal: where the answers are not the same.
     """
+    with prepared(case, subjects, prepare) as running:
+        spent = sum(calibrate(one) for one in running.values())
+        # Twice as long as a case of cheap requests, no longer: one request may take more than a round should.
+        affordable = int(2 * rounds * ROUND * len(running) / spent)
+        seconds = take_turns(running, min(rounds, max(affordable, FEWEST_ROUNDS)))
+    return {name: timing(seconds[name]) if name in seconds else None for name in subjects}
+
+
+@contextlib.contextmanager
+def prepared(case: Case, subjects: dict[str, Subject], prepare: Prepare) -> t.Generator[dict[str, Runnable]]:
+    """Give all subjects that have what a case needs, with their answers checked, for the time of a block.
+
+    :raises Unequal: where the answers are not the same.
+    """
     with contextlib.ExitStack() as started:
         running: dict[str, Runnable] = {}
         for name, subject in subjects.items():
@@ -76,10 +93,7 @@ def measure(
             if one is not None:
                 started.callback(one.close)
                 running[name] = one
-        for one in running.values():
-            calibrate(one)
-        seconds = take_turns(running, rounds)
-    return {name: timing(seconds[name]) if name in seconds else None for name in subjects}
+        yield running
 
 
 def take_turns(running: dict[str, Runnable], rounds: int) -> dict[str, list[float]]:
@@ -102,13 +116,17 @@ def take_turns(running: dict[str, Runnable], rounds: int) -> dict[str, list[floa
     return seconds
 
 
-def calibrate(one: Runnable) -> None:
-    """Warm a subject up, and find how many requests make a round."""
-    one.loops = 20
+def calibrate(one: Runnable) -> float:
+    """Warm a subject up, find how many requests make a round, and return how long that takes, in seconds."""
+    one.loops = FEWEST_REQUESTS
     one.time_loops()
-    spent = one.time_loops() / one.loops
-    one.loops = max(20, int(ROUND / spent))
-    one.time_loops()
+    for loops in (FEWEST_REQUESTS, 20):
+        one.loops = loops
+        spent = one.time_loops()
+        if spent > ROUND:
+            break
+    one.loops = max(FEWEST_REQUESTS, int(ROUND * one.loops / spent))
+    return one.time_loops()
 
 
 def timing(seconds: list[float]) -> Timing:
