@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from .answers import Answer, checked, introduce
 from .apps import Subject
 from .cases import Case, Scope, scope_of
-from .runner import Prepare, Runnable, make_application
+from .runner import Prepare, Runnable, Stock
 
 #: Bytes of a body in one message, as the servers read them.
 PART = 1 << 16
@@ -133,7 +133,6 @@ class AsgiRunnable:
 
     runner: asyncio.Runner
     application: Application
-    lifespan: Lifespan
     scope: Scope
     parts: tuple[Message, ...]
     answer: Answer
@@ -156,36 +155,40 @@ class AsgiRunnable:
         await asyncio.sleep(0)
         return time.perf_counter() - began
 
-    def close(self) -> None:
-        """Send the shut-down."""
-        self.runner.run(self.lifespan.stop())
 
-
-def prepare(runner: asyncio.Runner, case: Case, name: str, subject: Subject) -> Runnable | None:
-    """Make a subject's application, start it and check its answer, ``None`` where it lacks what the case needs.
+def prepare(runner: asyncio.Runner, stock: Stock, case: Case, name: str, subject: Subject) -> Runnable | None:
+    """Get a subject's application and check its answer, ``None`` where the framework lacks what the case needs.
 
     :raises Unequal: for an answer that is not the case's.
     """
-    application = make_application(case, subject)
+    application = stock.application(case, name, subject)
     if application is None:
         return None
-    lifespan = Lifespan(application)
-    runner.run(lifespan.start())
 
     def asking(case: Case, more: tuple[tuple[str, str], ...]) -> Answer:
         return runner.run(ask(application, scope_of(case, more), case.sent))
 
+    more = introduce(case, name, asking)
+    answer = checked(case, name, asking, more)
+    return AsgiRunnable(runner, application, scope_of(case, more), parts_of(case.sent), answer)
+
+
+@contextlib.contextmanager
+def living(runner: asyncio.Runner, application: Application) -> t.Generator[None]:
+    """Start an application, and stop it after the block."""
+    lifespan = Lifespan(application)
+    runner.run(lifespan.start())
     try:
-        more = introduce(case, name, asking)
-        answer = checked(case, name, asking, more)
-    except BaseException:
+        yield
+    finally:
         runner.run(lifespan.stop())
-        raise
-    return AsgiRunnable(runner, application, lifespan, scope_of(case, more), parts_of(case.sent), answer)
 
 
 @contextlib.contextmanager
 def preparing() -> t.Generator[Prepare]:
-    """Give ``prepare`` the loop that all subjects run on, for the time of the block."""
-    with asyncio.Runner() as runner:
-        yield functools.partial(prepare, runner)
+    """Give ``prepare`` the loop that all subjects run on and its stock of applications, for the time of the block."""
+    with (
+        asyncio.Runner() as runner,
+        contextlib.closing(Stock(functools.partial(living, runner))) as stock,
+    ):
+        yield functools.partial(prepare, runner, stock)

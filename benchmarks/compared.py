@@ -22,8 +22,8 @@ def print_answers(suite: Suite) -> None:
     print(f"{suite.protocol}: the answers, each checked against its case\n")
     with suite.preparing() as prepare:
         for name, case in suite.cases.items():
-            with prepared(case, suite.subjects, prepare) as running:
-                answers = {suite.subjects[key].title: one.answer for key, one in running.items()}
+            running = prepared(case, suite.subjects, prepare)
+            answers = {suite.subjects[key].title: one.answer for key, one in running.items()}
             print(f"{name}: {case.method} {case.path}{'?' if case.query else ''}{case.query}")
             _wrapped("compared", compared(case))
             for titles, answer in alike(answers):

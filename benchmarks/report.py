@@ -16,8 +16,11 @@ from .runner import Timing
 from .suites import Suite
 from .versions import compiled_parts, version
 
-#: Width of the first column, and of each other; nine subjects and two ratios are 110.
-FIRST, WIDTH = 22, 8
+#: Width of the first column, of each subject's, and of each ratio: nine subjects and two ratios make 110.
+FIRST, WIDTH, RATIO = 24, 8, 7
+
+#: Names of frameworks that are longer than a column, and how they are broken.
+BROKEN = {"Starlette": ("Star-", "lette"), "BlackSheep": ("Black-", "Sheep"), "Litestar": ("Lite-", "star")}
 
 #: The figures of a table: of each case, of each subject.
 Figures = dict[str, dict[str, Timing | None]]
@@ -41,16 +44,15 @@ def print_table(suite: Suite, measured: Measured) -> Figures:
 
     :param measured: the cases with their figures, as they come.
     """
-    reference, own = suite.subjects[suite.reference].title, suite.subjects[suite.own].title
-    _titles(suite, ((f"{reference[:5]}", f": {own}"), (own, ": best")))
+    _titles(suite, ratios=True)
     figures: Figures = {}
     for case, timings in measured:
         figures[case] = timings
         peer = best(suite, timings)
         cells = [_microseconds(timings[name], marked=name == peer) for name in suite.subjects]
-        _row(case, [*cells, *_ratios(suite, timings)])
+        _row(case, cells, _ratios(suite, timings))
     print("\nDistance of the quartiles, in per cent of the median\n")
-    _titles(suite, ())
+    _titles(suite, ratios=False)
     for case, timings in figures.items():
         _row(case, [_spread(timings[name]) for name in suite.subjects])
     return figures
@@ -64,22 +66,33 @@ def best(suite: Suite, timings: dict[str, Timing | None]) -> str | None:
     return min(medians, key=medians.__getitem__, default=None)
 
 
-def _titles(suite: Suite, more: t.Iterable[tuple[str, str]]) -> None:
-    pairs = [*(_title(subject) for subject in suite.subjects.values()), *more]
-    _row("", [f"{first} " for first, _ in pairs])
-    _row("", [f"{second} " for _, second in pairs])
+def _titles(suite: Suite, *, ratios: bool) -> None:
+    reference, own = suite.subjects[suite.reference].title, suite.subjects[suite.own].title
+    columns = [_title(subject) for subject in suite.subjects.values()]
+    more = [(*BROKEN.get(reference, ("", reference)), f": {own}"), ("", own, ": best")] if ratios else []
+    for line in range(3):
+        _row("", [f"{column[line]} " for column in columns], [column[line] for column in more])
 
 
-def _title(subject: Subject) -> tuple[str, str]:
-    """Return the two lines above a column."""
-    name, _, kind = subject.title.replace(" callable", ", callable").partition(", ")
-    short = kind.removesuffix(" mode").replace("profile", "prof.")
-    second = short or version(subject.distribution) or ""
-    return {"BlackSheep": "BlackSh.", "Starlette": "Starl."}.get(name, name)[: WIDTH - 1], second[: WIDTH - 1]
+def _title(subject: Subject) -> tuple[str, str, str]:
+    """Return the three lines above a column."""
+    name, _, kind = subject.title.partition(", ")
+    if kind:
+        first, _, second = kind.replace("as_flask mode", "as Flask").partition(" ")
+        return name, first, second
+    if subject.distribution is None:
+        return ("", *t.cast("tuple[str, str]", tuple(name.split())))
+    first, second = BROKEN.get(name, ("", name))
+    return first, second, version(subject.distribution) or ""
 
 
-def _row(label: str, cells: t.Iterable[str]) -> None:
-    print((f"{label:<{FIRST}}" + "".join(f"{cell:>{WIDTH}}" for cell in cells)).rstrip(), flush=True)
+def _row(label: str, cells: t.Iterable[str], ratios: t.Iterable[str] = ()) -> None:
+    line = [
+        f"{label:<{FIRST}}",
+        *(f"{cell:>{WIDTH}}" for cell in cells),
+        *(f"{one:>{RATIO}}" for one in ratios),
+    ]
+    print("".join(line).rstrip(), flush=True)
 
 
 def _microseconds(one: Timing | None, *, marked: bool) -> str:
@@ -97,10 +110,10 @@ def _ratios(suite: Suite, timings: dict[str, Timing | None]) -> tuple[str, str]:
     """Return how many times cheaper than the reference Erlen is, and its cost as a part of the best one's."""
     own, reference, peer = timings[suite.own], timings[suite.reference], best(suite, timings)
     if own is None:
-        return "- ", "- "
-    to_reference = "- " if reference is None else f"{reference.median / own.median:.1f}x "
+        return "-", "-"
+    to_reference = "-" if reference is None else f"{reference.median / own.median:.1f}x"
     cheapest = None if peer is None else timings[peer]
-    return to_reference, "- " if cheapest is None else f"{own.median / cheapest.median:.2f} "
+    return to_reference, "-" if cheapest is None else f"{own.median / cheapest.median:.2f}"
 
 
 def footing(suite: Suite) -> None:

@@ -40,10 +40,6 @@ class Runnable(t.Protocol):
         """Return the seconds that ``loops`` requests took."""
         ...
 
-    def close(self) -> None:
-        """End what the application keeps running."""
-        ...
-
 
 #: Makes a subject's application and checks its answer; ``None`` where the framework lacks what the case needs.
 Prepare = t.Callable[[Case, str, Subject], "Runnable | None"]
@@ -60,6 +56,41 @@ def make_application(case: Case, subject: Subject) -> t.Any:
     return make(**options)
 
 
+#: Starts an application for the time of a block.
+Start = t.Callable[[t.Any], contextlib.AbstractContextManager[t.Any]]
+
+
+class Stock:
+    """The applications of a case, kept for those that follow and ask for the same: 5,000 routes take some 10 seconds.
+
+    :param start: that of the protocol.
+    """
+
+    def __init__(self, start: Start = contextlib.nullcontext) -> None:
+        self._start = start
+        self._key: tuple[str, int | None] | None = None
+        self._made: dict[str, t.Any] = {}
+        self._running = contextlib.ExitStack()
+
+    def application(self, case: Case, name: str, subject: Subject) -> t.Any:
+        """Return a subject's application, started; ``None`` where the framework lacks what the case needs."""
+        key = case.factory, case.size
+        if key != self._key:
+            self.close()
+            self._key = key
+        if name not in self._made:
+            application = make_application(case, subject)
+            if application is not None:
+                self._running.enter_context(self._start(application))
+            self._made[name] = application
+        return self._made[name]
+
+    def close(self) -> None:
+        """End all of them."""
+        self._made.clear()
+        self._running.close()
+
+
 def measure(
     case: Case, subjects: dict[str, Subject], rounds: int, prepare: Prepare
 ) -> dict[str, Timing | None]:
@@ -68,32 +99,29 @@ def measure(
     :param prepare: that of the protocol.
     :raises Unequal: where the answers are not the same.
     """
-    with prepared(case, subjects, prepare) as running:
-        spent = sum(calibrate(one) for one in running.values())
-        # Twice as long as a case of cheap requests, no longer: one request may take more than a round should.
-        affordable = int(2 * rounds * ROUND * len(running) / spent)
-        seconds = take_turns(running, min(rounds, max(affordable, FEWEST_ROUNDS)))
+    running = prepared(case, subjects, prepare)
+    spent = sum(calibrate(one) for one in running.values())
+    # Twice as long as a case of cheap requests, no longer: one request may take more than a round should.
+    affordable = int(2 * rounds * ROUND * len(running) / spent)
+    seconds = take_turns(running, min(rounds, max(affordable, FEWEST_ROUNDS)))
     return {name: timing(seconds[name]) if name in seconds else None for name in subjects}
 
 
-@contextlib.contextmanager
-def prepared(case: Case, subjects: dict[str, Subject], prepare: Prepare) -> t.Generator[dict[str, Runnable]]:
-    """Give all subjects that have what a case needs, with their answers checked, for the time of a block.
+def prepared(case: Case, subjects: dict[str, Subject], prepare: Prepare) -> dict[str, Runnable]:
+    """Return all subjects that have what a case needs, with their answers checked.
 
     :raises Unequal: where the answers are not the same.
     """
-    with contextlib.ExitStack() as started:
-        running: dict[str, Runnable] = {}
-        for name, subject in subjects.items():
-            try:
-                one = prepare(case, name, subject)
-            except Exception as error:
-                error.add_note(f"raised by {name}")
-                raise
-            if one is not None:
-                started.callback(one.close)
-                running[name] = one
-        yield running
+    running: dict[str, Runnable] = {}
+    for name, subject in subjects.items():
+        try:
+            one = prepare(case, name, subject)
+        except Exception as error:
+            error.add_note(f"raised by {name}")
+            raise
+        if one is not None:
+            running[name] = one
+    return running
 
 
 def take_turns(running: dict[str, Runnable], rounds: int) -> dict[str, list[float]]:

@@ -55,7 +55,7 @@ class Suite:
 _SAFE = "Erlen is measured with its defaults, the safe profile; the column beside it shows what that costs."
 _BARE = (
     "bare callable: no framework and no routing, the least that any of them could take. Of templates and uploads",
-    "it is the cost of the library: Jinja2; multipart over WSGI, python-multipart over ASGI.",
+    "it is the cost of the library, Jinja2 and multipart.",
 )
 _CHECKED = "Before a case was timed, all answers were checked; --answers shows them."
 
@@ -66,7 +66,7 @@ WSGI = Suite(
     WSGI_SUBJECTS,
     "flask",
     "erlen",
-    lambda: contextlib.nullcontext(wsgi.prepare),
+    wsgi.preparing,
     (_SAFE, *_BARE, _CHECKED),
 )
 
@@ -91,7 +91,8 @@ POOL = Suite(
     asgi.preparing,
     (
         "The views are plain functions, which the framework runs in a thread pool: most of the figure is the way to",
-        f"another thread and back. In Starlette such a function cannot read a form. {_CHECKED}",
+        "another thread and back. In Starlette such a function cannot read a form.",
+        _CHECKED,
     ),
 )
 

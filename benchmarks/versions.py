@@ -8,8 +8,8 @@ import importlib.metadata
 
 
 def version(distribution: str | None) -> str | None:
-    """Return the installed version, ``None`` where there is no distribution."""
-    return None if distribution is None else importlib.metadata.version(distribution)
+    """Return the installed version, or that in the making; ``None`` where there is no distribution."""
+    return None if distribution is None else importlib.metadata.version(distribution).partition(".dev")[0]
 
 
 @functools.cache

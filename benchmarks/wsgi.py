@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import io
 import time
 import typing as t
@@ -10,7 +12,7 @@ from dataclasses import dataclass
 from .answers import Answer, checked, introduce
 from .apps import Subject
 from .cases import Case, Environ, environ_of
-from .runner import Runnable, make_application
+from .runner import Prepare, Runnable, Stock
 
 Application = t.Callable[[Environ, t.Any], t.Iterable[bytes]]
 
@@ -62,16 +64,13 @@ class WsgiRunnable:
                 t.cast(t.Any, result).close()
         return time.perf_counter() - began
 
-    def close(self) -> None:
-        """Nothing runs between two requests."""
 
-
-def prepare(case: Case, name: str, subject: Subject) -> Runnable | None:
-    """Make a subject's application and check its answer, ``None`` where the framework lacks what the case needs.
+def prepare(stock: Stock, case: Case, name: str, subject: Subject) -> Runnable | None:
+    """Get a subject's application and check its answer, ``None`` where the framework lacks what the case needs.
 
     :raises Unequal: for an answer that is not the case's.
     """
-    application = make_application(case, subject)
+    application = stock.application(case, name, subject)
     if application is None:
         return None
 
@@ -81,3 +80,10 @@ def prepare(case: Case, name: str, subject: Subject) -> Runnable | None:
     more = introduce(case, name, asking)
     answer = checked(case, name, asking, more)
     return WsgiRunnable(application, environ_of(case, more), case.sent, answer)
+
+
+@contextlib.contextmanager
+def preparing() -> t.Generator[Prepare]:
+    """Give ``prepare`` its stock of applications, for the time of the block."""
+    with contextlib.closing(Stock()) as stock:
+        yield functools.partial(prepare, stock)

@@ -1,12 +1,11 @@
 """No framework: what the standard library needs for the same answers. It does not route: the floor.
 
-A template is Jinja2's, and an upload is taken apart by ``python-multipart``: there the figure is the library's own cost.
+A template is Jinja2's, an upload is taken apart by ``multipart``: there the figure is the library's own cost.
 """
 
 from __future__ import annotations
 
 import asyncio
-import io
 import json
 import typing as t
 from pathlib import Path
@@ -24,8 +23,8 @@ from ..data import (
     TEMPLATE,
     TEMPLATE_NAME,
     TEMPLATES,
-    uploaded,
 )
+from .bare_multipart import Parts
 
 Application = t.Callable[[Scope, t.Any, t.Any], t.Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
@@ -143,21 +142,16 @@ def form() -> Application:
 
 
 def upload() -> Application:
-    from python_multipart import parse_form  # here, so that the others run without it
-
     async def view(scope: Scope, receive: t.Any) -> Answer:
-        fields: dict[str, t.Any] = {}
-
-        def keep(field: t.Any) -> None:
-            fields[field.field_name.decode()] = field
-
-        headers = {name.decode().title(): value for name, value in scope["headers"]}
-        parse_form(headers, io.BytesIO(await _body(receive)), keep, keep)
-        file = fields["file"]
-        file.file_object.seek(0)
-        content = file.file_object.read()
-        file.close()
-        return Answer(uploaded(fields["title"].value.decode(), file.file_name.decode(), content).encode())
+        kind = next(value for name, value in scope["headers"] if name == b"content-type")
+        parts = Parts(kind.decode("latin1"))
+        more = True
+        while more:
+            message = await receive()
+            parts.feed(message["body"])
+            more = message["more_body"]
+        parts.feed(b"")
+        return Answer(parts.answer())
 
     return _application(view)
 

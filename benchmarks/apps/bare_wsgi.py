@@ -1,6 +1,6 @@
 """No framework: what the standard library needs for the same answers. Each knows one path alone: the floor.
 
-A template is Jinja2's, and an upload is taken apart by ``multipart``: there the figure is the library's own cost.
+A template is Jinja2's, an upload is taken apart by ``multipart``: there the figure is the library's own cost.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from ..data import (
     TEMPLATE,
     TEMPLATE_NAME,
     TEMPLATES,
-    uploaded,
 )
+from .bare_multipart import Parts
 
 Application = t.Callable[[Environ, t.Any], t.Iterable[bytes]]
 Answer = t.Callable[[Environ], str]
@@ -103,14 +103,17 @@ def form() -> Application:
 
 
 def upload() -> Application:
-    from multipart import parse_form_data  # here, so that the others run without it
+    def application(environ: Environ, start_response: t.Any) -> list[bytes]:
+        read, left = environ["wsgi.input"].read, int(environ["CONTENT_LENGTH"])
+        parts = Parts(environ["CONTENT_TYPE"])
+        while left:
+            piece = read(min(left, 1 << 16))
+            parts.feed(piece)
+            left -= len(piece)
+        parts.feed(b"")
+        return _start(start_response, HTML, parts.answer())
 
-    def answer(environ: Environ) -> str:
-        fields, files = parse_form_data(environ, strict=True)
-        file = files["file"]
-        return uploaded(fields["title"], file.filename or "", file.file.read())
-
-    return _application(answer)
+    return application
 
 
 def json_post() -> Application:
