@@ -27,7 +27,7 @@ def print_answers(suite: Suite) -> None:
             print(f"{name}: {case.method} {case.path}{'?' if case.query else ''}{case.query}")
             _wrapped("compared", compared(case))
             for titles, answer in alike(answers):
-                _wrapped(", ".join(titles), described(answer))
+                _wrapped("; ".join(titles), described(answer))
             print()
     print("Compared or not, an answer may have these headers beside those of its case, and no other:\n")
     for header, reason in ALLOWED.items():

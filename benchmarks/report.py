@@ -81,7 +81,7 @@ def _title(subject: Subject) -> tuple[str, str, str]:
         first, _, second = kind.replace("as_flask mode", "as Flask").partition(" ")
         return name, first, second
     if subject.distribution is None:
-        return ("", *t.cast("tuple[str, str]", tuple(name.split())))
+        return "", "", name.partition(" ")[0]
     first, second = BROKEN.get(name, ("", name))
     return first, second, version(subject.distribution) or ""
 
