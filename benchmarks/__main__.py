@@ -7,7 +7,7 @@ import sys
 import typing as t
 from pathlib import Path
 
-from . import compared, report, startup
+from . import compared, machine, report, startup
 from .answers import Unequal
 from .runner import Timing, measure
 from .suites import SUITES, WSGI, Suite
@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.startup:
         print(
-            f"Start of the development server to its first answer, {report.python()}, {options.rounds} rounds\n"
+            f"Start of the development server to its first answer, {machine.python()}, {options.rounds} rounds\n"
         )
         startup.print_table(startup.measure(options.rounds))
         return 0

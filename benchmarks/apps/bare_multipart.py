@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import typing as t
 
-from multipart import MultipartSegment, PushMultipartParser, parse_options_header
-
 from ..data import uploaded
+
+# python-multipart has a package of this name, which hands over to it where both are installed. Pyright reads that one.
+_multipart: t.Any = importlib.import_module("multipart")
 
 
 class Parts:
@@ -16,15 +18,15 @@ class Parts:
     """
 
     def __init__(self, content_type: str) -> None:
-        _, options = parse_options_header(content_type)
-        self._parser = PushMultipartParser(options["boundary"])
-        self._parts: dict[str, tuple[MultipartSegment, list[bytes | bytearray]]] = {}
+        _, options = _multipart.parse_options_header(content_type)
+        self._parser = _multipart.PushMultipartParser(options["boundary"])
+        self._parts: dict[str, tuple[t.Any, list[bytes | bytearray]]] = {}
         self._pieces: list[bytes | bytearray] = []
 
     def feed(self, piece: bytes) -> None:
         """Take a piece of the body; an empty one is its end."""
-        for event in t.cast("t.Iterable[t.Any]", self._parser.parse(piece)):
-            if isinstance(event, MultipartSegment):
+        for event in self._parser.parse(piece):
+            if isinstance(event, _multipart.MultipartSegment):
                 self._pieces = []
                 self._parts[event.name] = event, self._pieces
             elif event:

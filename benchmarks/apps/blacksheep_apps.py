@@ -217,13 +217,19 @@ def url_for() -> Application:
     return app
 
 
+def _seen(request: Request) -> list[str]:
+    # The scope is where a request keeps what belongs to it; by its types it knows the keys of ASGI alone.
+    scope = t.cast("dict[str, list[str]]", request.scope)
+    return scope.setdefault("seen", [])
+
+
 def _level(level: str, header: str) -> t.Callable[[Handler], Handler]:
     name = header.encode()
 
     def decorator(handler: Handler) -> Handler:
         @functools.wraps(handler)
         async def wrapped(request: Request) -> Response:
-            request.scope["seen"].append(level)
+            _seen(request).append(level)
             response = await handler(request)
             response.add_header(name, b"1")
             return response
@@ -237,7 +243,7 @@ def hooks() -> Application:
     """Have a middleware for the application, and wrap the handler twice: an application in a mounted one is not found."""
 
     async def middleware(request: Request, handler: Handler) -> Response:
-        request.scope["seen"] = [LEVELS[0]]
+        _seen(request).append(LEVELS[0])
         response = await handler(request)
         response.add_header(LEVEL_HEADERS[0].encode(), b"1")
         return response
@@ -245,7 +251,7 @@ def hooks() -> Application:
     @_level(LEVELS[1], LEVEL_HEADERS[1])
     @_level(LEVELS[2], LEVEL_HEADERS[2])
     async def page(request: Request) -> Response:
-        return html(" ".join(request.scope["seen"]))
+        return html(" ".join(_seen(request)))
 
     app = _app("/outer/inner/page", page)
     app.middlewares.append(middleware)

@@ -278,8 +278,10 @@ def url_for() -> Litestar:
 
 
 def hooks() -> Litestar:
+    # Starlette's types and Litestar's say the same in other words.
+    middleware: t.Any = LevelMiddleware
     levels = [
-        DefineMiddleware(LevelMiddleware, level=level, header=header)
+        DefineMiddleware(middleware, level=level, header=header)
         for level, header in zip(LEVELS, LEVEL_HEADERS, strict=True)
     ]
     inner = Router("/inner", route_handlers=[_seen], middleware=[levels[2]])
