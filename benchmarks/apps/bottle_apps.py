@@ -1,4 +1,4 @@
-"""Bottle. It has no sessions; its templates are Jinja2's, through its own ``jinja2_template``."""
+"""Bottle. It has no sessions; its templates are Jinja2's, through its own ``jinja2_template``, which keeps strings too."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """Django, with function views, and with the middleware alone that a case needs.
 
 ``CommonMiddleware`` is always there: it sets the ``Content-Length``, which the others send as well. Translations are
-off, as its documentation advises those who have none. Templates are
-Jinja2's, an engine that Django has built in, and faster than its own language. Files are served by the view its
-documentation has for development. There is one application in a process: the settings are the last one's.
+off, as its documentation advises those who have none. Templates are Jinja2's, an engine that Django has built in, and
+faster than its own language. Files are served by the view its documentation has for development, which knows no ranges.
+There is one application in a process: the settings are the last one's.
 """
 
 from __future__ import annotations

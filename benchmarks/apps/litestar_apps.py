@@ -1,4 +1,7 @@
-"""Litestar with async handlers. Its files know no conditional requests and no ranges, and a HEAD has no body to leave out."""
+"""Litestar with async handlers. Its files know no conditional requests and no ranges.
+
+Its sessions in cookies are encrypted, not only signed, and sent again with each answer.
+"""
 
 from __future__ import annotations
 
