@@ -7,8 +7,9 @@ import sys
 import typing as t
 from pathlib import Path
 
-from . import report, startup
-from .runner import Timing, Unequal, measure
+from . import compared, machine, report, startup
+from .answers import Unequal
+from .runner import Timing, measure
 from .suites import SUITES, WSGI, Suite
 
 
@@ -21,27 +22,30 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.startup:
         print(
-            f"Start of the development server to its first answer, {report.python()}, {options.rounds} rounds\n"
+            f"Start of the development server to its first answer, {machine.python()}, {options.rounds} rounds\n"
         )
         startup.print_table(startup.measure(options.rounds))
         return 0
-    asked = [suite for suite in SUITES if getattr(options, suite.protocol.lower())] or [WSGI]
+    asked = [suite for suite in SUITES if getattr(options, suite.flag)] or [WSGI]
     parts = [suite.only(options.case, options.subject) for suite in asked]
     suites = [suite for suite in parts if suite is not None]
     if not suites:
         parser.error(
             "no table has what --case and --subject ask for; --asgi shows that over ASGI, --wsgi --asgi both"
         )
-    tables: dict[str, report.Figures] = {}
+    tables: dict[str, tuple[Suite, report.Figures]] = {}
     for suite in suites:
-        report.heading(suite, options.rounds)
         try:
-            tables[suite.protocol] = report.print_table(suite, measured(suite, options.rounds))
+            if options.answers:
+                compared.print_answers(suite)
+                continue
+            report.heading(suite, options.rounds)
+            tables[suite.key] = suite, report.print_table(suite, measured(suite, options.rounds))
         except Unequal as error:
             print(error, file=sys.stderr)
             return 1
         report.footing(suite)
-    if options.json:
+    if options.json and tables:
         report.write_json(options.json, options.rounds, tables)
     return 0
 
@@ -71,7 +75,10 @@ def make_parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         choices=subjects,
-        help="compare this one with Flask alone, over ASGI with Starlette; may be repeated",
+        help="compare Erlen and Flask with this one alone, over ASGI Erlen and Starlette; may be repeated",
+    )
+    parser.add_argument(
+        "--answers", action="store_true", help="show what is compared, the answers, and measure nothing"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to FILE as well")
     return parser

@@ -10,9 +10,15 @@ import time
 import typing as t
 from dataclasses import dataclass, field
 
+from .answers import Answer, checked, introduce
 from .apps import Subject
 from .cases import Case, Scope, scope_of
-from .runner import Answer, Prepare, Runnable, check, make_application
+from .runner import Prepare, Runnable, Stock
+
+#: Bytes of a body in one message, as the servers read them.
+PART = 1 << 16
+
+DISCONNECT: dict[str, t.Any] = {"type": "http.disconnect"}
 
 Message = dict[str, t.Any]
 Receive = t.Callable[[], t.Awaitable[Message]]
@@ -20,17 +26,46 @@ Send = t.Callable[[Message], t.Awaitable[None]]
 Application = t.Callable[[Scope, Receive, Send], t.Awaitable[None]]
 
 
-def receiving(sent: bytes) -> Receive:
-    """Return the ``receive`` of one request: the body at once, then nothing, as the client stays connected."""
-    messages: list[Message] = [{"type": "http.request", "body": sent, "more_body": False}]
+def parts_of(sent: bytes) -> tuple[Message, ...]:
+    """Return the messages a body arrives in: servers hand it on as they read it, 64 KiB at most."""
+    pieces = [sent[start : start + PART] for start in range(0, len(sent), PART)] or [b""]
+    last = len(pieces) - 1
+    return tuple(
+        {"type": "http.request", "body": piece, "more_body": number < last}
+        for number, piece in enumerate(pieces)
+    )
+
+
+def exchange(parts: tuple[Message, ...], kept: list[Message] | None = None) -> tuple[Receive, Send]:
+    """Return the ``receive`` and the ``send`` of one request: the body at once, and a disconnect after the answer.
+
+    :param kept: where the messages of the answer go, ``None`` to drop them.
+    """
+    left = list(reversed(parts))
+    ended = False
+    waiting: asyncio.Future[Message] | None = None
 
     async def receive() -> Message:
-        if messages:
-            return messages.pop()
-        never: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
-        return await never
+        nonlocal waiting
+        if left:
+            # A copy: what was handed out belongs to the application.
+            return left.pop().copy()
+        if ended:
+            return DISCONNECT.copy()
+        # The client stays connected until it has its answer.
+        waiting = asyncio.get_running_loop().create_future()
+        return await waiting
 
-    return receive
+    async def send(message: Message) -> None:
+        nonlocal ended
+        if kept is not None:
+            kept.append(message)
+        if not message.get("more_body") and message["type"] == "http.response.body":
+            ended = True
+            if waiting is not None and not waiting.done():
+                waiting.set_result(DISCONNECT.copy())
+
+    return receive, send
 
 
 def own(scope: Scope) -> Scope:
@@ -43,11 +78,7 @@ def own(scope: Scope) -> Scope:
 async def ask(application: Application, scope: Scope, sent: bytes) -> Answer:
     """Send one request and read the whole answer."""
     messages: list[Message] = []
-
-    async def send(message: Message) -> None:
-        messages.append(message)
-
-    await application(own(scope), receiving(sent), send)
+    await application(own(scope), *exchange(parts_of(sent), messages))
     start, *parts = messages
     headers = tuple((name.decode("latin1"), value.decode("latin1")) for name, value in start["headers"])
     return Answer(start["status"], headers, b"".join(part.get("body", b"") for part in parts))
@@ -102,9 +133,9 @@ class AsgiRunnable:
 
     runner: asyncio.Runner
     application: Application
-    lifespan: Lifespan
     scope: Scope
-    sent: bytes
+    parts: tuple[Message, ...]
+    answer: Answer
     loops: int = 1
 
     def time_loops(self) -> float:
@@ -113,41 +144,51 @@ class AsgiRunnable:
         return self.runner.run(self._time_loops(), context=contextvars.Context())
 
     async def _time_loops(self) -> float:
-        application, scope, sent, loops = self.application, self.scope, self.sent, self.loops
-
-        async def send(message: Message) -> None:
-            return None
+        application, scope, parts, loops = self.application, self.scope, self.parts, self.loops
 
         # A thread pool may live as long as the loop runs, here one round: not timed is the request that fills it.
-        await application(own(scope), receiving(sent), send)
+        await application(own(scope), *exchange(parts))
         began = time.perf_counter()
         for _ in range(loops):
-            await application(own(scope), receiving(sent), send)
+            await application(own(scope), *exchange(parts))
         # What a subject has left to the loop is part of its requests.
         await asyncio.sleep(0)
         return time.perf_counter() - began
 
-    def close(self) -> None:
-        """Send the shut-down."""
-        self.runner.run(self.lifespan.stop())
 
-
-def prepare(runner: asyncio.Runner, case: Case, name: str, subject: Subject) -> Runnable | None:
-    """Make a subject's application, start it and check its answer, ``None`` where it lacks what the case needs.
+def prepare(runner: asyncio.Runner, stock: Stock, case: Case, name: str, subject: Subject) -> Runnable | None:
+    """Get a subject's application and check its answer, ``None`` where the framework lacks what the case needs.
 
     :raises Unequal: for an answer that is not the case's.
     """
-    application = make_application(case, subject)
+    application = stock.application(case, name, subject)
     if application is None:
         return None
-    one = AsgiRunnable(runner, application, Lifespan(application), scope_of(case), case.sent)
-    runner.run(one.lifespan.start())
-    check(case, name, runner.run(ask(application, one.scope, case.sent)))
-    return one
+
+    def asking(case: Case, more: tuple[tuple[str, str], ...]) -> Answer:
+        return runner.run(ask(application, scope_of(case, more), case.sent))
+
+    more = introduce(case, name, asking)
+    answer = checked(case, name, asking, more)
+    return AsgiRunnable(runner, application, scope_of(case, more), parts_of(case.sent), answer)
+
+
+@contextlib.contextmanager
+def living(runner: asyncio.Runner, application: Application) -> t.Generator[None]:
+    """Start an application, and stop it after the block."""
+    lifespan = Lifespan(application)
+    runner.run(lifespan.start())
+    try:
+        yield
+    finally:
+        runner.run(lifespan.stop())
 
 
 @contextlib.contextmanager
 def preparing() -> t.Generator[Prepare]:
-    """Give ``prepare`` the loop that all subjects run on, for the time of the block."""
-    with asyncio.Runner() as runner:
-        yield functools.partial(prepare, runner)
+    """Give ``prepare`` the loop that all subjects run on and its stock of applications, for the time of the block."""
+    with (
+        asyncio.Runner() as runner,
+        contextlib.closing(Stock(functools.partial(living, runner))) as stock,
+    ):
+        yield functools.partial(prepare, runner, stock)

@@ -1,4 +1,4 @@
-"""The two tables: what is compared in each, by which protocol, and how it is to be read."""
+"""The tables: what is compared in each, by which protocol, and how it is to be read."""
 
 from __future__ import annotations
 
@@ -7,34 +7,38 @@ import typing as t
 from dataclasses import dataclass, replace
 
 from . import asgi, wsgi
-from .apps import ASGI_SUBJECTS, WSGI_SUBJECTS, Subject
-from .cases import ASGI_CASES, CASES, Case
+from .apps import ASGI_SUBJECTS, POOL_SUBJECTS, WSGI_SUBJECTS, Subject
+from .cases import ASGI_CASES, CASES, POOL_CASES, Case
 from .runner import Prepare
-
-_BARE = "bare callable: no framework and no routing, the least that any of them could take."
-_CHECKED = "Before a case was timed, all answers were checked."
 
 
 @dataclass(frozen=True)
 class Suite:
     """What one table compares.
 
-    :param reference: the subject that the others are set in relation to.
-    :param down: which of the two has a line each; the other has a column each.
+    :param flag: the option of the command line that asks for it.
+    :param reference: the subject that Erlen is set in relation to, beside the best of the others.
+    :param own: Erlen.
     :param preparing: gives, for the time of a block, what makes a subject ready.
     :param notes: what stands below the table.
     """
 
     protocol: str
+    flag: str
     cases: dict[str, Case]
     subjects: dict[str, Subject]
     reference: str
-    down: t.Literal["cases", "subjects"]
+    own: str
     preparing: t.Callable[[], contextlib.AbstractContextManager[Prepare]]
     notes: tuple[str, ...]
 
+    @property
+    def key(self) -> str:
+        """The name in the JSON."""
+        return self.protocol.lower()
+
     def only(self, cases: list[str], subjects: list[str]) -> Suite | None:
-        """Return the part that is asked for, with the reference; ``None`` where nothing of it is here.
+        """Return the part that is asked for, with Erlen and the reference; ``None`` where nothing of it is here.
 
         :param cases: names of cases, none for all.
         :param subjects: names of subjects, none for all.
@@ -43,37 +47,53 @@ class Suite:
         named = [name for name in self.subjects if name in (subjects or self.subjects)]
         if not kept or not named:
             return None
-        columns = {name: one for name, one in self.subjects.items() if name in (self.reference, *named)}
+        asked = {self.reference, self.own, *named}
+        columns = {name: one for name, one in self.subjects.items() if name in asked}
         return replace(self, cases=kept, subjects=columns)
 
 
+_SAFE = "Erlen is measured with its defaults, the safe profile; the column beside it shows what that costs."
+_BARE = (
+    "bare callable: no framework and no routing, the least that any of them could take. Of templates and uploads",
+    "it is the cost of the library, Jinja2 and multipart.",
+)
+_CHECKED = "Before a case was timed, all answers were checked; --answers shows them."
+
 WSGI = Suite(
     "WSGI",
+    "wsgi",
     CASES,
     WSGI_SUBJECTS,
     "flask",
-    "cases",
-    lambda: contextlib.nullcontext(wsgi.prepare),
-    (
-        "Erlen is measured with its defaults, the safe profile; the column beside it shows what that costs.",
-        _BARE,
-        f"has none: the framework itself has no such thing. {_CHECKED}",
-    ),
+    "erlen",
+    wsgi.preparing,
+    (_SAFE, *_BARE, _CHECKED),
 )
 
 ASGI = Suite(
     "ASGI",
+    "asgi",
     ASGI_CASES,
     ASGI_SUBJECTS,
     "starlette",
-    "subjects",
+    "erlen-async",
+    asgi.preparing,
+    ("The views are async.", _SAFE, *_BARE, _CHECKED),
+)
+
+POOL = Suite(
+    "ASGI-pool",
+    "asgi",
+    POOL_CASES,
+    POOL_SUBJECTS,
+    "starlette-pool",
+    "erlen-pool",
     asgi.preparing,
     (
-        "The views are async; pool: they are plain functions, which the framework runs in a thread pool.",
-        "Erlen is measured with its defaults, the safe profile; flask profile shows what that costs.",
-        _BARE,
-        f"has none: a plain view does not wait, and in Starlette it cannot read a form. {_CHECKED}",
+        "The views are plain functions, which the framework runs in a thread pool: most of the figure is the way to",
+        "another thread and back. In Starlette such a function cannot read a form.",
+        _CHECKED,
     ),
 )
 
-SUITES = (WSGI, ASGI)
+SUITES = (WSGI, ASGI, POOL)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import io
 import time
 import typing as t
 from dataclasses import dataclass
 
+from .answers import Answer, checked, introduce
 from .apps import Subject
 from .cases import Case, Environ, environ_of
-from .runner import Answer, Runnable, check, make_application
+from .runner import Prepare, Runnable, Stock
 
 Application = t.Callable[[Environ, t.Any], t.Iterable[bytes]]
 
@@ -37,6 +40,7 @@ class WsgiRunnable:
     application: Application
     environ: Environ
     sent: bytes
+    answer: Answer
     loops: int = 1
 
     def time_loops(self) -> float:
@@ -60,19 +64,26 @@ class WsgiRunnable:
                 t.cast(t.Any, result).close()
         return time.perf_counter() - began
 
-    def close(self) -> None:
-        """Nothing runs between two requests."""
 
-
-def prepare(case: Case, name: str, subject: Subject) -> Runnable | None:
-    """Make a subject's application and check its answer, ``None`` where the framework lacks what the case needs.
+def prepare(stock: Stock, case: Case, name: str, subject: Subject) -> Runnable | None:
+    """Get a subject's application and check its answer, ``None`` where the framework lacks what the case needs.
 
     :raises Unequal: for an answer that is not the case's.
     """
-    application = make_application(case, subject)
+    application = stock.application(case, name, subject)
     if application is None:
         return None
-    cookies = "" if case.login is None else ask(application, environ_of(case, path=case.login), b"").cookie
-    environ = environ_of(case, cookies)
-    check(case, name, ask(application, environ.copy(), case.sent))
-    return WsgiRunnable(application, environ, case.sent)
+
+    def asking(case: Case, more: tuple[tuple[str, str], ...]) -> Answer:
+        return ask(application, environ_of(case, more), case.sent)
+
+    more = introduce(case, name, asking)
+    answer = checked(case, name, asking, more)
+    return WsgiRunnable(application, environ_of(case, more), case.sent, answer)
+
+
+@contextlib.contextmanager
+def preparing() -> t.Generator[Prepare]:
+    """Give ``prepare`` its stock of applications, for the time of the block."""
+    with contextlib.closing(Stock()) as stock:
+        yield functools.partial(prepare, stock)

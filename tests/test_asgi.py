@@ -34,6 +34,7 @@ from erlen import (
 )
 from erlen import headers as header_module
 from erlen.ctx import RequestContext
+from erlen.response import KNOWN_LENGTHS, LENGTHS
 from erlen.testing import ErlenClient
 
 if t.TYPE_CHECKING:
@@ -408,9 +409,9 @@ async def test_hosts_and_lengths_are_remembered_up_to_a_number_of_them(app: Erle
         assert await ask(f"host-{number}.example", number) == f"host-{number}.example {'a' * number}"
     long = "a" * 300
     assert await ask(long, 1) == f"{long} a"
-    assert len(await ask("host", wrappers.KNOWN_LENGTHS)) > wrappers.KNOWN_LENGTHS
+    assert len(await ask("host", KNOWN_LENGTHS)) > KNOWN_LENGTHS
     assert len(wrappers._hosts) <= wrappers.KNOWN_HOSTS and long.encode() not in wrappers._hosts
-    assert max(wrappers.LENGTHS) < wrappers.KNOWN_LENGTHS
+    assert max(LENGTHS) < KNOWN_LENGTHS
 
 
 # Kinds of bodies

@@ -9,18 +9,26 @@ import flask
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markupsafe import Markup
+from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import (
     BadRequest,
     BadRequestKeyError,
     Forbidden,
     HTTPException,
     InternalServerError,
+    MethodNotAllowed,
     NotFound,
+    RequestedRangeNotSatisfiable,
+    TooManyRequests,
+    Unauthorized,
+    default_exceptions,
 )
+from werkzeug.test import create_environ
 from werkzeug.wrappers import Response as PlainResponse
 
 from erlen import Blueprint, Erlen, Response, abort, request
-from erlen.pipeline.errors import find_error_handler
+from erlen.pipeline.errors import KNOWN_HANDLERS, find_error_handler
 from erlen.teardown import raise_all
 from erlen.testing import ErlenClient
 
@@ -430,3 +438,136 @@ def test_several_errors_are_raised_as_a_group() -> None:
     with pytest.raises(BaseExceptionGroup, match="2 callbacks raised while testing") as caught:
         raise_all([*errors], "testing")
     assert caught.value.exceptions == caught.value.args[1] == errors
+
+
+# The page of an HTTP exception, beside the one that Werkzeug makes of it
+
+
+class _OwnBody(Forbidden):
+    def get_body(self, environ: t.Any = None, scope: t.Any = None) -> str:
+        return f"own {self.code}"
+
+
+class _OwnDescription(Forbidden):
+    def get_description(self, environ: t.Any = None, scope: t.Any = None) -> str:
+        return f"<b>{environ['PATH_INFO']}</b>"
+
+
+class _OwnHeaders(Forbidden):
+    def get_headers(self, environ: t.Any = None, scope: t.Any = None) -> list[tuple[str, str]]:
+        return [("X-Content-Type-Options", "own"), ("X-Path", environ["PATH_INFO"]), ("Location", "/ä")]
+
+
+class _OwnResponse(Forbidden):
+    def get_response(self, environ: t.Any = None, scope: t.Any = None) -> t.Any:
+        return PlainResponse("own response", 499)
+
+
+class _OwnName(Forbidden):
+    name = "Nobody <may>"
+
+
+class _OwnCode(HTTPException):
+    code = 499
+    description = "a code without a phrase"
+
+
+_ASSIGNED = Forbidden()
+t.cast(t.Any, _ASSIGNED).get_body = lambda *_: "assigned"
+
+_PAGES: list[HTTPException] = [
+    *(cls() for cls in default_exceptions.values()),
+    MethodNotAllowed(valid_methods=["GET", "PUT"]),
+    TooManyRequests(retry_after=7),
+    RequestedRangeNotSatisfiable(length=10),
+    Unauthorized(www_authenticate=WWWAuthenticate("basic", {"realm": "ä"})),
+    BadRequestKeyError("key"),
+    Forbidden(Markup("<b>marked</b>\nline")),
+    Forbidden(response=PlainResponse("given", 410)),
+    _ASSIGNED,
+    *(cls() for cls in (_OwnBody, _OwnDescription, _OwnHeaders, _OwnResponse, _OwnName, _OwnCode)),
+]
+
+
+def _sent(response: t.Any) -> tuple[str, list[tuple[str, str]], bytes]:
+    sent: list[t.Any] = []
+
+    def start_response(status: str, headers: list[tuple[str, str]], exc_info: t.Any = None) -> t.Any:
+        sent[:] = [status, headers]
+
+    body = b"".join(response(create_environ("/path"), start_response))
+    return sent[0], sent[1], body
+
+
+def _of_werkzeug(error: HTTPException, default_headers: list[tuple[str, str]]) -> t.Any:
+    response = error.get_response(create_environ("/path"))
+    response.autocorrect_location_header = False
+    for name, value in default_headers:
+        response.headers.setdefault(name, value)
+    return _sent(response)
+
+
+def _page(app: Erlen, error: HTTPException) -> t.Any:
+    with app.test_request_context("/path"):
+        return _sent(app.finalize_request(t.cast(t.Any, error)))
+
+
+@pytest.mark.parametrize("error", _PAGES, ids=lambda error: f"{type(error).__name__}-{error.code}")
+@pytest.mark.parametrize("profile", ["safe", "flask"])
+def test_page_of_an_exception_is_werkzeug_s(error: HTTPException, profile: t.Any) -> None:
+    app = Erlen("pages", profile=profile)
+    added = [("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "strict-origin-when-cross-origin")]
+    expected = _of_werkzeug(error, added if profile == "safe" else [])
+    assert _page(app, error) == expected
+    # What the first one has remembered changes nothing.
+    assert _page(app, error) == expected
+
+
+@given(
+    code=st.sampled_from([400, 404, 405, 418, 500, 799]),
+    description=st.one_of(st.none(), st.text(st.characters(codec="utf-8")), st.text("<&>\"'\n\x00 ab")),
+)
+def test_description_is_escaped_as_by_werkzeug(code: int, description: str | None) -> None:
+    error = HTTPException(description)
+    error.code = code
+    assert _page(Erlen("pages", profile="flask"), error) == _of_werkzeug(error, [])
+
+
+def test_response_class_has_its_say_in_pages() -> None:
+    class Own(Response):
+        @classmethod
+        def force_type(cls, response: t.Any, environ: t.Any = None) -> t.Any:
+            forced = super().force_type(response, environ)
+            forced.headers["X-Forced"] = "1"
+            return forced
+
+    app = Erlen("pages")
+    app.response_class = Own
+    assert ("X-Forced", "1") in _page(app, NotFound())[1]
+
+
+# What was found out about handlers
+
+
+def test_handler_that_is_registered_late_is_found(app: Erlen, client: ErlenClient) -> None:
+    app.testing = False
+    assert client.get("/missing").status_code == 404
+    app._got_first_request = False
+    app.register_error_handler(404, lambda error: ("late", 404))
+    assert client.get("/missing").text == "late"
+    app.error_handler_spec[None][404][NotFound] = lambda error: ("later", 404)
+    assert client.get("/missing").text == "later"
+
+
+def test_handlers_beyond_those_that_are_remembered_answer_as_well(app: Erlen, client: ErlenClient) -> None:
+    def failing(error: type[Exception]) -> t.NoReturn:
+        raise error("failed")
+
+    classes = [type(f"Error{number}", (Exception,), {}) for number in range(KNOWN_HANDLERS + 5)]
+    for number, cls in enumerate(classes):
+        app.register_error_handler(cls, lambda error, number=number: (f"handled {number}", 418))
+        app.add_url_rule(f"/{number}", f"view{number}", lambda cls=cls: failing(cls))
+    for _ in range(2):
+        for number in (0, 1, KNOWN_HANDLERS, KNOWN_HANDLERS + 4):
+            assert client.get(f"/{number}").text == f"handled {number}"
+    assert [client.get(f"/{number}").status_code for number in range(len(classes))] == [418] * len(classes)

@@ -19,7 +19,7 @@ from werkzeug.wrappers import Response as PlainResponse
 
 from erlen import Erlen, Response
 from erlen.pipeline.responses import ACCEPTED
-from erlen.wrappers import ResponseHeaders
+from erlen.response import ResponseHeaders
 
 
 class Sent(t.NamedTuple):
@@ -556,6 +556,154 @@ def test_several_changes_are_sent_as_by_werkzeug(names: list[str]) -> None:
     assert results[0] == results[1]
 
 
+# What the constructor makes, beside the constructor of Werkzeug's class
+
+_BODIES: t.Any = st.one_of(
+    st.none(),
+    st.text(st.characters(codec="utf-8"), max_size=5),
+    st.binary(max_size=5),
+    st.binary(max_size=5).map(bytearray),
+    st.just(Markup("<b>")),
+    st.lists(st.sampled_from(["a", b"b", "ä", bytearray(b"c")]), max_size=3),
+    st.lists(st.sampled_from(["a", b"b"]), max_size=3).map(tuple),
+)
+_STATUSES: t.Any = st.one_of(
+    st.none(),
+    st.sampled_from([100, 200, 201, 204, 206, 302, 304, 404, 418, 599, 799, 0, True, HTTPStatus.ACCEPTED]),
+    st.sampled_from(["200 OK", "201 Made", "404", "Reason alone", "", " 299  Spaces "]),
+)
+_NAMES = st.sampled_from(
+    [
+        "X-One",
+        "x-one",
+        "Content-Type",
+        "content-type",
+        "Content-Length",
+        "content-length",
+        "Location",
+        "location",
+        "Content-Location",
+        "Set-Cookie",
+        "Expires",
+        "Allow",
+        "X-Content-Type-Options",
+    ]
+)
+_HEADER_VALUES: t.Any = st.sampled_from(
+    [
+        "1",
+        "a/b",
+        "/next",
+        "//host/x",
+        "/a?",
+        "/a?b=c",
+        "/ä",
+        "/a b",
+        "https://Example.com/x",
+        "a\r\nb",
+        "a\nb",
+        "",
+        7,
+    ]
+)
+_HEADERS: t.Any = st.one_of(
+    st.none(),
+    st.dictionaries(_NAMES, _HEADER_VALUES, max_size=3),
+    st.lists(st.tuples(_NAMES, _HEADER_VALUES), max_size=3),
+    st.dictionaries(_NAMES, st.lists(_HEADER_VALUES, max_size=2), max_size=2),
+    st.lists(st.tuples(_NAMES, st.just("1")), max_size=3).map(Headers),
+)
+_ARGUMENTS = st.fixed_dictionaries(
+    {},
+    optional={
+        "response": _BODIES,
+        "status": _STATUSES,
+        "headers": _HEADERS,
+        "mimetype": st.sampled_from([None, "text/css", "application/json", "image/svg+xml", "", "a\nb"]),
+        "content_type": st.sampled_from([None, "text/x; charset=latin1", "application/json", "", "a\nb"]),
+        "direct_passthrough": st.booleans(),
+    },
+)
+
+
+class _General(PlainResponse):
+    default_mimetype = "text/html"
+    autocorrect_location_header = False
+
+
+def _outcome(cls: t.Any, arguments: dict[str, t.Any], method: str) -> t.Any:
+    """Return what a response made of arguments is sent as, or the error that it raised on the way."""
+    try:
+        response = cls(**copy.deepcopy(arguments))
+        made = response.status, response.status_code, list(response.headers), response.response
+        return made, response.direct_passthrough, send(response, method), list(response.headers)
+    except Exception as error:
+        return type(error), str(error)
+
+
+@given(arguments=_ARGUMENTS, method=st.sampled_from(["GET", "HEAD", "POST"]))
+def test_constructor_makes_and_sends_what_werkzeug_s_does(arguments: dict[str, t.Any], method: str) -> None:
+    assert _outcome(Response, arguments, method) == _outcome(_General, arguments, method)
+
+
+@given(arguments=_ARGUMENTS, names=st.lists(st.sampled_from(sorted(set(CHANGES))), max_size=2))
+def test_constructed_response_is_changed_as_werkzeug_s(arguments: dict[str, t.Any], names: list[str]) -> None:
+    results: list[t.Any] = []
+    for cls in (Response, _General):
+        try:
+            response: t.Any = cls(**copy.deepcopy(arguments))
+            for name in names:
+                CHANGES[name](response)
+            results.append(send(response))
+        except Exception as error:
+            results.append((type(error), str(error)))
+    assert results[0] == results[1]
+
+
+def _value(text: str) -> str:
+    return f"/{text}"
+
+
+@given(st.one_of(st.text(max_size=12).map(_value), st.text("/?#:%@[]!$&'();=a.-~ ", max_size=12).map(_value)))
+def test_location_is_sent_as_by_werkzeug(location: str) -> None:
+    results: list[t.Any] = []
+    for cls in (Response, _General):
+        try:
+            results.append(send(cls("moved", 302, {"Location": location})))
+        except Exception as error:
+            results.append((type(error), str(error)))
+    assert results[0] == results[1]
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_constructor_of_a_subclass_makes_what_werkzeug_s_does(cls: type[Response]) -> None:
+    for arguments in (("text", 201, {"X-One": "1"}), (b"bytes",), (["a", "b"], "299 Own"), (None, 204), ()):
+        ours, flasks = cls(*arguments), _flask_class(cls)(*arguments)
+        assert (ours.status, list(ours.headers), ours.response) == (
+            flasks.status,
+            list(flasks.headers),
+            flasks.response,
+        )
+        assert send(ours) == send(flasks)
+
+
+def test_class_between_response_and_werkzeug_s_has_its_say() -> None:
+    class Between(PlainResponse):
+        def __init__(self, *args: t.Any, **kwargs: t.Any) -> None:
+            super().__init__(*args, **kwargs)
+            self.headers["X-Between"] = "1"
+
+        def get_app_iter(self, environ: t.Any) -> t.Iterable[bytes]:
+            return [b"between"]
+
+    class Own(Response, Between):
+        pass
+
+    sent = send(Own("text"))
+    assert ("X-Between", "1") in sent.headers
+    assert sent.body == b"between"
+
+
 def test_response_calls_what_waits_for_its_close() -> None:
     closed: list[str] = []
     for response in _both():
@@ -625,14 +773,22 @@ def test_list_of_headers_is_not_shared_by_requests() -> None:
     assert all(len(headers) == 4 for headers in lists)
 
 
-def test_headers_remember_that_they_were_changed() -> None:
+def test_copy_of_the_headers_belongs_to_whoever_made_it() -> None:
+    app = Erlen("answering")
+    with app.test_request_context():
+        for response in (app.make_response("text"), Response("text")):
+            before = list(response.headers)
+            copied = response.headers.copy()
+            copied["X-Own"] = "1"
+            merged = response.headers | {"X-Other": "2"}
+            assert (copied["X-Own"], merged["X-Other"]) == ("1", "2")
+            assert list(response.headers) == before
+
+
+def test_missing_headers_are_added_and_others_stay() -> None:
     headers = ResponseHeaders([("A", "1")])
-    assert not headers.is_changed
-    assert (headers["a"], headers.get("b"), headers.getlist("A"), "a" in headers) == ("1", None, ["1"], True)
-    assert not headers.is_changed
-    headers["B"] = "2"
-    assert headers.is_changed
-    assert list(headers) == [("A", "1"), ("B", "2")]
+    headers.add_missing([("a", "2"), ("B", "3")])
+    assert list(headers) == [("A", "1"), ("B", "3")]
 
 
 def test_headers_refuse_line_breaks() -> None:

@@ -7,7 +7,7 @@ import typing as t
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from werkzeug.exceptions import HTTPException, NotFound
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing import BaseConverter, Map, Rule, ValidationError
 
 from erlen.routing import Undecided, compile_routes
@@ -116,6 +116,59 @@ def test_compiled_routes_agree_with_werkzeug(made: list[Rule], asked: list[str],
         assert isinstance(expected, tuple), f"found {found}, Werkzeug answers {expected!r}"
         assert found[0] is expected[0]
         assert found[1] == expected[1]
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.lists(rules(), min_size=1, max_size=10),
+    st.lists(paths, min_size=1, max_size=12),
+    st.sampled_from(["GET", "POST", "PUT", "--"]),
+    st.booleans(),
+)
+def test_allowed_methods_are_those_that_werkzeug_names(
+    made: list[Rule], asked: list[str], method: str, merges: bool
+) -> None:
+    """In the same order as well, as it is that of the header."""
+    try:
+        url_map = Map(made, converters=CONVERTERS, merge_slashes=merges)
+        url_map.update()
+    except (ValueError, LookupError, TypeError):
+        return  # such a rule cannot be registered
+    routes = compile_routes(url_map)
+    assert routes is not None
+    for path in asked:
+        try:
+            allowed = routes.allowed(path, method)
+        except Undecided:
+            continue
+        expected = outcome_of_werkzeug(url_map, path, method)
+        if allowed:
+            assert isinstance(expected, MethodNotAllowed), f"Werkzeug answers {expected!r}"
+            assert allowed == expected.valid_methods
+        else:
+            assert not isinstance(expected, tuple | MethodNotAllowed), f"Werkzeug answers {expected!r}"
+
+
+@pytest.mark.parametrize(
+    ("rule", "path"),
+    [
+        ("/", "/"),
+        ("/a/b", "/a/b"),
+        ("/u/<int:id>", "/u/42"),
+        ("/f/<path:p>", "/f/a/b/c"),
+        ("/<name>.txt", "/a.txt"),
+    ],
+)
+def test_common_rules_tell_their_methods_without_werkzeug(rule: str, path: str) -> None:
+    """The fast way is taken at all: without this, the comparison above could pass on nothing."""
+    url_map = Map(
+        [Rule(rule, endpoint="e", methods=["PUT", "POST"]), Rule(rule, endpoint="f", methods=["DELETE"])]
+    )
+    routes = compile_routes(url_map)
+    assert routes is not None
+    assert set(routes.allowed(path, "GET")) == {"PUT", "POST", "DELETE"}
+    with pytest.raises(Undecided):
+        routes.allowed(path, "PUT")
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,18 @@ from pathlib import Path
 
 import flask
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from werkzeug.exceptions import NotFound
+from werkzeug.test import create_environ
+from werkzeug.utils import send_file as werkzeug_send_file
+from werkzeug.wrappers import Response as PlainResponse
+from werkzeug.wsgi import FileWrapper
 
-from erlen import Erlen
+from erlen import Erlen, Response
+from erlen.files import WHOLE, describe
 from erlen.helpers import _names_device, send_file, send_from_directory
+from erlen.streams import close_body
 
 CONTENT = b"0123456789"
 
@@ -423,3 +431,194 @@ def test_a_wsgi_file_wrapper_is_used_and_closed(root: Path) -> None:
     with client.get("/file", environ_overrides={"wsgi.file_wrapper": Wrapper}) as response:
         assert response.get_data() == CONTENT
     assert closed == [True]
+
+
+# The short way, beside Werkzeug's
+
+_NAMES = [
+    "plain.txt",
+    "style.css",
+    "page.html",
+    "archive.tar.gz",
+    "a.tgz",
+    "UPPER.TXT",
+    "none",
+    ".hidden",
+    "x.unknown",
+]
+_SIZES = [0, 1, 10, WHOLE, WHOLE + 1]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("files")
+    for number, name in enumerate([*_NAMES, "größe.txt", "two words.txt", 'quote".txt']):
+        path = folder / name
+        path.write_bytes(
+            bytes(range(256)) * (_SIZES[number % len(_SIZES)] // 256)
+            + b"x" * (_SIZES[number % len(_SIZES)] % 256)
+        )
+        os.utime(path, (1_700_000_000.123456 + number, 1_700_000_000.987654 + number))
+    return folder
+
+
+_TAGS = ["tag", "weak", "several", '"other"', "*", "", "bad"]
+_DATES = ["date", "Mon, 01 Jan 2001 00:00:00 GMT", "Mon, 01 Jan 2035 00:00:00 GMT", "yesterday", ""]
+_REQUESTS = st.fixed_dictionaries(
+    {"REQUEST_METHOD": st.sampled_from(["GET", "GET", "HEAD", "POST"])},
+    optional={
+        "HTTP_RANGE": st.sampled_from([*RANGES, "bytes=00-05", "bytes=0-65535", "bytes=1-65536", ""]),
+        "HTTP_IF_NONE_MATCH": st.sampled_from(_TAGS),
+        "HTTP_IF_MATCH": st.sampled_from(_TAGS),
+        "HTTP_IF_MODIFIED_SINCE": st.sampled_from(_DATES),
+        "HTTP_IF_RANGE": st.sampled_from(_TAGS + _DATES),
+    },
+)
+_OPTIONS = st.fixed_dictionaries(
+    {},
+    optional={
+        "mimetype": st.sampled_from([None, "text/x-own", "application/x-own"]),
+        "as_attachment": st.booleans(),
+        "download_name": st.sampled_from([None, "own.css", "Übersicht.pdf", "a b.txt"]),
+        "max_age": st.sampled_from([None, 0, 60, -1, lambda path: len(path)]),
+        "etag": st.sampled_from([True, False, "own"]),
+        "conditional": st.booleans(),
+    },
+)
+
+
+def _of_werkzeug(path: str, environ: dict[str, t.Any], options: dict[str, t.Any]) -> t.Any:
+    options = {"max_age": None} | options
+    return werkzeug_send_file(path, environ, response_class=General, **options)
+
+
+class General(PlainResponse):
+    default_mimetype = "text/html"
+    autocorrect_location_header = False
+
+
+def _answer(make: t.Callable[[], t.Any], environ: dict[str, t.Any]) -> t.Any:
+    """Return what a response is sent as, without the time of day."""
+    sent: list[t.Any] = []
+
+    def start_response(status: str, headers: list[tuple[str, str]], exc_info: t.Any = None) -> t.Any:
+        sent[:] = [status, [("Date", "now") if name == "Date" else (name, value) for name, value in headers]]
+
+    try:
+        response = make()
+        body = response(environ, start_response)
+        sent.append(b"".join(body))
+        close_body(body)
+        response.close()
+    except Exception as error:
+        return type(error), str(error)
+    return [(name, value) if name != "Expires" else name for name, value in sent.pop(1)], *sent
+
+
+@given(
+    name=st.sampled_from([*_NAMES, "größe.txt", "two words.txt", 'quote".txt']),
+    asked=_REQUESTS,
+    options=_OPTIONS,
+)
+def test_files_are_sent_as_by_werkzeug(
+    files: Path, name: str, asked: dict[str, str], options: dict[str, t.Any]
+) -> None:
+    path = str(files / name)
+    first = _of_werkzeug(path, create_environ(), {})
+    tag, date = first.headers["ETag"], first.headers["Last-Modified"]
+    first.close()
+    told = {"tag": tag, "weak": f"W/{tag}", "several": f'"a", {tag}', "bad": tag[:-1], "date": date}
+    environ = create_environ() | {key: told.get(value, value) for key, value in asked.items()}
+    app = Erlen("files", profile="flask")
+    with app.request_context(environ.copy()):
+        ours = _answer(lambda: send_file(path, **options), environ.copy())
+        below = _answer(lambda: send_from_directory(str(files), name, **options), environ.copy())
+    expected = _answer(lambda: _of_werkzeug(path, environ, options), environ.copy())
+    assert ours == expected
+    assert below == expected
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the short way is that of POSIX systems")
+def test_common_files_are_described_without_werkzeug(files: Path) -> None:
+    """The short way is taken at all: without this, the comparison above could pass on nothing."""
+    asked: list[dict[str, str]] = [{}, {"HTTP_RANGE": "bytes=0-0"}, {"HTTP_IF_NONE_MATCH": '"a"'}]
+    for headers in asked:
+        described = describe(str(files / "style.css"), create_environ() | headers)
+        assert described is not None
+        described.body.close()
+
+
+def test_body_of_a_file_is_a_file_wrapper(files: Path) -> None:
+    app = Erlen("files")
+    for name in ("style.css", "none"):
+        with app.test_request_context("/"):
+            response: t.Any = send_file(files / name)
+        assert isinstance(response.response, FileWrapper)
+        assert response.direct_passthrough
+        assert response.is_streamed
+        assert response.response.file.name == str(files / name)
+        assert response.response.seekable()
+        assert response.response.tell() == 0
+        response.response.seek(1)
+        assert b"".join(response.response) == (files / name).read_bytes()[1:]
+        response.close()
+        assert response.response.file.closed
+
+
+def test_file_that_nobody_sends_is_closed(files: Path) -> None:
+    app, opened = Erlen("files"), set[str]()
+    with app.test_request_context("/"):
+        for _ in range(3):
+            response: t.Any = send_file(files / "style.css")
+            opened.add(str(response.response._descriptor))
+            response.close()
+            with pytest.raises(ValueError, match="closed already"):
+                response.response.file
+            response = None
+    # The same number again and again: each was given back.
+    assert len(opened) == 1
+
+
+def test_file_of_which_a_part_is_sent_may_shrink_meanwhile(files: Path, tmp_path: Path) -> None:
+    path = tmp_path / "shrinking.txt"
+    path.write_bytes(CONTENT)
+    app = Erlen("files")
+    with app.test_request_context("/"):
+        response: t.Any = send_file(path)
+    path.write_bytes(CONTENT[:3])
+    assert response.response.take() == CONTENT[:3]
+
+
+def test_what_is_no_file_or_unusual_is_left_to_werkzeug(files: Path, tmp_path: Path) -> None:
+    assert describe(str(files / "style.css"), create_environ(), mimetype="a\nb") is None
+    assert describe(str(files / "style.css"), create_environ(), max_age=1.5) is None
+    os.mkfifo(tmp_path / "pipe.txt")
+    assert describe(str(tmp_path / "pipe.txt"), create_environ()) is None
+    (tmp_path / "folder.txt").mkdir()
+    assert describe(str(tmp_path / "folder.txt"), create_environ()) is None
+    assert describe(str(tmp_path / "a\0b.txt"), create_environ()) is None
+    with pytest.raises(FileNotFoundError):
+        describe(str(tmp_path / "nothing.txt"), create_environ())
+
+
+@pytest.mark.parametrize("name", ["set_etag", "make_conditional"])
+def test_response_class_that_has_a_say_in_files_is_asked(root: Path, name: str) -> None:
+    called: list[str] = []
+
+    def method(self: t.Any, *args: t.Any, **kwargs: t.Any) -> t.Any:
+        called.append(name)
+        return getattr(Response, name)(self, *args, **kwargs)
+
+    app = _application(Erlen, root)
+    app.response_class = type("Own", (Response,), {name: method})
+    assert ask(app.test_client(), "/file").status == 200
+    assert called == [name]
+
+
+def test_static_folder_is_joined_again_when_it_was_assigned(tmp_path: Path) -> None:
+    app = Erlen("static", root_path=str(tmp_path))
+    assert app.static_folder == str(tmp_path / "static")
+    app.static_folder = "other"
+    assert app.static_folder == str(tmp_path / "other")
+    app.root_path = str(tmp_path / "moved")
+    assert app.static_folder == str(tmp_path / "moved" / "other")

@@ -13,9 +13,9 @@ from types import ModuleType
 
 @dataclass(frozen=True)
 class Subject:
-    """One column of the table over WSGI, one line of that over ASGI.
+    """One column of a table.
 
-    :param module: the file in this folder.
+    :param module: the file or the package in this folder.
     :param distribution: whose version is shown, ``None`` where there is no framework.
     :param options: arguments of the framework's application class.
     """
@@ -24,6 +24,11 @@ class Subject:
     module: str
     distribution: str | None = None
     options: tuple[tuple[str, t.Any], ...] = ()
+
+    @property
+    def is_peer(self) -> bool:
+        """Whether this is another framework: neither Erlen nor none at all."""
+        return self.distribution not in {None, "erlen"}
 
     def factory(self, name: str) -> t.Callable[..., t.Any] | None:
         """Return the function that makes the application of a case, ``None`` where the framework has no such thing."""
@@ -44,10 +49,12 @@ WSGI_SUBJECTS: dict[str, Subject] = {
     "erlen-as-flask": Subject("Erlen, as_flask mode", "flask_like", "erlen", _AS_FLASK),
     "falcon": Subject("Falcon", "falcon_apps", "falcon"),
     "bottle": Subject("Bottle", "bottle_apps", "bottle"),
+    "pyramid": Subject("Pyramid", "pyramid_apps", "pyramid"),
+    "django": Subject("Django", "django_apps", "django"),
     "bare": Subject("bare callable", "bare_wsgi"),
 }
 
-#: What is measured over ASGI: views that are ``async def``, and below them those that run in a thread pool.
+#: What is measured over ASGI: views that are ``async def``.
 ASGI_SUBJECTS: dict[str, Subject] = {
     "starlette": Subject("Starlette", "starlette_apps", "starlette"),
     "erlen-async": Subject("Erlen", "flask_like_async", "erlen", _ERLEN),
@@ -58,7 +65,11 @@ ASGI_SUBJECTS: dict[str, Subject] = {
     "fastapi": Subject("FastAPI", "fastapi_apps", "fastapi"),
     "quart": Subject("Quart", "quart_apps", "quart", (("framework", "quart"), ("name", "quart:Quart"))),
     "bare": Subject("bare callable", "bare_asgi"),
-    "starlette-pool": Subject("Starlette, pool", "starlette_pool_apps", "starlette"),
-    "fastapi-pool": Subject("FastAPI, pool", "fastapi_pool_apps", "fastapi"),
-    "erlen-pool": Subject("Erlen, pool", "flask_like", "erlen", _ERLEN),
+}
+
+#: What is measured over ASGI as well: plain functions, which run in a thread pool.
+POOL_SUBJECTS: dict[str, Subject] = {
+    "starlette-pool": Subject("Starlette", "starlette_pool_apps", "starlette"),
+    "erlen-pool": Subject("Erlen", "flask_like", "erlen", _ERLEN),
+    "fastapi-pool": Subject("FastAPI", "fastapi_pool_apps", "fastapi"),
 }

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from ..cases import HEADER, QUERY
+from ..data import HEADER, QUERY
 
 
 def _plain(request: Request) -> Response:

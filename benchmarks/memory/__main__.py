@@ -11,7 +11,7 @@ import time
 import typing as t
 from dataclasses import dataclass
 
-from ..report import python
+from ..machine import python
 from .client import BLOCK, Client, Failed
 from .server import SERVERS, Server
 

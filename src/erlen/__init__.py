@@ -24,13 +24,14 @@ PYTEST_DONT_REWRITE
 #   scopes headers
 #   teardown
 #   ctx
-#   streams bodies
+#   streams bodies files
 #   json.provider
 #   json.tag
 #   json
 #   logging debug
 #   forms
 #   websockets received fields
+#   response
 #   wrappers
 #   eventstream sessions
 #   urls

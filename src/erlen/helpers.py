@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import os
 import typing as t
+from contextlib import suppress
 from datetime import datetime
 
 from werkzeug.exceptions import NotFound
 from werkzeug.exceptions import abort as _abort
+from werkzeug.security import safe_join
 from werkzeug.utils import send_file as _send_file
 from werkzeug.utils import send_from_directory as _send_from_directory
 from werkzeug.wrappers import Response as BaseResponse
 
 from . import urls
 from .ctx import context_var, current_context, current_request_context
+from .files import describe
 from .paths import get_root_path
 from .signals import message_flashed, tell
 from .streams import stream_with_context
@@ -44,6 +47,9 @@ _DEVICES = frozenset(
     ["AUX", "CON", "CONIN$", "CONOUT$", "NUL", "PRN"]
     + [f"{port}{digit}" for port in ("COM", "LPT") for digit in "0123456789¹²³"]
 )
+
+# What :func:`send_from_directory` may be given for a file of the common kind.
+_COMMON_OPTIONS = frozenset({"as_attachment", "download_name", "max_age", "mimetype"})
 
 #: Whether a file with such a name is one like any other on this system.
 _DEVICES_ARE_FILES = os.name != "nt"
@@ -199,6 +205,33 @@ def _file_settings(max_age: t.Any) -> dict[str, t.Any]:
     }
 
 
+def _common_file(path: t.Any, max_age: t.Any, options: dict[str, t.Any]) -> Response | None:
+    """Return the response for a file and a request of the common kind, ``None`` where Werkzeug has to make it.
+
+    :param path: the path, relative to the application's root path.
+    :param max_age: as for :func:`send_file`.
+    :param options: as for :func:`erlen.files.describe`.
+    :raises FileNotFoundError: where there is no such file.
+    """
+    context = current_request_context()
+    app: t.Any = context.app
+    plan = app.plan or app.freeze()
+    if type(path) is not str or not plan.plain_files or app.config["USE_X_SENDFILE"]:
+        return None
+    described = describe(
+        os.path.join(app.root_path, path),
+        context.request.environ,
+        max_age=app.get_send_file_max_age if max_age is None else max_age,
+        **options,
+    )
+    if described is None:
+        return None
+    response: Response = app.response_class.of_file(
+        described.body, described.status, described.headers, plan.default_headers
+    )
+    return response
+
+
 def send_file(
     path_or_file: os.PathLike[t.Any] | str | t.IO[bytes],
     mimetype: str | None = None,
@@ -222,6 +255,12 @@ def send_file(
     :param last_modified: when the file changed; by default asked of the file system.
     :param max_age: seconds it may be cached; by default ``app.get_send_file_max_age`` decides.
     """
+    if conditional and etag is True and last_modified is None and isinstance(path_or_file, str | os.PathLike):
+        with suppress(FileNotFoundError):
+            options = {"mimetype": mimetype, "as_attachment": as_attachment, "download_name": download_name}
+            response = _common_file(os.fspath(path_or_file), max_age, options)
+            if response is not None:
+                return response
     settings = _file_settings(max_age)
     settings |= {"mimetype": mimetype, "as_attachment": as_attachment, "download_name": download_name}
     settings |= {"conditional": conditional, "etag": etag, "last_modified": last_modified}
@@ -241,7 +280,19 @@ def send_from_directory(
     # Werkzeug refuses device names itself as of 3.1.9, older versions some of them or none.
     if not _DEVICES_ARE_FILES and _names_device(os.fspath(path)):
         raise NotFound
-    settings = kwargs | _file_settings(kwargs.get("max_age"))
+    max_age = kwargs.get("max_age")
+    if _COMMON_OPTIONS.issuperset(kwargs):
+        below = safe_join(os.fspath(directory), os.fspath(path))
+        if below is None:
+            raise NotFound
+        options = {name: value for name, value in kwargs.items() if name != "max_age"}
+        try:
+            response = _common_file(below, max_age, options)
+        except FileNotFoundError:
+            raise NotFound from None
+        if response is not None:
+            return response
+    settings = kwargs | _file_settings(max_age)
     return t.cast(Response, _send_from_directory(directory, path, **settings))
 
 

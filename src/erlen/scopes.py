@@ -143,7 +143,7 @@ def fill_environ(environ: WSGIEnvironment, scope: Scope, body: t.Any) -> None:
             "wsgi.multithread": True,
             "wsgi.multiprocess": False,
             "wsgi.run_once": False,
-            "wsgi.file_wrapper": _FilePieces,
+            "wsgi.file_wrapper": FilePieces,
             SCOPE: scope,
         }
     )
@@ -159,7 +159,7 @@ def fill_environ(environ: WSGIEnvironment, scope: Scope, body: t.Any) -> None:
     add_headers(environ, scope["headers"])
 
 
-class _FilePieces(FileWrapper):
+class FilePieces(FileWrapper):
     """A file in pieces that are worth the hop to a worker thread."""
 
     def __init__(self, file: t.IO[bytes], buffer_size: int = 0) -> None:

@@ -292,6 +292,12 @@ class AsyncBody:
         self._has_begun = True
         return _bytes_of(await anext(self._iterator))
 
+    def pieces(self) -> t.AsyncIterable[t.Any]:
+        """Return what gives the pieces, of text or of bytes, for somebody who calls :meth:`aclose` at the end."""
+        self._has_begun = True
+        # An iterator that says nothing of being one can only be asked for its next piece.
+        return self._iterator if hasattr(self._iterator, "__aiter__") else self
+
     async def aclose(self) -> None:
         """Close the iterator."""
         if not self._is_closed:

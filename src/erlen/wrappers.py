@@ -16,38 +16,27 @@ from werkzeug.routing import Rule
 from werkzeug.sansio.http import parse_cookie
 from werkzeug.sansio.utils import get_current_url
 from werkzeug.wrappers import Request as RequestBase
-from werkzeug.wrappers import Response as ResponseBase
-from werkzeug.wsgi import ClosingIterator
 
 from . import json
 from .bodies import ReceivedBody
-from .ctx import context_var
 from .fields import RequestHeaders, ScopeHeaders
 from .forms import storage_at_once, storage_of
 from .lazy import Lazy, cached_property
 from .received import ReceivedRequest
-from .registry import tells_of
+from .response import Response
 from .scopes import PRESERVE_CONTEXT, SCOPE, fill_environ, has_body, joined, malformed, path_info
-from .streams import AsyncBody
 from .typing import Receive, Scope
 
 if t.TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from _typeshed.wsgi import WSGIEnvironment
+
+__all__ = ["Request", "Response", "split_blueprint_path"]
 
 # Upper case already. PERF: plaintext: a look-up is cheaper than another copy.
 _COMMON_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
-# Headers whose values Werkzeug makes URIs of when the response is sent.
-_URL_HEADERS = frozenset({"location", "content-location"})
-
 #: How many names of hosts are remembered.
 KNOWN_HOSTS = 256
-
-#: Bodies of fewer bytes share the header with their length.
-KNOWN_LENGTHS = 8192
-
-# Statuses whose responses have no body (RFC 9110, section 6.4.1).
-_WITHOUT_BODY = frozenset({*range(100, 200), 204, 304})
 
 T = t.TypeVar("T")
 
@@ -395,41 +384,6 @@ class Request(ReceivedRequest):
         raise BadRequest("The body of this request is not the JSON that its content type announces.") from e
 
 
-@tells_of(
-    "__delitem__ __ior__ __setitem__ add add_header clear extend pop popitem remove set setdefault "
-    "setlist setlistdefault update".split()
-)
-class ResponseHeaders(Headers):
-    """Headers made from a list of pairs that is known to be clean, which remember whether they were changed.
-
-    :param pairs: names and values, each a ``str`` without line breaks; the list becomes the headers' own.
-    """
-
-    # Set by the first mutation, through what ``tells_of`` puts around the methods.
-    is_changed = False
-
-    def __init__(self, pairs: list[tuple[str, str]]) -> None:
-        # PERF: plaintext: Headers() checks each value again: 2 us for four headers.
-        self._list = self.pairs = pairs
-
-    def changed(self) -> None:
-        """Remember that these are no longer the headers they were made of."""
-        self.is_changed = True
-
-
-class _Lengths(dict[int, tuple[str, str]]):
-    """The headers that tell lengths, those of short bodies made once.
-
-    PERF: plaintext, json: 0.1 us, most of it when ASGI looks up how they are encoded.
-    """
-
-    def __missing__(self, length: int) -> tuple[str, str]:
-        header = ("Content-Length", str(length))
-        if length < KNOWN_LENGTHS:
-            self[length] = header
-        return header
-
-
 class _Hosts(dict[bytes, str]):
     """Names of hosts as an environment has them. A site has few, and whoever makes up others gets no room here.
 
@@ -444,182 +398,4 @@ class _Hosts(dict[bytes, str]):
 
 
 _hosts = _Hosts()
-LENGTHS = _Lengths()
 _new_headers: t.Any = object.__new__
-
-
-class Response(ResponseBase):
-    """The response a view's return value becomes. HTML by default."""
-
-    default_mimetype: str | None = "text/html"
-    json_module: t.Any = json
-    autocorrect_location_header = False
-
-    # The body that ``of_bytes`` made, as long as nobody assigns another.
-    _whole: list[bytes] = []
-
-    # What a response begins with; Werkzeug's constructor sets the same on each.
-    _status = "200 OK"
-    _status_code = 200
-    direct_passthrough = False
-
-    #: Whether the pipeline has given this response the headers of the safe profile.
-    has_default_headers = False
-
-    # Whether nothing a subclass overrides has a say in how a complete body is sent.
-    _sends_plainly: t.ClassVar[bool] = True
-
-    #: Whether some subclass of this process is called in a way of its own, and is to be given a whole environment.
-    needs_environ: t.ClassVar[bool] = False
-
-    def __init_subclass__(cls, **kwargs: t.Any) -> None:
-        super().__init_subclass__(**kwargs)
-        if cls.__call__ is not Response.__call__:
-            Response.needs_environ = True
-        cls._sends_plainly = all(
-            getattr(cls, name) is getattr(Response, name)
-            for name in ("get_wsgi_headers", "get_app_iter", "get_wsgi_response", "iter_encoded", "close")
-        )
-
-    @property
-    def max_cookie_size(self) -> int:  # type: ignore[override]
-        """The largest cookie in bytes that is set without a warning: ``MAX_COOKIE_SIZE`` of the configuration."""
-        context = context_var.get(None)
-        return super().max_cookie_size if context is None else context.app.config["MAX_COOKIE_SIZE"]
-
-    @classmethod
-    def of_bytes(cls, body: bytes, content_type: tuple[str, str], more: list[tuple[str, str]]) -> t.Self:
-        """Make a response with status 200 of a whole body.
-
-        :param body: the body, encoded.
-        :param content_type: the ``Content-Type`` header.
-        :param more: the headers of the safe profile, clean and no ``Location`` among them.
-        """
-        # PERF: plaintext, json: the same attributes as the constructor sets, for a tenth of its 8 us.
-        response = object.__new__(cls)
-        # PERF: plaintext, json: a call of their constructor costs 0.1 us.
-        response.headers = headers = _new_headers(ResponseHeaders)
-        headers._list = headers.pairs = [content_type, LENGTHS[len(body)], *more]
-        response.response = response._whole = [body]
-        response._on_close = []
-        response.has_default_headers = True
-        return response
-
-    def _wrap_async_body(self) -> None:
-        body: t.Any = self.response
-        if hasattr(body, "__aiter__") and type(body) is not AsyncBody:
-            self.response = AsyncBody(body)
-
-    def iter_encoded(self) -> t.Iterator[bytes]:
-        """Return an iterator over the body, encoded; plain code may iterate over an async one as well."""
-        self._wrap_async_body()
-        return super().iter_encoded()
-
-    def close(self) -> None:
-        """Close the body, and call what ``call_on_close`` has registered."""
-        self._wrap_async_body()
-        super().close()
-
-    async def aclose(self) -> None:
-        """Close an async body; :meth:`close` does the rest."""
-        self._wrap_async_body()
-        body: t.Any = self.response
-        if type(body) is AsyncBody:
-            await body.aclose()
-
-    def get_app_iter(self, environ: WSGIEnvironment) -> t.Iterable[bytes]:
-        """Return what a server iterates over: the body, or nothing where there is none to send.
-
-        :param environ: the WSGI environment of the request.
-        """
-        sent = super().get_app_iter(environ)
-        if not isinstance(sent, ClosingIterator):
-            return sent
-        kind = type(self.response)
-        if kind is AsyncBody:
-            is_sent = environ["REQUEST_METHOD"] != "HEAD" and self._status_code not in _WITHOUT_BODY
-            return AsyncStream(sent, self) if is_sent else sent
-        if (kind is list or kind is tuple) and self._sends_plainly:
-            # ASGI sends it without a worker thread, which only what is called at the end needs.
-            pieces = [bytes(piece) for piece in sent]
-            return WholeBody(pieces, self) if self._on_close else pieces
-        return sent
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> t.Iterable[bytes]:
-        """Send this response: status and headers through ``start_response``, the body as the result.
-
-        :param environ: the WSGI environment of the request.
-        :param start_response: the server's callable (PEP 3333).
-        """
-        headers = self.headers
-        if (
-            type(headers) is ResponseHeaders
-            and self._status_code == 200
-            and self._sends_plainly
-            and environ["REQUEST_METHOD"] != "HEAD"
-            and not self._on_close
-            and self.response is (whole := self._whole)
-            and len(whole) == 1
-        ):
-            # PERF: plaintext, json: nothing in such a response depends on the environment, so that copying and
-            # correcting its headers would give the same ones: 10 us.
-            if not headers.is_changed:
-                start_response(self._status, headers.pairs.copy())
-                return whole
-            pairs = headers.to_wsgi_list()
-            if _need_nothing(pairs):
-                start_response(self._status, pairs)
-                return whole
-        if "wsgi.version" not in environ and (context := context_var.get(None)) is not None:
-            # The head that ASGI makes of a scope: the request fills it.
-            environ = context.request.environ
-        return super().__call__(environ, start_response)
-
-
-class WholeBody(list[bytes]):
-    """What a server iterates over for a response that is complete, and that calls something when it has been sent.
-
-    :param pieces: the body.
-    :param response: the response, which is closed at the end.
-    """
-
-    def __init__(self, pieces: t.Iterable[bytes], response: Response) -> None:
-        super().__init__(pieces)
-        self._response = response
-
-    def close(self) -> None:
-        """Close the response."""
-        self._response.close()
-
-
-class AsyncStream:
-    """What a server iterates over for a response with an async body: under ASGI as it is, under WSGI plainly.
-
-    :param plain: what WSGI iterates over.
-    :param response: the response, which is closed at the end.
-    """
-
-    def __init__(self, plain: ClosingIterator, response: Response) -> None:
-        self._plain = plain
-        self._response = response
-        self._body = t.cast(AsyncBody, response.response)
-
-    def __iter__(self) -> t.Iterator[bytes]:
-        return self._plain
-
-    def __aiter__(self) -> t.AsyncIterator[bytes]:
-        return self._body
-
-    async def aclose(self) -> None:
-        """Close the async body; :meth:`close` does the rest."""
-        await self._body.aclose()
-
-    def close(self) -> None:
-        """Close the response, and with it the body."""
-        self._response.close()
-
-
-def _need_nothing(headers: list[tuple[str, str]]) -> bool:
-    """Return whether headers can be sent as they are: with the body's length, and without URLs to make URIs of."""
-    names = {name.lower() for name, _ in headers}
-    return "content-length" in names and not names & _URL_HEADERS

@@ -50,7 +50,7 @@ PAIRS = pairs()
 #: Every name that has an async spelling: those of the pairs, and what steps and plans hold in both.
 SPELLED = {below.name for _, below in PAIRS.values()} | {
     "aview", "astraight", "apreprocessors", "abefore", "aafter", "ateardown", "ateardown_appcontext",
-    "abegin_serving", "amake_response", "ensure_async", "atell", "aclose_body", "apause",
+    "_aanswer_with", "abegin_serving", "amake_response", "ensure_async", "atell", "aclose_body", "apause",
 }  # fmt: skip
 
 

@@ -13,11 +13,12 @@ from werkzeug.routing import MapAdapter, RequestRedirect
 from .. import urls
 from ..ctx import AppContext, context_var
 from ..logging import printable
+from ..response import ResponseHeaders
 from ..signals import listened, request_finished
+from ..typing import ResponseReturnValue
 from ..wrappers import Request, Response
 from . import responses
 from .bridge import call_on_thread, is_async, to_async, to_sync
-from .errors import find_error_handler
 from .safety import SAFE_METHODS
 from .steps import OVERRIDABLE, PHASES, Plan, Steps, replaced_plainly
 
@@ -123,9 +124,12 @@ class Base:
 
     def make_default_options_response(self) -> Response:
         """Return the answer to OPTIONS: the methods of the URL in the ``Allow`` header."""
-        adapter = context_var.get().url_adapter
+        context = context_var.get()
+        plan = self.plan or self.freeze()
+        # No rule has such a method, so this gives those of all rules for the path.
+        methods = plan.allowed_methods(context, "--") or context.url_adapter.allowed_methods()
         response = self.response_class()
-        response.allow.update(adapter.allowed_methods())
+        response.allow.update(methods)
         return response
 
     def _steps(self, context: AppContext) -> Steps:
@@ -305,7 +309,18 @@ class Base:
         return await call_on_thread(self.threads.executor(), function, *args)
 
     def _find_error_handler(self, e: Exception, blueprints: list[str]) -> t.Callable[[t.Any], t.Any] | None:
-        return find_error_handler(self.error_handler_spec, e, blueprints)
+        plan = self.plan or self.freeze()
+        return plan.error_handlers.find(self.error_handler_spec, e, blueprints)
+
+    def _answer_with(self, handler: t.Callable[[t.Any], t.Any], e: Exception) -> ResponseReturnValue:
+        plan = self.plan or self.freeze()
+        value: ResponseReturnValue = plan.error_handlers.forms(handler)[1](e)
+        return value
+
+    async def _aanswer_with(self, handler: t.Callable[[t.Any], t.Any], e: Exception) -> ResponseReturnValue:
+        plan = self.plan or self.freeze()
+        value: ResponseReturnValue = await plan.error_handlers.forms(handler)[2](e)
+        return value
 
     def _explain_bad_key(self, e: Exception) -> None:
         if isinstance(e, BadRequestKeyError) and (self.debug or self.config["TRAP_BAD_REQUEST_ERRORS"]):
@@ -315,9 +330,12 @@ class Base:
         if getattr(response, "has_default_headers", False):
             return
         headers = response.headers
-        for name, value in plan.default_headers:
-            if name not in headers:
-                headers[name] = value
+        if type(headers) is ResponseHeaders:
+            headers.add_missing(plan.default_headers)
+        else:
+            for name, value in plan.default_headers:
+                if name not in headers:
+                    headers[name] = value
         response.has_default_headers = True
 
 

@@ -365,7 +365,7 @@ class Dispatch(Base):
             finally:
                 # The exception holds this frame: without this only the garbage collector would free what the view had.
                 del e
-        return t.cast(ResponseReturnValue, self.ensure_sync(handler)(e))
+        return self._answer_with(handler, e)
 
     async def ahandle_user_exception(self, e: Exception) -> HTTPException | ResponseReturnValue:
         """Do what :meth:`handle_user_exception` does."""
@@ -378,7 +378,7 @@ class Dispatch(Base):
                 raise e
             finally:
                 del e
-        return t.cast(ResponseReturnValue, await self.ensure_async(handler)(e))
+        return await self._aanswer_with(handler, e)
 
     def handle_http_exception(self, e: HTTPException) -> HTTPException | ResponseReturnValue:
         """Answer an HTTP exception with its handler, or with the exception itself, which is a response.
@@ -391,7 +391,7 @@ class Dispatch(Base):
         handler = self._find_error_handler(e, context_var.get().request.blueprints)
         if handler is None:
             return e
-        return t.cast(ResponseReturnValue, self.ensure_sync(handler)(e))
+        return self._answer_with(handler, e)
 
     async def ahandle_http_exception(self, e: HTTPException) -> HTTPException | ResponseReturnValue:
         """Do what :meth:`handle_http_exception` does."""
@@ -400,7 +400,7 @@ class Dispatch(Base):
         handler = self._find_error_handler(e, context_var.get().request.blueprints)
         if handler is None:
             return e
-        return t.cast(ResponseReturnValue, await self.ensure_async(handler)(e))
+        return await self._aanswer_with(handler, e)
 
     def handle_exception(self, e: Exception) -> Response:
         """Answer an exception that nothing handled: log it, and send the 500 response.
@@ -419,7 +419,7 @@ class Dispatch(Base):
         value: t.Any = InternalServerError(original_exception=e)
         handler = self._find_error_handler(value, context_var.get().request.blueprints)
         if handler is not None:
-            value = self.ensure_sync(handler)(value)
+            value = self._answer_with(handler, value)
         return self.finalize_request(value, from_error_handler=True)
 
     async def ahandle_exception(self, e: Exception) -> Response:
@@ -433,7 +433,7 @@ class Dispatch(Base):
         value: t.Any = InternalServerError(original_exception=e)
         handler = self._find_error_handler(value, context_var.get().request.blueprints)
         if handler is not None:
-            value = await self.ensure_async(handler)(value)
+            value = await self._aanswer_with(handler, value)
         return await self.afinalize_request(value, from_error_handler=True)
 
     def do_teardown_request(self, exc: BaseException | None = _sentinel) -> None:

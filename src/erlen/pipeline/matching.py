@@ -10,7 +10,7 @@ import typing as t
 from contextlib import suppress
 from functools import partial
 
-from werkzeug.exceptions import HTTPException, NotFound
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing.exceptions import WebsocketMismatch
 
 from ..ctx import AppContext, Match
@@ -236,11 +236,34 @@ class Matching:
                 context.match_request()
         except (Undecided, ValueError):
             # The latter for more digits than Python reads.
-            context.match_request()
+            self._match_by_werkzeug(context)
         except HTTPException as error:
             request.routing_exception = error
         context.steps = self.steps_for(request.endpoint)
         self._ask_for_upgrade(context)
+
+    def _match_by_werkzeug(self, context: AppContext) -> None:
+        """Match what the compiled routes leave undecided, unless it is a method that no rule of the path has."""
+        methods = self.allowed_methods(context, context.request.method)
+        if methods:
+            context.request.routing_exception = MethodNotAllowed(valid_methods=methods)
+        else:
+            context.match_request()
+
+    def allowed_methods(self, context: AppContext, method: str) -> list[str] | None:
+        """Return the methods of a path that has rules, but none for this method; ``None`` where Werkzeug has to say.
+
+        :param context: a context with a request.
+        :param method: a method in upper case.
+        """
+        environ = context._request.head
+        path = environ.get("PATH_INFO", "")
+        if not (self._matches_plainly and context.matches_plainly and path.isascii()) or self._has_websockets:
+            return None
+        try:
+            return self.routes.allowed(path, method)
+        except Undecided:
+            return None
 
     def match_websocket(self, context: AppContext) -> None:
         """Find the rule for the handshake of a WebSocket and the steps of its endpoint.

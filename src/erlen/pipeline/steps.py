@@ -17,6 +17,7 @@ from ..lazy import is_untouched
 from ..typing import Message
 from ..wrappers import Response, split_blueprint_path
 from .bridge import is_async, is_nonblocking, spelled_async
+from .errors import ErrorHandlers
 from .hooks import all_of, awaited, each_of, first_of, one_after_another
 from .matching import Matching
 from .safety import CrossOriginProtection, clean_header, default_headers, policies
@@ -122,8 +123,8 @@ class Steps:
 class Plan(Matching):
     """Everything requests need of an application, frozen.
 
-    Threads share it: its attributes are set once, here. Only ``_steps``, ``context_processors``, ``_content_types`` and what
-    ``matching.py`` remembers grow later; what they hold is the same whichever thread puts it there, and each change is a
+    Threads share it: its attributes are set once, here. Only ``_steps``, ``context_processors``, ``error_handlers``,
+    ``_content_types`` and what ``matching.py`` remembers grow later; what they hold is the same whichever thread puts it there, and each change is a
     single dict or set operation.
 
     :param app: the application.
@@ -142,6 +143,8 @@ class Plan(Matching):
         self._steps: dict[str | None, Steps] = {}
         #: What ``update_template_context`` runs for each endpoint; it fills this when a template is first rendered.
         self.context_processors: dict[str | None, list[Hook]] = {}
+        #: Which handler answers an exception.
+        self.error_handlers = ErrorHandlers(self._app)
         self._freeze_matching(app, config, overridden)
         self._overridden = frozenset(overridden)
         self.protection = CrossOriginProtection(config) if config["CROSS_ORIGIN_PROTECTION"] else None
@@ -199,6 +202,12 @@ class Plan(Matching):
         self.plain_responses = (
             _responds_plainly(app.response_class) and "make_response" not in self._overridden
         )
+        #: Whether HTTP exceptions become responses without being asked for one.
+        self.plain_pages = self.plain_responses and _function_of(
+            app.response_class.force_type
+        ) is _function_of(Response.force_type)
+        #: Whether responses for files are made without a constructor.
+        self.plain_files = self.plain_responses and _tells_of_files_plainly(app.response_class)
         #: Makes a response of a whole body, where ``plain_responses``.
         self.respond: t.Callable[..., Response] = getattr(app.response_class, "of_bytes", Response.of_bytes)
         self._content_types: dict[str, tuple[str, str]] = {}
@@ -396,6 +405,19 @@ def _responds_plainly(cls: type[t.Any]) -> bool:
         and cls.default_status == Response.default_status
         and (cls.default_mimetype or "").startswith("text/")
     )
+
+
+def _tells_of_files_plainly(cls: type[t.Any]) -> bool:
+    """Return whether a response class has no opinion on what Werkzeug tells of a file."""
+    decisive = (
+        "cache_control",
+        "content_length",
+        "expires",
+        "last_modified",
+        "make_conditional",
+        "set_etag",
+    )
+    return all(getattr(cls, name) is getattr(Response, name) for name in decisive)
 
 
 def _is_exempt(view: t.Any) -> bool:

@@ -12,10 +12,10 @@ from traceback import clear_frames
 
 from ..pipeline.bridge import as_error
 from ..pipeline.steps import Plan
+from ..response import LENGTHS
 from ..scopes import HANDSHAKE, PRESERVE_CONTEXT
 from ..signals import listened
 from ..streams import aclose_body, close_body
-from ..wrappers import LENGTHS
 
 if t.TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment

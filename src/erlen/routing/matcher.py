@@ -105,6 +105,23 @@ class Segment:
         self.suffixed = suffixed
         self.node = node
 
+    def match_rest(self, parts: list[str], index: int, texts: list[str], method: str) -> Match | None:
+        """Return the match for a path all the rest of which is this part, ``None`` where the walk has to say.
+
+        PERF: path parameter, static file: 1.5 us.
+
+        :param parts: the whole path.
+        :param index: where this part begins.
+        :param texts: the values of the variables before it.
+        :param method: the request method, in upper case.
+        """
+        found = self.find("/".join(parts[index:])) if self.final and not self.suffixed else None
+        if found is not None:
+            for leaf in self.node.leaves:
+                if leaf.methods is None or method in leaf.methods:
+                    return leaf.match([*texts, *map(found.group, self.groups)])
+        return None
+
 
 class Single(t.NamedTuple):
     """The rule for paths that end in one variable.
@@ -146,9 +163,11 @@ class Routes:
 
     :param root: the node before the first slash.
     :param converts_plainly: whether all converters are Werkzeug's, which need nothing but the text.
+    :param merges_slashes: whether Werkzeug looks for slashes to merge where it finds nothing.
     """
 
-    def __init__(self, root: Node, converts_plainly: bool = False) -> None:
+    def __init__(self, root: Node, converts_plainly: bool = False, merges_slashes: bool = True) -> None:
+        self._merges_slashes = merges_slashes
         self.converts_plainly = converts_plainly
         self._root = root
         # Every path begins with a slash, so its first part is always empty.
@@ -221,9 +240,34 @@ class Routes:
                     break
         return self._any(path, method)
 
+    def allowed(self, path: str, method: str) -> list[str]:
+        """Return the methods of the rules that have a path, where none of them has this method; empty where none has it.
+
+        They stand in the order in which Werkzeug names them, which is that of its set.
+
+        PERF: 405: 25 us sooner than Werkzeug's matcher.
+
+        :param path: the decoded path below the application's root.
+        :param method: the request method, in upper case.
+        :raises Undecided: when Werkzeug has to decide.
+        """
+        if "//" in path or path[:1] != "/":
+            raise Undecided
+        collected: list[set[str]] = []
+        _collect_methods(self._root, path.split("/"), 0, method, collected)
+        methods: set[str] = set()
+        # Adding what is there already can change the order of a set, and Werkzeug walks twice to merge slashes.
+        for of_rule in collected + collected if self._merges_slashes else collected:
+            methods.update(of_rule)
+        return list(methods)
+
     def _any(self, path: str, method: str) -> Match | None:
         if "//" in path or path[:1] != "/":
             raise Undecided
+        first = path.split("/", 2)[1]
+        if first and self._start is not None and not self._start.dynamic and first not in self._start.static:
+            # PERF: 404: no rule begins like this, 2 us.
+            return None
         return self._straight(path, method) or _walk(self._root, path.split("/"), 0, [], method)
 
     def _straight(self, path: str, method: str) -> Match | None:
@@ -236,12 +280,13 @@ class Routes:
         if node is None:
             return None
         texts: list[str] = []
-        for part in path[1:].split("/"):
+        parts = path[1:].split("/")
+        for index, part in enumerate(parts):
             child = node.static.get(part)
             if child is None:
                 for segment in node.dynamic:
                     if segment.accepts is None:
-                        return None
+                        return segment.match_rest(parts, index, texts, method)
                     if segment.accepts(part):
                         texts.append(part)
                         child = segment.node
@@ -303,3 +348,38 @@ def _end(node: Node, texts: list[str], method: str) -> Match | None:
         # A rule for another method, a value that its converter refuses, or the same path with a slash.
         raise Undecided
     return None
+
+
+def _collect_methods(node: Node, parts: list[str], index: int, method: str, methods: list[set[str]]) -> None:
+    """Add the methods of each rule that a path leads to from a node, in the order of Werkzeug's matcher."""
+    if index == len(parts):
+        _add_methods(node, method, methods)
+        return
+    part = parts[index]
+    if (child := node.static.get(part)) is not None:
+        _collect_methods(child, parts, index + 1, method, methods)
+    for segment in node.dynamic:
+        if segment.accepts is not None:
+            if segment.accepts(part):
+                _collect_methods(segment.node, parts, index + 1, method, methods)
+            continue
+        found = segment.find("/".join(parts[index:]) if segment.final else part)
+        if found is not None:
+            if segment.suffixed and found.groups()[-1] == "/":
+                raise Undecided
+            following = len(parts) if segment.final else index + 1
+            _collect_methods(segment.node, parts, following, method, methods)
+    if not part and index == len(parts) - 1 and node.leaves:
+        raise Undecided
+
+
+def _add_methods(node: Node, method: str, methods: list[set[str]]) -> None:
+    for leaf in node.leaves:
+        if leaf.rule.websocket or leaf.rule.methods is None or method in leaf.rule.methods:
+            raise Undecided
+        methods.append(leaf.rule.methods)
+    if "" in node.static and any(
+        leaf.rule.methods is None or method in leaf.rule.methods for leaf in node.static[""].leaves
+    ):
+        # The same path with a slash.
+        raise Undecided
