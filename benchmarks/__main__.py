@@ -98,4 +98,7 @@ def measured(suite: Suite, rounds: int) -> t.Iterator[tuple[str, dict[str, Timin
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -6,13 +6,13 @@ import asyncio
 import contextlib
 import contextvars
 import functools
-import time
 import typing as t
 from dataclasses import dataclass, field
 
 from .answers import Answer, checked, introduce
 from .apps import Subject
 from .cases import Case, Scope, scope_of
+from .clock import now
 from .runner import Prepare, Runnable, Stock
 
 #: Bytes of a body in one message, as the servers read them.
@@ -148,12 +148,12 @@ class AsgiRunnable:
 
         # A thread pool may live as long as the loop runs, here one round: not timed is the request that fills it.
         await application(own(scope), *exchange(parts))
-        began = time.perf_counter()
+        began = now()
         for _ in range(loops):
             await application(own(scope), *exchange(parts))
         # What a subject has left to the loop is part of its requests.
         await asyncio.sleep(0)
-        return time.perf_counter() - began
+        return now() - began
 
 
 def prepare(runner: asyncio.Runner, stock: Stock, case: Case, name: str, subject: Subject) -> Runnable | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from . import machine
 from .apps import Subject
+from .clock import COUNTED
 from .machine import python
 from .runner import Timing
 from .suites import Suite
@@ -34,8 +35,8 @@ def heading(suite: Suite, rounds: int) -> None:
     reference, own = suite.subjects[suite.reference].title, suite.subjects[suite.own].title
     print(f"{suite.protocol}, {python()}, {rounds} interleaved rounds, fewer where a request takes long")
     print(
-        f"microseconds a request, the median; {reference} : {own} says how many times cheaper {own} is,\n"
-        f"{own} : best how it stands to the cheapest other framework, which is marked *\n"
+        f"microseconds of {COUNTED} a request, the median; {reference} : {own} says how many times cheaper\n"
+        f"{own} is, {own} : best how it stands to the cheapest other framework, which is marked *\n"
     )
 
 
@@ -137,6 +138,7 @@ def write_json(file: Path, rounds: int, tables: dict[str, tuple[Suite, Figures]]
     content: dict[str, t.Any] = {
         "python": python(),
         "unit": "microseconds",
+        "clock": COUNTED,
         "rounds": rounds,
         "date": dt.datetime.now(dt.UTC).date().isoformat(),
         "machine": {**machine.describe(), "os": _system()},

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
-import time
 import typing as t
 from dataclasses import dataclass
 
 from .answers import Answer, checked, introduce
 from .apps import Subject
 from .cases import Case, Environ, environ_of
+from .clock import now
 from .runner import Prepare, Runnable, Stock
 
 Application = t.Callable[[Environ, t.Any], t.Iterable[bytes]]
@@ -51,7 +51,7 @@ class WsgiRunnable:
         def start_response(status: str, headers: t.Any, exc_info: t.Any = None) -> None:
             return None
 
-        began = time.perf_counter()
+        began = now()
         for _ in range(loops):
             # Each request has an environ and a stream of its own, as a server makes them; all subjects pay for it.
             request = copy()
@@ -62,7 +62,7 @@ class WsgiRunnable:
             # PEP 3333: a server closes what can be closed.
             if hasattr(result, "close"):
                 t.cast(t.Any, result).close()
-        return time.perf_counter() - began
+        return now() - began
 
 
 def prepare(stock: Stock, case: Case, name: str, subject: Subject) -> Runnable | None:
