@@ -97,6 +97,8 @@ class AppContext:
     _g: _AppCtxGlobals | None = None
     _session: t.Any = None
     _url_adapter: t.Any = None
+    # What relative URLs are built with while there is no adapter; see ``urls.py``.
+    _mount: tuple[str, str, str] | None = None
     _after_request_functions: list[t.Callable[[t.Any], t.Any]] | None = None
     _held: int = 0
     # Of the pushes after the first.
@@ -108,6 +110,8 @@ class AppContext:
     flashes: list[tuple[str, str]] | None = None
     #: Whether ``match_request`` is not overridden, so that the compiled routes may be asked directly.
     matches_plainly: t.ClassVar[bool] = True
+    #: Whether ``url_adapter`` is not overridden, so that relative URLs may be built without it.
+    binds_plainly: t.ClassVar[bool] = True
     #: The frozen steps of the matched endpoint; the pipeline sets it.
     steps: t.Any = None
     #: Whether this is the copy of another context, whose end is that of the request.
@@ -125,6 +129,7 @@ class AppContext:
     def __init_subclass__(cls, **kwargs: t.Any) -> None:
         super().__init_subclass__(**kwargs)
         cls.matches_plainly = cls.match_request is AppContext.match_request
+        cls.binds_plainly = cls.url_adapter is AppContext.url_adapter
         # A class that replaces both knows how they belong together.
         if cls.push is not AppContext.push and "push_at_once" not in vars(cls):
             cls.push_at_once = _never  # type: ignore[assignment, method-assign]

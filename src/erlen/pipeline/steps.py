@@ -9,12 +9,13 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 
 from werkzeug.exceptions import HTTPException, NotFound
+from werkzeug.routing import Map
 from werkzeug.routing.exceptions import WebsocketMismatch
 from werkzeug.utils import get_content_type
 
 from ..ctx import AppContext, context_var
 from ..json.provider import DefaultJSONProvider
-from ..routing import Node, Routes, Undecided, compile_routes
+from ..routing import Builders, Node, Routes, Undecided, compile_routes
 from ..sessions import SecureCookieSessionInterface
 from ..websockets import UpgradeRequired, WebSocketHandler
 from ..wrappers import Request, Response, split_blueprint_path
@@ -34,6 +35,7 @@ _CONFIG_KEYS = (
     "CROSS_ORIGIN_PROTECTION",
     "REFERRER_POLICY",
     "REFUSE_MALFORMED_REQUESTS",
+    "SERVER_NAME",
     "SESSION_COOKIE_NAME",
     "TRUSTED_HOSTS",
     "TRUSTED_ORIGINS",
@@ -62,8 +64,10 @@ OVERRIDABLE = (
     *(f"a{name}" for name in PHASES),
     *WRAPPERS,
     "create_url_adapter",
+    "inject_url_defaults",
     "make_response",
     "request_context",
+    "url_for",
     "wsgi_app",
 )
 
@@ -155,13 +159,18 @@ class Plan:
         routes = compile_routes(app.url_map)
         self.routes = routes or Routes(Node())
         self._singles = self.routes.singles()
-        self._matches_plainly = not (
-            routes is None
+        #: Whether nobody has an opinion of his own on what the map is bound to, a relative URL then needs no host.
+        self.binds_plainly = not (
+            app.url_map.host_matching
             or app.subdomain_matching
             or config["TRUSTED_HOSTS"] is not None
+            or not (config["SERVER_NAME"] or "").isascii()
             or _judges_hosts(app.request_class)
+            or _binds_its_way(app.url_map)
             or "create_url_adapter" in overridden
         )
+        self._matches_plainly = self.binds_plainly and routes is not None
+        self._freeze_urls(app, overridden)
         self._overridden = frozenset(overridden)
         self.protection = CrossOriginProtection(config) if config["CROSS_ORIGIN_PROTECTION"] else None
         self._freeze_responses(app, config)
@@ -182,6 +191,13 @@ class Plan:
         #: Whether ``do_teardown_appcontext`` has anything to do.
         self.tears_down = bool(self.teardown_appcontext) or self._changes("do_teardown_appcontext")
         self._freeze_asgi(app, overridden, plain)
+
+    def _freeze_urls(self, app: t.Any, overridden: t.AbstractSet[str]) -> None:
+        self.builders = Builders(app.url_map)
+        #: Whether ``url_for`` of the application is not replaced.
+        self.builds_urls = "url_for" not in overridden
+        #: Whether ``inject_url_defaults`` has anything to do.
+        self.injects_url_defaults = "inject_url_defaults" in overridden or bool(app.url_default_functions)
 
     def _freeze_asgi(self, app: t.Any, overridden: t.AbstractSet[str], plain: t.Collection[str]) -> None:
         #: What ``teardown_appcontext`` registered, in the async spelling.
@@ -459,6 +475,10 @@ def _function_of(method: t.Any) -> t.Any:
 def _judges_hosts(cls: type[Request]) -> bool:
     """Return whether a request class has an opinion of its own on hosts."""
     return bool(cls.trusted_hosts) or cls.host is not Request.host
+
+
+def _binds_its_way(url_map: Map) -> bool:
+    return any(getattr(type(url_map), name) is not getattr(Map, name) for name in ("bind", "bind_to_environ"))
 
 
 def _keeps_sessions_plainly(interface: t.Any) -> bool:
