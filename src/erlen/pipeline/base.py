@@ -14,7 +14,7 @@ from .. import urls
 from ..ctx import AppContext, context_var
 from ..debug import FormDataRoutingRedirect
 from ..logging import printable
-from ..sessions import SessionInterface
+from ..sessions import SecureCookieSessionInterface, SessionInterface
 from ..signals import request_finished
 from ..wrappers import Request, Response
 from . import responses
@@ -93,6 +93,16 @@ class Base:
         protection = (self.plan or self.freeze()).protection
         if protection is not None and not self._steps(context).cross_origin_exempt:
             protection.check(context.request.environ)
+
+    def _needs_no_saving(self, context: AppContext) -> bool:
+        """Return whether the session that a request has sent is neither touched nor due for a refresh.
+
+        PERF: session untouched: to open it, only to find that, takes 10 us.
+        """
+        if context._session is not None or (self.plan or self.freeze()).opens_every_session:
+            return False
+        interface = t.cast(SecureCookieSessionInterface, self.session_interface)
+        return not interface.may_be_permanent(t.cast(t.Any, self), context.request)
 
     def raise_routing_exception(self, request: Request) -> t.NoReturn:
         """Raise what matching the request raised.

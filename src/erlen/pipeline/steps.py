@@ -159,18 +159,8 @@ class Plan:
         routes = compile_routes(app.url_map)
         self.routes = routes or Routes(Node())
         self._singles = self.routes.singles()
-        #: Whether nobody has an opinion of his own on what the map is bound to, a relative URL then needs no host.
-        self.binds_plainly = not (
-            app.url_map.host_matching
-            or app.subdomain_matching
-            or config["TRUSTED_HOSTS"] is not None
-            or not (config["SERVER_NAME"] or "").isascii()
-            or _judges_hosts(app.request_class)
-            or _binds_its_way(app.url_map)
-            or "create_url_adapter" in overridden
-        )
-        self._matches_plainly = self.binds_plainly and routes is not None
         self._freeze_urls(app, overridden)
+        self._matches_plainly = self.binds_plainly and routes is not None
         self._overridden = frozenset(overridden)
         self.protection = CrossOriginProtection(config) if config["CROSS_ORIGIN_PROTECTION"] else None
         self._freeze_responses(app, config)
@@ -193,6 +183,17 @@ class Plan:
         self._freeze_asgi(app, overridden, plain)
 
     def _freeze_urls(self, app: t.Any, overridden: t.AbstractSet[str]) -> None:
+        config = app.config
+        #: Whether nobody has an opinion of his own on what the map is bound to; a relative URL then needs no host.
+        self.binds_plainly = not (
+            app.url_map.host_matching
+            or app.subdomain_matching
+            or config["TRUSTED_HOSTS"] is not None
+            or not (config["SERVER_NAME"] or "").isascii()
+            or _judges_hosts(app.request_class)
+            or _binds_its_way(app.url_map)
+            or "create_url_adapter" in overridden
+        )
         self.builders = Builders(app.url_map)
         #: Whether ``url_for`` of the application is not replaced.
         self.builds_urls = "url_for" not in overridden
