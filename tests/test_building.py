@@ -249,6 +249,10 @@ def test_what_is_overridden_is_asked() -> None:
         def url_adapter(self) -> t.Any:
             return self.app.url_map.bind("example.com", "/context")
 
+        @url_adapter.setter
+        def url_adapter(self, value: t.Any) -> None:
+            raise AttributeError
+
     class App(Erlen):
         def create_url_adapter(self, request: t.Any) -> MapAdapter:
             return self.url_map.bind("example.com", "/created")
@@ -359,12 +363,13 @@ def test_adapters_are_those_that_werkzeug_binds(host: str | None, scheme: str, m
     if host is not None:
         environ["HTTP_HOST"] = host
     answers: list[t.Any] = []
-    for bind in (
+    ways: list[t.Callable[[], t.Any]] = [
         lambda: app.create_url_adapter(app.request_class(environ.copy())),
         lambda: app.url_map.bind_to_environ(environ.copy(), subdomain=""),
-    ):
+    ]
+    for bind in ways:
         try:
-            answers.append(vars(t.cast(MapAdapter, bind())))
+            answers.append(vars(bind()))
         except Exception as error:
             answers.append(type(error))
     assert answers[0] == answers[1]

@@ -110,11 +110,11 @@ def test_a_response_class_that_sets_cookies_in_its_own_way_does() -> None:
 
 
 def test_a_session_that_is_saved_twice_varies_once() -> None:
-    app = _serve(__import__("erlen"), Erlen("t", root_path="."), {})
+    app: Erlen = _serve(__import__("erlen"), Erlen("t", root_path="."), {})
 
     @app.after_request
     def save(response: Response) -> Response:
-        app.session_interface.save_session(app, context_var.get().open_session(), response)
+        app.session_interface.save_session(t.cast(t.Any, app), context_var.get().open_session(), response)
         return response
 
     answer = app.test_client().get("/text")
@@ -123,14 +123,15 @@ def test_a_session_that_is_saved_twice_varies_once() -> None:
 
 
 def test_a_hook_sees_and_may_change_the_headers() -> None:
-    app = _serve(__import__("erlen"), Erlen("t", root_path="."), {})
+    app: Erlen = _serve(__import__("erlen"), Erlen("t", root_path="."), {})
 
     def middleware(environ: t.Any, start_response: t.Any) -> t.Any:
         return inner(
             environ, lambda status, headers, info=None: start_response(status, [*headers, ("X", "1")], info)
         )
 
-    inner, app.wsgi_app = app.wsgi_app, middleware
+    inner: t.Any = app.wsgi_app
+    app.wsgi_app = t.cast(t.Any, middleware)  # type: ignore[method-assign]
 
     @app.after_request
     def change(response: Response) -> Response:
@@ -233,7 +234,7 @@ def _untouched(contents: dict[str, t.Any] | str, **options: t.Any) -> tuple[bool
     ],
     ids=str,
 )
-def test_untouched_sessions_are_opened_where_they_may_be_permanent(
+def test_untouched_sessions_are_opened_where_they__may_be_permanent(
     contents: t.Any, options: dict[str, t.Any], expected: tuple[bool, bool]
 ) -> None:
     assert _untouched(contents, **options) == expected
@@ -257,10 +258,10 @@ def test_readers_of_ones_own_see_every_session() -> None:
     cookie = t.cast(t.Any, interface.get_signing_serializer(t.cast(t.Any, app))).dumps({"a": 1})
     request = _request(f"session={cookie}")
     asked: t.Any = app
-    assert not interface.may_be_permanent(asked, request)
-    assert Interface().may_be_permanent(asked, request)
+    assert not interface._may_be_permanent(asked, request)
+    assert Interface()._may_be_permanent(asked, request)
     app.json = Provider(app)
-    assert interface.may_be_permanent(asked, request)
+    assert interface._may_be_permanent(asked, request)
     client = app.test_client(use_cookies=False)
     assert "Expires" in client.get("/", headers={"Cookie": f"session={cookie}"}).headers["Set-Cookie"]
 
@@ -287,7 +288,7 @@ def test_what_is_told_of_changes_may_be_replaced() -> None:
 def test_sessions_of_applications_that_share_a_key_are_read_by_both() -> None:
     one, two = Erlen("t", root_path="."), Erlen("t", root_path=".")
     one.secret_key = two.secret_key = KEY
-    one.add_url_rule("/", "index", lambda: session.update(a=1) or "")
+    one.add_url_rule("/", "index", lambda: f"{session.setdefault('a', 1)}")
     two.add_url_rule("/", "index", lambda: str(session["a"]))
     cookie = one.test_client().get("/").headers["Set-Cookie"].partition(";")[0]
     assert two.test_client(use_cookies=False).get("/", headers={"Cookie": cookie}).text == "1"

@@ -117,10 +117,11 @@ class SecureCookieSession(CallbackDict[str, t.Any], SessionMixin):  # pyright: i
         self.accessed = True
         return _GET(self, key, default)
 
-    def __setitem__(self, key: str, value: t.Any, /) -> None:
+    def __setitem__(self, key: str, value: t.Any) -> None:
         _SETITEM(self, key, value)
-        if self.on_update is not None:
-            self.on_update(self)
+        update: t.Callable[[t.Any], None] | None = self.on_update
+        if update is not None:
+            update(self)
 
     def __ior__(self, value: t.Any, /) -> t.Self:  # type: ignore[override, misc]
         self.update(value)
@@ -505,15 +506,13 @@ class SecureCookieSessionInterface(SessionInterface):
                 return self.session_class(t.cast("cabc.Mapping[str, t.Any]", contents))
         return self.session_class()
 
-    def may_be_permanent(self, app: Application, request: t.Any) -> bool:
+    def _may_be_permanent(self, app: Application, request: t.Any) -> bool:
         """Return whether a session that nobody has touched may have to be saved, as it is permanent.
 
         What is in the cookie is looked at before its signature is checked; a ``True`` leads to opening it.
 
         :param app: the application.
         :param request: the request.
-
-        .. versionadded:: 0.1
         """
         if not app.config["SESSION_REFRESH_EACH_REQUEST"]:
             return False
@@ -521,7 +520,7 @@ class SecureCookieSessionInterface(SessionInterface):
         if (
             self.serializer is not session_json_serializer
             or type(self).get_signing_serializer is not stock.get_signing_serializer
-            or not session_json_serializer.reads_plainly(app.json)
+            or not session_json_serializer._reads_plainly(app.json)
         ):
             return True
         cookie: str = request._first_cookie(self.get_cookie_name(app)) or ""

@@ -155,15 +155,15 @@ def url_for(
     """
     if not isinstance(endpoint, str):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(_not_an_endpoint(app, endpoint))
-    context, plan, name = context_var.get(None), app.plan, endpoint
-    mount = None
+    context, name, mount = context_var.get(None), endpoint, None
+    plan: t.Any = app.plan
     if context is not None and context.app is app and (request := context._request) is not None:
         if endpoint[:1] == ".":
             blueprint = request.blueprint
             name = endpoint[1:] if blueprint is None else f"{blueprint}{endpoint}"
         if plan is not None and scheme is None and not external:
             mount = _mount_of(context, plan)
-    if mount is None:
+    if mount is None or plan is None:
         return _built_by_adapter(app, endpoint, name, values, anchor, method, scheme, external)
     # PERF: url_for x 10: a relative URL needs no adapter: 4 us to make it, 2 us to ask it.
     if plan.injects_url_defaults:

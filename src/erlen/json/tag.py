@@ -275,7 +275,7 @@ class TaggedJSONSerializer:
             return [self._untag_scan(item) for item in items]
         return value
 
-    def reads_plainly(self, provider: t.Any) -> bool:
+    def _reads_plainly(self, provider: t.Any) -> bool:
         """Return whether a dict without tags reads as the text shows it.
 
         :param provider: the JSON provider of the application.

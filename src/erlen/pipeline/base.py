@@ -102,7 +102,7 @@ class Base:
         if context._session is not None or (self.plan or self.freeze()).opens_every_session:
             return False
         interface = t.cast(SecureCookieSessionInterface, self.session_interface)
-        return not interface.may_be_permanent(t.cast(t.Any, self), context.request)
+        return not interface._may_be_permanent(t.cast(t.Any, self), context.request)
 
     def raise_routing_exception(self, request: Request) -> t.NoReturn:
         """Raise what matching the request raised.

@@ -241,10 +241,10 @@ def _is_built_plainly(cls: type[Rule]) -> bool:
 
 def _writes(converter: BaseConverter, quoting: Quoting) -> Write:
     """Return what makes the text of a variable's value, as the converter does."""
-    to_url, kind = converter.to_url, type(converter)
-    if kind.to_url is BaseConverter.to_url:
+    to_url = converter.to_url
+    if type(converter).to_url is BaseConverter.to_url:
         return quoting.in_values
-    if kind is IntegerConverter and not converter.fixed_digits:
+    if type(converter) is IntegerConverter and not converter.fixed_digits:
         return lambda value: str(value) if type(value) is int else to_url(value)
     return to_url
 
