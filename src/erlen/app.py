@@ -316,15 +316,7 @@ class Erlen(LifeCycle, Registration, Dispatch, ASGI):
         :param values: values of the rule's variables; others become the query.
         :raises werkzeug.routing.BuildError: where no rule fits and no handler helps.
         """
-        return urls.url_for(
-            self,
-            endpoint,
-            _anchor=_anchor,
-            _method=_method,
-            _scheme=_scheme,
-            _external=_external,
-            **values,
-        )
+        return urls.url_for(self, endpoint, values, _anchor, _method, _scheme, _external)
 
     def inject_url_defaults(self, endpoint: str, values: dict[str, t.Any]) -> None:
         """Let the functions of ``url_defaults`` add to the values of a URL.
@@ -495,6 +487,7 @@ _FROZEN_FROM = frozenset(
         "subdomain_matching",
         "teardown_appcontext_funcs",
         "teardown_request_funcs",
+        "url_default_functions",
         "url_map",
         "url_value_preprocessors",
         "view_functions",

@@ -74,6 +74,18 @@ class ResponseHeaders(Headers):
         names = {name.lower() for name, _ in self._list}
         self._list += [header for header in more if header[0].lower() not in names]
 
+    def add_clean(self, name: str, value: str) -> None:
+        """Add a header that can be sent as it is: one line of Latin-1, and no URL.
+
+        :param name: its name.
+        :param value: its value.
+        """
+        header = (name, value)
+        if self._list == self.made:
+            # PERF: session write: headers that have not changed otherwise still need nothing before they are sent, 2 us.
+            self.made = [*self._list, header]
+        self._list.append(header)
+
 
 class _Lengths(dict[int, tuple[str, str]]):
     """The headers that tell lengths, those of short bodies made once.
@@ -133,6 +145,9 @@ class Response(ResponseBase):
     #: Whether the pipeline has given this response the headers of the safe profile.
     has_default_headers = False
 
+    #: Whether nothing a subclass overrides has a say in how cookies are set.
+    sets_cookies_plainly: t.ClassVar[bool] = True
+
     # Whether nothing a subclass overrides has a say in how a response is made, and in how it is sent.
     _is_made_plainly: t.ClassVar[bool] = True
     _sends_plainly: t.ClassVar[bool] = True
@@ -144,6 +159,9 @@ class Response(ResponseBase):
         super().__init_subclass__(**kwargs)
         if cls.__call__ is not Response.__call__:
             Response.needs_environ = True
+        cls.sets_cookies_plainly = (
+            cls.set_cookie is Response.set_cookie and cls.max_cookie_size is Response.max_cookie_size
+        )
         # Another class between the two may have its own way with everything.
         is_next = cls.__mro__[cls.__mro__.index(Response) + 1] is ResponseBase
         cls._is_made_plainly = (

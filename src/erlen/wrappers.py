@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 from io import BytesIO
 
@@ -37,6 +38,9 @@ _COMMON_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "O
 
 #: How many names of hosts are remembered.
 KNOWN_HOSTS = 256
+
+# What ends the name of a cookie, or cannot stand in it.
+_NO_COOKIE_NAME = re.compile('[ \t=";]')
 
 T = t.TypeVar("T")
 
@@ -100,9 +104,14 @@ class Request(ReceivedRequest):
     # Whether the query string is what the server has handed on.
     _reads_query_plainly: t.ClassVar[bool] = True
     _json_module: t.Any = None
+    # Whether no subclass parses cookies in a way of its own.
+    _has_plain_cookies: t.ClassVar[bool] = True
 
     def __init_subclass__(cls, **kwargs: t.Any) -> None:
         super().__init_subclass__(**kwargs)
+        cls._has_plain_cookies = (
+            cls.cookies is Request.cookies and cls.dict_storage_class is Request.dict_storage_class
+        )
         if cls.close is not RequestBase.close:
             cls._must_close = True
         cls._needs_environ = cls.__init__ is not Request.__init__
@@ -336,6 +345,26 @@ class Request(ReceivedRequest):
         # PERF: session read: Werkzeug's own looks through all headers for it, 8 us.
         cookies: t.Any = parse_cookie(self.head.get("HTTP_COOKIE", ""), self.dict_storage_class)
         return t.cast("ImmutableMultiDict[str, str]", cookies)
+
+    def _first_cookie(self, name: str) -> str | None:
+        """Return the first cookie of a name as :attr:`cookies` has it, ``None`` where there is none.
+
+        :param name: the name.
+        """
+        header: str = self.head.get("HTTP_COOKIE", "")
+        # PERF: session read: parsing all cookies takes 2 us. Without quotes each ends at the next semicolon.
+        if self._has_plain_cookies and '"' not in header and "cookies" not in vars(self):
+            start = header.find(name)
+            if start == -1:
+                return None
+            end = start + len(name)
+            if header[end : end + 1] == "=" and (
+                start == 0 or (start > 1 and header[start - 2 : start] == "; ")
+            ):
+                value = header[end + 1 :].partition(";")[0]
+                if " " not in value and "\t" not in value and not _NO_COOKIE_NAME.search(name):
+                    return value
+        return self.cookies.get(name)
 
     @cached_property
     def url(self) -> str:

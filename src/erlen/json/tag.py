@@ -275,6 +275,14 @@ class TaggedJSONSerializer:
             return [self._untag_scan(item) for item in items]
         return value
 
+    def _reads_plainly(self, provider: t.Any) -> bool:
+        """Return whether a dict without tags reads as the text shows it.
+
+        :param provider: the JSON provider of the application.
+        """
+        loads = getattr(provider.loads, "__func__", None)
+        return loads is DefaultJSONProvider.loads and self.order == self._ours
+
     def dumps(self, value: t.Any) -> str:
         """Return a value as compact JSON text with tags, by the JSON provider of the active application."""
         tagged = self.tag(value)
@@ -290,5 +298,12 @@ class TaggedJSONSerializer:
             loads = context.app.json.loads
             if getattr(loads, "__func__", None) is not DefaultJSONProvider.loads:
                 return self._untag_scan(loads(value))
-        # PERF: session: untagging while the text is read saves a second walk through the value.
+        # PERF: session: untagging while the text is read saves a second walk through the value; what is written by
+        # :meth:`dumps` has no space around it, which ``decode`` looks for, 0.4 us.
+        try:
+            read, end = self._decoder.raw_decode(value)
+        except ValueError:
+            read, end = None, -1
+        if end == len(value):
+            return read
         return self._decoder.decode(value)

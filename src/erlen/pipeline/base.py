@@ -23,7 +23,7 @@ from .safety import SAFE_METHODS
 from .steps import OVERRIDABLE, PHASES, Plan, Steps, replaced_plainly
 
 if t.TYPE_CHECKING:
-    from ..sessions import SessionInterface
+    from ..sessions import SecureCookieSessionInterface, SessionInterface
 
 T = t.TypeVar("T")
 
@@ -101,6 +101,16 @@ class Base:
         if protection is not None and not self._steps(context).cross_origin_exempt:
             protection.check(context.request.environ)
 
+    def _needs_no_saving(self, context: AppContext) -> bool:
+        """Return whether the session that a request has sent is neither touched nor due for a refresh.
+
+        PERF: session untouched: to open it, only to find that, takes 10 us.
+        """
+        if context._session is not None or (self.plan or self.freeze()).opens_every_session:
+            return False
+        interface = t.cast("SecureCookieSessionInterface", self.session_interface)
+        return not interface._may_be_permanent(t.cast(t.Any, self), context.request)
+
     def raise_routing_exception(self, request: Request) -> t.NoReturn:
         """Raise what matching the request raised.
 
@@ -160,7 +170,7 @@ class Base:
         if (
             plan is None
             or steps is None
-            or not steps.finishes_at_once
+            or not (steps.finishes_at_once and plan.sends_text)
             or context._after_request_functions is not None
             or context._session is not None
             or listened

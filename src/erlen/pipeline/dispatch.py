@@ -330,7 +330,8 @@ class Dispatch(Base):
         return response
 
     def _save_session(self, context: AppContext, response: Response) -> None:
-        # A session that nobody touched may be permanent, and its cookie due for a refresh.
+        if self._needs_no_saving(context):
+            return
         session = context.open_session()
         interface: t.Any = self.session_interface
         if interface.is_null_session(session):
@@ -341,6 +342,8 @@ class Dispatch(Base):
             interface.save_session(self, session, response)
 
     async def _asave_session(self, context: AppContext, response: Response) -> None:
+        if self._needs_no_saving(context):
+            return
         session = await context.aopen_session()
         interface: t.Any = self.session_interface
         if interface.is_null_session(session):

@@ -11,10 +11,11 @@ from contextlib import suppress
 from functools import partial
 
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
+from werkzeug.routing import Map
 from werkzeug.routing.exceptions import WebsocketMismatch
 
 from ..ctx import AppContext, Match
-from ..routing import Node, Routes, Undecided, compile_routes
+from ..routing import Builders, Node, Routes, Undecided, compile_routes
 from ..scopes import HANDSHAKE, PRESERVE_CONTEXT, path_info
 from ..typing import Receive, Scope
 from ..wrappers import Request
@@ -59,15 +60,28 @@ class Matching:
         routes = compile_routes(app.url_map)
         self.routes = routes or Routes(Node())
         self._singles = self.routes.singles()
-        self._matches_plainly = not (
-            routes is None
-            or app.subdomain_matching
-            or config["TRUSTED_HOSTS"] is not None
-            or _judges_hosts(app.request_class)
-            or "create_url_adapter" in overridden
-        )
+        self._freeze_urls(app, overridden)
+        self._matches_plainly = self.binds_plainly and routes is not None
         # Rules that an upgraded request matches, and others do not.
         self._has_websockets = any(rule.websocket for rule in app.url_map.iter_rules())
+
+    def _freeze_urls(self, app: t.Any, overridden: t.AbstractSet[str]) -> None:
+        config = app.config
+        #: Whether nobody has an opinion of his own on what the map is bound to; a relative URL then needs no host.
+        self.binds_plainly = not (
+            app.url_map.host_matching
+            or app.subdomain_matching
+            or config["TRUSTED_HOSTS"] is not None
+            or not (config["SERVER_NAME"] or "").isascii()
+            or _judges_hosts(app.request_class)
+            or _binds_its_way(app.url_map)
+            or "create_url_adapter" in overridden
+        )
+        self.builders = Builders(app.url_map)
+        #: Whether ``url_for`` of the application is not replaced.
+        self.builds_urls = "url_for" not in overridden
+        #: Whether ``inject_url_defaults`` has anything to do.
+        self.injects_url_defaults = "inject_url_defaults" in overridden or bool(app.url_default_functions)
 
     def _freeze_short_way(self, app: t.Any) -> None:
         context_class, request_class = app.request_context_class, app.request_class
@@ -314,3 +328,7 @@ class Matching:
 def _judges_hosts(cls: type[Request]) -> bool:
     """Return whether a request class has an opinion of its own on hosts."""
     return bool(cls.trusted_hosts) or cls.host is not Request.host
+
+
+def _binds_its_way(url_map: Map) -> bool:
+    return any(getattr(type(url_map), name) is not getattr(Map, name) for name in ("bind", "bind_to_environ"))

@@ -34,6 +34,7 @@ _CONFIG_KEYS = (
     "CROSS_ORIGIN_PROTECTION",
     "REFERRER_POLICY",
     "REFUSE_MALFORMED_REQUESTS",
+    "SERVER_NAME",
     "SESSION_COOKIE_NAME",
     "TRUSTED_HOSTS",
     "TRUSTED_ORIGINS",
@@ -62,8 +63,10 @@ OVERRIDABLE = (
     *(f"a{name}" for name in PHASES),
     *WRAPPERS,
     "create_url_adapter",
+    "inject_url_defaults",
     "make_response",
     "request_context",
+    "url_for",
     "wsgi_app",
 )
 
@@ -208,6 +211,8 @@ class Plan(Matching):
         ) is _function_of(Response.force_type)
         #: Whether responses for files are made without a constructor.
         self.plain_files = self.plain_responses and _tells_of_files_plainly(app.response_class)
+        #: Whether text can be sent without a response: one would send it as it is.
+        self.sends_text = self.plain_responses and _sends_plainly(app.response_class)
         #: Makes a response of a whole body, where ``plain_responses``.
         self.respond: t.Callable[..., Response] = getattr(app.response_class, "of_bytes", Response.of_bytes)
         self._content_types: dict[str, tuple[str, str]] = {}
@@ -404,6 +409,15 @@ def _responds_plainly(cls: type[t.Any]) -> bool:
         and cls.automatically_set_content_length
         and cls.default_status == Response.default_status
         and (cls.default_mimetype or "").startswith("text/")
+    )
+
+
+def _sends_plainly(cls: type[t.Any]) -> bool:
+    """Return whether a response of a class sends text as it is."""
+    return (
+        cls._sends_plainly
+        and cls.__call__ is Response.__call__
+        and _function_of(cls.of_bytes) is _function_of(Response.of_bytes)
     )
 
 

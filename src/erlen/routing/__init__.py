@@ -3,11 +3,13 @@
 :func:`compile_routes` reads the state machine that Werkzeug itself built for a map and mirrors it into nodes whose
 look-ups are cheap. :meth:`Routes.match` answers only what is certain; for everything else (another method,
 redirects, slashes to add, aliases, host matching) it raises :exc:`Undecided`, and Werkzeug's matcher is asked.
+:class:`Builders` is the way back, from an endpoint and values to a URL.
 """
 
 from __future__ import annotations
 
+from .building import Builders
 from .compiler import compile_routes
 from .matcher import Leaf, Node, Routes, Segment, Undecided
 
-__all__ = ["Leaf", "Node", "Routes", "Segment", "Undecided", "compile_routes"]
+__all__ = ["Builders", "Leaf", "Node", "Routes", "Segment", "Undecided", "compile_routes"]
