@@ -53,10 +53,10 @@ def make_response(app: t.Any, value: t.Any) -> Response:
         value = _converted(app, value)
     if status is not None:
         _set_status(value, status)
-    response = value
+    answer: t.Any = value
     if headers:
-        response.headers.update(headers)
-    return response
+        answer.headers.update(headers)
+    return t.cast(Response, answer)
 
 
 def is_application(value: t.Any) -> bool:

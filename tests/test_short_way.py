@@ -1,0 +1,321 @@
+"""The short way of a request and the general one give the same answers.
+
+The short way makes a context without its request, and sends the text of a view without a response. An application whose
+contexts are of a class of its own takes the general way, so each test asks two applications that differ in that alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import typing as t
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asgi_calls import Call
+from erlen import (
+    Erlen,
+    Response,
+    abort,
+    after_this_request,
+    appcontext_popped,
+    current_app,
+    g,
+    redirect,
+    request,
+    request_finished,
+    request_started,
+    session,
+    stream_with_context,
+    url_for,
+)
+from erlen.ctx import RequestContext, context_var
+from erlen.wrappers import Request
+
+#: What a view does, by the last part of its address.
+DEEDS = (
+    "text",
+    "json",
+    "list",
+    "tuple",
+    "bytes",
+    "response",
+    "redirect",
+    "abort",
+    "error",
+    "handled",
+    "none",
+    "session",
+    "after",
+    "stream",
+    "request",
+    "g",
+    "hosts",
+)
+
+
+class General(RequestContext):
+    """A context that the pipeline makes with its constructor."""
+
+
+def deed(name: str) -> t.Any:
+    def adorn(response: Response) -> Response:
+        response.headers["X-After"] = "yes"
+        return response
+
+    def pieces() -> t.Iterator[str]:
+        yield request.path
+        yield current_app.name
+
+    if name == "after":
+        after_this_request(adorn)
+    if name == "session":
+        session["number"] = session.get("number", 0) + 1
+    if name == "g":
+        g.name = "g"
+    if name == "abort":
+        abort(404)
+    if name == "error":
+        raise ZeroDivisionError
+    if name == "handled":
+        raise LookupError(name)
+    values: dict[str, t.Any] = {
+        "json": {"name": name, "rule": str(request.url_rule)},
+        "list": [1, "two"],
+        "tuple": ("text", 201, {"X-Own": "1"}),
+        "bytes": b"bytes",
+        "response": Response("text", status=202),
+        "redirect": redirect(url_for("deed", name="text")),
+        "none": None,
+        "stream": stream_with_context(pieces()),
+        "request": f"{request.method} {request.url} {request.view_args} {sorted(request.args.items())} "
+        f"{request.headers.get('X-Name')} {request.cookies.get('other')}",
+        "hosts": request.host,
+    }
+    return values.get(name, name)
+
+
+def make_app(general: bool, is_async: bool = False) -> Erlen:
+    app = Erlen("short")
+    app.config.update(SECRET_KEY="key", PROPAGATE_EXCEPTIONS=False)
+    app.logger.disabled = True
+    if general:
+        app.request_context_class = General
+
+    async def adeed(name: str) -> t.Any:
+        return deed(name)
+
+    async def awaits(number: int) -> str:
+        await asyncio.sleep(0)
+        return f"{number} {request.path}"
+
+    app.add_url_rule("/", "index", lambda: "index")
+    app.add_url_rule("/do/<name>", "deed", adeed if is_async else deed, methods=["GET", "POST"])
+    app.add_url_rule("/number/<int:number>", "number", awaits if is_async else lambda number: f"{number}")
+    app.add_url_rule("/a/<int:one>/<two>", "two", lambda one, two: {"one": one, "two": two})
+    app.add_url_rule("/folder/", "folder", lambda: "folder")
+    app.register_error_handler(LookupError, lambda error: (f"handled {error}", 418))
+    return app
+
+
+APPS = {(general, kind): make_app(general, kind) for general in (False, True) for kind in (False, True)}
+
+PATHS = st.one_of(
+    st.sampled_from([f"/do/{name}" for name in DEEDS]),
+    st.sampled_from(
+        ["/", "/number/7", "/number/x", "/number/", "/a/1/b", "/a/1/", "/folder", "/folder/", "//"]
+    ),
+    st.sampled_from(["/do/größe", "/do/a b", "/do/\x7f", "/do/\x00", "/nowhere", "/number/" + "9" * 5000]),
+)
+METHODS = st.sampled_from(["GET", "GET", "GET", "HEAD", "POST", "OPTIONS", "PUT", "get", "BREW"])
+HEADERS = st.lists(
+    st.sampled_from(
+        [
+            ("Host", "localhost"),
+            ("Host", "other.example:8000"),
+            ("Host", "bad host"),
+            ("X-Name", "name"),
+            ("Cookie", "other=1"),
+            ("Cookie", "session=made.up"),
+            ("Content-Length", "0"),
+            ("Content-Length", "x"),
+            ("Origin", "http://elsewhere.example"),
+            ("Sec-Fetch-Site", "cross-site"),
+            ("Upgrade", "websocket"),
+        ]
+    ),
+    max_size=4,
+    unique_by=lambda pair: pair[0],
+)
+
+
+def _timeless(value: str) -> str:
+    """Return a header's value without the time at which a session was signed."""
+    return value.partition(".")[0] if value.startswith("session=") else value
+
+
+def over_wsgi(app: Erlen, path: str, method: str, headers: list[tuple[str, str]]) -> t.Any:
+    environ: dict[str, t.Any] = {
+        "REQUEST_METHOD": method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": path.encode().decode("latin1"),
+        "QUERY_STRING": "a=1&b=%20&a=2",
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(),
+        "wsgi.errors": io.StringIO(),
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }
+    for name, value in headers:
+        key = name.upper().replace("-", "_")
+        environ[key if key.startswith("CONTENT_") else f"HTTP_{key}"] = value
+    started: list[t.Any] = []
+    body = app(environ, lambda *start: started.append(start))  # type: ignore[arg-type, return-value]
+    try:
+        status, sent = started[0]
+        return status, [(name, _timeless(value)) for name, value in sent], b"".join(body)
+    finally:
+        getattr(body, "close", lambda: None)()
+
+
+async def over_asgi(app: Erlen, path: str, method: str, headers: list[tuple[str, str]]) -> t.Any:
+    pairs = [(name.lower().encode(), value.encode()) for name, value in headers]
+    call = Call(app, path, method=method, headers=pairs, query_string=b"a=1&b=%20&a=2")
+    await call.run()
+    return (
+        call.status,
+        {name: _timeless(value.decode("latin1")) for name, value in call.headers.items()},
+        call.text,
+    )
+
+
+@given(PATHS, METHODS, HEADERS, st.booleans())
+def test_answers_over_wsgi_are_those_of_the_general_way(
+    path: str, method: str, headers: list[tuple[str, str]], is_async: bool
+) -> None:
+    # Twice: what was asked for before is found in another way.
+    for _ in range(2):
+        short = over_wsgi(APPS[False, is_async], path, method, headers)
+        assert short == over_wsgi(APPS[True, is_async], path, method, headers)
+    assert context_var.get(None) is None
+
+
+@given(PATHS, METHODS, HEADERS, st.booleans())
+def test_answers_over_asgi_are_those_of_the_general_way(
+    path: str, method: str, headers: list[tuple[str, str]], is_async: bool
+) -> None:
+    async def ask() -> None:
+        for _ in range(2):
+            short = await over_asgi(APPS[False, is_async], path, method, headers)
+            assert short == await over_asgi(APPS[True, is_async], path, method, headers)
+        assert context_var.get(None) is None
+
+    asyncio.run(ask())
+
+
+def test_request_that_nobody_asks_for_is_not_made() -> None:
+    made: list[object] = []
+    app = make_app(general=False)
+
+    @app.get("/untouched")
+    def untouched() -> str:
+        made.append(context_var.get()._made)
+        return "text"
+
+    for _ in range(2):
+        assert over_wsgi(app, "/untouched", "GET", [])[2] == b"text"
+    # The first request of a process takes the general way.
+    assert made[1:] == [None]
+
+
+@pytest.mark.parametrize("signal", [request_started, request_finished, appcontext_popped])
+def test_who_connects_is_told_of_the_next_request(signal: t.Any) -> None:
+    app, told = make_app(general=False), list[t.Any]()
+    over_wsgi(app, "/", "GET", [])
+
+    def receive(sender: object, **arguments: object) -> None:
+        told.append(sender)
+
+    with signal.connected_to(receive, app):
+        over_wsgi(app, "/", "GET", [])
+    over_wsgi(app, "/", "GET", [])
+    assert told == [app]
+
+
+def test_who_connects_in_the_view_is_told_of_the_end_of_that_request() -> None:
+    app, told = make_app(general=False), list[t.Any]()
+
+    def receive(sender: object, **arguments: object) -> None:
+        told.append(sender)
+
+    @app.get("/connects")
+    def connects() -> str:
+        request_finished.connect(receive, app)
+        return "text"
+
+    over_wsgi(app, "/connects", "GET", [])
+    request_finished.disconnect(receive, app)
+    assert told == [app]
+
+
+def test_response_class_that_sends_in_its_own_way_is_asked() -> None:
+    class Loud(Response):
+        def get_wsgi_headers(self, environ: t.Any) -> t.Any:
+            headers = super().get_wsgi_headers(environ)
+            headers["X-Loud"] = "yes"
+            return headers
+
+    app = make_app(general=False)
+    app.response_class = Loud
+    for _ in range(2):
+        assert ("X-Loud", "yes") in over_wsgi(app, "/", "GET", [])[1]
+
+
+@pytest.mark.parametrize("way", ["constructor", "close", "scope"])
+def test_request_class_with_a_way_of_its_own_is_made_for_each_request(way: str) -> None:
+    seen: list[str] = []
+
+    class Built(Request):
+        def __init__(self, *args: t.Any, **kwargs: t.Any) -> None:
+            seen.append("constructor")
+            super().__init__(*args, **kwargs)
+
+    class Closed(Request):
+        def close(self) -> None:
+            seen.append("close")
+            super().close()
+
+    class Scoped(Request):
+        @classmethod
+        def of_scope(cls, scope: t.Any, receive: t.Any, app: t.Any = None) -> t.Self:
+            seen.append("scope")
+            return super().of_scope(scope, receive, app)
+
+    app = make_app(general=False)
+    app.request_class = {"constructor": Built, "close": Closed, "scope": Scoped}[way]
+    for _ in range(2):
+        asyncio.run(over_asgi(app, "/", "GET", []))
+    assert seen == [way] * 2
+
+
+def test_dispatch_that_is_replaced_later_is_called() -> None:
+    app = make_app(general=False)
+    assert over_wsgi(app, "/", "GET", [])[2] == b"index"
+    app.full_dispatch_request = lambda: app.make_response("replaced")  # type: ignore[method-assign]
+    assert over_wsgi(app, "/", "GET", [])[2] == b"replaced"
+
+
+def test_context_class_that_is_replaced_later_is_used() -> None:
+    app, kinds = make_app(general=False), list[type]()
+    app.add_url_rule("/kind", "kind", lambda: kinds.append(type(context_var.get())) or "kind")
+    over_wsgi(app, "/kind", "GET", [])
+    app.request_context_class = General
+    over_wsgi(app, "/kind", "GET", [])
+    assert kinds == [RequestContext, General]
