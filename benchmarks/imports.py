@@ -146,6 +146,8 @@ def _one(framework: Framework, folder: Path) -> list[list[float]]:
     )
     if done.returncode:
         raise RuntimeError(f"{framework.title} does not start: {done.stderr.strip()[-400:]}")
+    answer: str
+    times: list[list[float]]
     answer, *times = json.loads(done.stdout)
     if answer != ANSWER:
         raise RuntimeError(f"{framework.title} answers {answer!r}, not {ANSWER!r}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import importlib.metadata
 import json
 import os
@@ -14,7 +14,7 @@ from pathlib import Path
 from .figures import Figure
 
 #: The tables of one measurement: of each table, of each case, of each subject.
-Tables = dict[str, dict[str, dict[str, Figure | None]]]
+Tables = dict[str, dict[str, dict[str, Figure]]]
 
 
 def python() -> str:
@@ -77,11 +77,11 @@ def write_json(
         "python": python(),
         "machine": describe(),
         "versions": versions,
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "date": dt.datetime.now(dt.UTC).date().isoformat(),
         "options": options,
         "tables": {
             table: {
-                case: {name: None if one is None else one.as_json() for name, one in figures.items()}
+                case: {name: one.as_json() for name, one in figures.items()}
                 for case, figures in cases.items()
             }
             for table, cases in tables.items()

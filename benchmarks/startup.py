@@ -163,7 +163,7 @@ def main(arguments: list[str] | None = None) -> int:
     names = [name for name in imports.FRAMEWORKS if name in (options.subject or imports.FRAMEWORKS)]
     print(f"Start in a new process, {machine.python()}, {options.rounds} interleaved rounds\n")
     try:
-        found: machine.Tables = {"import": dict(imports.measure(names, options.rounds))}
+        found: machine.Tables = {"import": imports.measure(names, options.rounds)}
         imports.print_table(found["import"])
         if not options.no_servers:
             print("\nFrom the start of the development server to its first answer\n")
@@ -189,7 +189,10 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.startup", description="What a start costs.")
     parser.add_argument("--rounds", type=int, default=15, help="of each (default: 15)")
     parser.add_argument(
-        "--subject", action="append", choices=list(imports.FRAMEWORKS), help="import this alone; may be repeated"
+        "--subject",
+        action="append",
+        choices=list(imports.FRAMEWORKS),
+        help="import this alone; may be repeated",
     )
     parser.add_argument("--no-servers", action="store_true", help="leave the development servers out")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures of all rounds to FILE")

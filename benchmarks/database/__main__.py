@@ -58,7 +58,9 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
-    print("", how_pinned(), *(f"{one.title}, {one.protocol.upper()}: {one.note}" for one in servers), sep="\n")
+    print(
+        "", how_pinned(), *(f"{one.title}, {one.protocol.upper()}: {one.note}" for one in servers), sep="\n"
+    )
     print(*NOTES, machine.sentence(), sep="\n")
     if options.json:
         machine.write_json(options.json, "database", found, versions(), how(options))
@@ -73,10 +75,15 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--engine", action="append", choices=ENGINES, help="this database alone")
     parser.add_argument("--protocol", action="append", choices=list(SUBJECTS), help="this protocol alone")
-    parser.add_argument("--case", action="append", choices=list(CASES), help="this case alone; may be repeated")
+    parser.add_argument(
+        "--case", action="append", choices=list(CASES), help="this case alone; may be repeated"
+    )
     names = dict.fromkeys(name for subjects in SUBJECTS.values() for name in subjects)
     parser.add_argument(
-        "--subject", action="append", choices=list(names), help="this one beside the bare callable; may be repeated"
+        "--subject",
+        action="append",
+        choices=list(names),
+        help="this one beside the bare callable; may be repeated",
     )
     parser.add_argument("--postgresql-bin", metavar="FOLDER", help="where the programs of PostgreSQL are")
     add_load(parser)
@@ -120,7 +127,7 @@ def one_engine(
             told("")
             titles = {name: one.title for name, one in served.items()}
             tables.print_table(f"{engine}, {server.heading}: {case}", figures, titles, BARE)
-            found.setdefault(f"{engine}-{server.name}", {})[case] = dict(figures)
+            found.setdefault(f"{engine}-{server.name}", {})[case] = figures
 
 
 def introduction(servers: list[Server], options: argparse.Namespace) -> str:

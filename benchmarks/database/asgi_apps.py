@@ -1,7 +1,6 @@
 """The three pages over ASGI with async views, in each framework; templates are Jinja2's everywhere."""
 
 # The frameworks look at the annotations of handlers, which therefore are no strings here.
-# ruff: noqa: FA102
 
 import importlib
 import json
@@ -41,7 +40,9 @@ def flask_like(source: AsyncSource, name: str) -> t.Any:
 
     app.add_url_rule("/db", "one", one)
     app.add_url_rule("/queries", "several", several)
-    app.add_url_rule("/fortunes", "fortunes", fortunes_of_quart if framework.__name__ == "quart" else fortunes)
+    app.add_url_rule(
+        "/fortunes", "fortunes", fortunes_of_quart if framework.__name__ == "quart" else fortunes
+    )
     return app
 
 
@@ -96,7 +97,7 @@ def fastapi(source: AsyncSource) -> t.Any:
 
 def litestar(source: AsyncSource) -> t.Any:
     """Litestar; Jinja2 is called directly."""
-    from litestar import Litestar, MediaType, get
+    from litestar import Litestar, MediaType, Request, get
 
     template = Environment(autoescape=True).from_string(TEMPLATE)
 
@@ -105,8 +106,8 @@ def litestar(source: AsyncSource) -> t.Any:
         return (await source.worlds(1))[0]
 
     @get("/queries")
-    async def several(queries: str | None = None) -> list[dict[str, int]]:
-        return await source.worlds(bounded(queries))
+    async def several(request: Request[t.Any, t.Any, t.Any]) -> list[dict[str, int]]:
+        return await source.worlds(bounded(request.query_params.get("queries")))
 
     @get("/fortunes", media_type=MediaType.HTML)
     async def fortunes() -> str:

@@ -14,7 +14,7 @@ import time
 import typing as t
 from pathlib import Path
 
-from ..serving.process import PATIENCE, pinned
+from ..serving.process import PATIENCE, pinned, uninterrupted
 from ..serving.wrk import Failed
 
 USER = "benchmark"
@@ -37,6 +37,14 @@ class Missing(Exception):
     """What is not installed here, and how to install it."""
 
 
+class _Account(t.TypedDict, total=False):
+    """As whom a program runs, as :class:`subprocess.Popen` takes it."""
+
+    user: int
+    group: int
+    extra_groups: list[int]
+
+
 def program(name: str, folder: str | None = None) -> str:
     """Return where a program of PostgreSQL's is.
 
@@ -50,7 +58,7 @@ def program(name: str, folder: str | None = None) -> str:
     return found
 
 
-def _account() -> dict[str, t.Any]:
+def _account() -> _Account:
     """Return as whom it runs: as this user, but never as the one who may do everything, which it refuses."""
     if os.geteuid() != 0:
         return {}
@@ -73,21 +81,41 @@ def running(folder: str | None = None) -> t.Generator[str]:
     account = _account()
     with tempfile.TemporaryDirectory(prefix="bench-") as place:
         if account:
-            os.chown(place, account["user"], account["group"])
+            os.chown(place, account.get("user", -1), account.get("group", -1))
         data = str(Path(place, "data"))
-        _run([make, "-D", data, "-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"], place, account)
+        _run(
+            [make, "-D", data, "-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"],
+            place,
+            account,
+        )
         # It is in memory as a whole and never written to; the load's core is its own as well.
         line = [*pinned(1), serve, "-D", data, "-k", place, "-c", "listen_addresses=", "-c", "fsync=off"]
         log = Path(place, "log")
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                line, cwd=place, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, **account
-            )
-        try:
+        with _started(line, place, log, account) as process:
             address = f"host={place} user={USER} dbname=postgres"
             _wait(process, address, log)
             yield address
-        finally:
+
+
+@contextlib.contextmanager
+def _started(
+    line: list[str], place: str, log: Path, account: _Account
+) -> t.Generator[subprocess.Popen[bytes]]:
+    process: subprocess.Popen[bytes] | None = None
+    try:
+        with log.open("wb") as output, uninterrupted():
+            process = subprocess.Popen(
+                line,
+                cwd=place,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                **account,
+            )
+        yield process
+    finally:
+        if process is not None:
             # A fast shut-down: connections are ended, nothing is waited for.
             process.send_signal(signal.SIGINT)
             try:
@@ -97,8 +125,10 @@ def running(folder: str | None = None) -> t.Generator[str]:
                 process.wait()
 
 
-def _run(line: list[str], place: str, account: dict[str, t.Any]) -> None:
-    done = subprocess.run(line, cwd=place, capture_output=True, text=True, timeout=120, check=False, **account)
+def _run(line: list[str], place: str, account: _Account) -> None:
+    done = subprocess.run(
+        line, cwd=place, capture_output=True, text=True, timeout=120, check=False, **account
+    )
     if done.returncode:
         raise Failed(f"{line[0]} ended with {done.returncode}: {done.stderr.strip()[-400:]}")
 

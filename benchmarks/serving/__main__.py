@@ -47,10 +47,12 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
-    print("", how_pinned(), *(f"{one.title}, {one.protocol.upper()}: {one.note}" for one in servers), sep="\n")
+    print(
+        "", how_pinned(), *(f"{one.title}, {one.protocol.upper()}: {one.note}" for one in servers), sep="\n"
+    )
     print(*NOTES, machine.sentence(), sep="\n")
     if options.json:
-        machine.write_json(options.json, "servers", t.cast("machine.Tables", found), versions(), how(options))
+        machine.write_json(options.json, "servers", found, versions(), how(options))
     return 0
 
 
@@ -59,7 +61,9 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.serving", description="Requests a second behind real servers."
     )
-    parser.add_argument("--server", action="append", choices=list(SERVERS), help="this one alone; may be repeated")
+    parser.add_argument(
+        "--server", action="append", choices=list(SERVERS), help="this one alone; may be repeated"
+    )
     parser.add_argument(
         "--case",
         action="append",

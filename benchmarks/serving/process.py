@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 import typing as t
 from pathlib import Path
@@ -73,6 +74,22 @@ def free_port() -> int:
         return port
 
 
+@contextlib.contextmanager
+def uninterrupted() -> t.Generator[None]:
+    """Let Ctrl-C wait for the end of the block: in the middle of a start it would leave a process nobody knows of."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    heard: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: heard.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if heard:
+        raise KeyboardInterrupt
+
+
 class Process:
     """A server that runs for the time of the ``with`` block.
 
@@ -94,16 +111,21 @@ class Process:
 
     def __enter__(self) -> t.Self:
         self._log = tempfile.TemporaryFile()
-        # A session of its own: Ctrl-C is heard here alone, and what it starts ends with it.
-        self._process = subprocess.Popen(
-            self._command,
-            cwd=self._folder,
-            env=self._variables,
-            stdin=subprocess.DEVNULL,
-            stdout=self._log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        try:
+            with uninterrupted():
+                # A session of its own: Ctrl-C is heard here alone, and what it starts ends with it.
+                self._process = subprocess.Popen(
+                    self._command,
+                    cwd=self._folder,
+                    env=self._variables,
+                    stdin=subprocess.DEVNULL,
+                    stdout=self._log,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+        except KeyboardInterrupt:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *error: object) -> None:

@@ -12,7 +12,6 @@ from .targets import Target
 from .wrk import Failed, Load
 
 
-
 class Round(t.NamedTuple):
     """What one round says of one subject.
 

@@ -24,7 +24,14 @@ BARE = "bare"
 SAFE_BARE = "bare-safe"
 
 # Other settings of a framework are told apart in process; here each stands once, as it is by default.
-_VARIANTS = {"erlen-flask", "erlen-as-flask", "erlen-async-flask", "starlette-pool", "fastapi-pool", "erlen-pool"}
+_VARIANTS = {
+    "erlen-flask",
+    "erlen-as-flask",
+    "erlen-async-flask",
+    "starlette-pool",
+    "fastapi-pool",
+    "erlen-pool",
+}
 
 
 def subjects(protocol: str) -> dict[str, Subject]:
@@ -75,7 +82,9 @@ def compare(case: Case, title: str, reply: Reply) -> None:
     if reply.status != case.status:
         raise Failed(f"{title} answers {reply.status}, not {case.status}: {reply.body[:200]!r}")
     if case.content_type is not None and reply.content_type != case.content_type:
-        raise Failed(f"{title} answers with the content type {reply.content_type!r}, not {case.content_type!r}")
+        raise Failed(
+            f"{title} answers with the content type {reply.content_type!r}, not {case.content_type!r}"
+        )
     if case.body is not None and _normal(case, reply.body) != _normal(case, case.body):
         raise Failed(f"{title} answers {reply.body[:200]!r}, not {case.body[:200]!r}")
 

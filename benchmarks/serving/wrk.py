@@ -16,7 +16,9 @@ HEADERS = (
     ("Connection", "keep-alive"),
 )
 
-MISSING = "wrk is not installed; it makes the load. Install it with the system's packages: apt-get install wrk"
+MISSING = (
+    "wrk is not installed; it makes the load. Install it with the system's packages: apt-get install wrk"
+)
 
 _MILLISECONDS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}
 
