@@ -117,9 +117,9 @@ SOCKETS = Server(
     "uvicorn",
     "uvicorn",
     "asgi",
-    "--host 127.0.0.1 --port {port} --workers 1 --loop asyncio --http httptools --ws websockets --no-access-log "
+    "--host 127.0.0.1 --port {port} --workers 1 --loop asyncio --http httptools --no-access-log "
     "--log-level warning",
-    "One process, asyncio's own loop, the package websockets.",
+    "One process, asyncio's own loop, the package websockets, which it takes first.",
     needs=("httptools", "websockets"),
 )
 
