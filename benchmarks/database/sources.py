@@ -61,6 +61,11 @@ class Sqlite:
             self._local.connection = connection
         return connection
 
+    def close(self) -> None:
+        """Close the connection of this thread; a server lets the end of its process do that."""
+        self._connection().close()
+        del self._local.connection
+
     def worlds(self, count: int) -> list[World]:
         execute = self._connection().execute
         rows = [execute(_ONE_SQLITE, (some_id(),)).fetchone() for _ in range(count)]
@@ -78,6 +83,7 @@ class AsyncSqlite:
 
     def __init__(self, file: str) -> None:
         self._plain = Sqlite(file)
+        self.close = self._plain.close
 
     async def worlds(self, count: int) -> list[World]:
         return self._plain.worlds(count)

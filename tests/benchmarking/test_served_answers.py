@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import typing as t
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from benchmarks.apps import Subject
 from benchmarks.cases import CASES, scope_of
 from benchmarks.database import asgi_apps, wsgi_apps
-from benchmarks.database.sources import async_source, plain_source
+from benchmarks.database.sources import AsyncSqlite, Sqlite
 from benchmarks.database.tables import fill_sqlite
 from benchmarks.database.targets import CASES as PAGES
 from benchmarks.database.targets import SUBJECTS, target
@@ -113,11 +114,12 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_all_subjects_show_the_rows_of_the_database(interface: str, page: str, rows: Path) -> None:
     for name, subject in SUBJECTS[interface].items():
         served = target(interface, name, page, "sqlite", str(rows))
-        if interface == "wsgi":
-            app = getattr(wsgi_apps, subject.factory)(plain_source("sqlite", str(rows)), *subject.arguments)
-        else:
-            app = getattr(asgi_apps, subject.factory)(async_source("sqlite", str(rows)), *subject.arguments)
-        reply, _ = ASKED[interface](app, served.path, ())
+        source, apps = (
+            (Sqlite(str(rows)), wsgi_apps) if interface == "wsgi" else (AsyncSqlite(str(rows)), asgi_apps)
+        )
+        with contextlib.closing(source):
+            app = getattr(apps, subject.factory)(source, *subject.arguments)
+            reply, _ = ASKED[interface](app, served.path, ())
         served.check(reply)
 
 
