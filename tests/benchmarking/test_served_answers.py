@@ -27,7 +27,7 @@ INTERFACES = ["wsgi", "asgi"]
 
 
 def asked_wsgi(app: t.Any, path: str, headers: t.Iterable[tuple[str, str]]) -> tuple[Reply, dict[str, str]]:
-    response = Client(app).get(path, headers=list(headers))
+    response = Client(app).get(path, base_url="http://127.0.0.1:8000", headers=list(headers))
     sent = {name.lower(): value for name, value in response.headers.items()}
     return Reply(response.status_code, sent["content-type"].lower(), response.data), sent
 
