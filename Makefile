@@ -4,7 +4,8 @@
 # make test-servers    the tests that start servers and reloaders, which take minutes
 # make test-ecosystem  extensions and applications of Flask, each on Flask and on Erlen
 # make test-applications  the same for large applications, which need environments of their own
-# make bench   the benchmarks, over WSGI beside Flask and over ASGI beside Starlette
+# make bench   the benchmarks, over WSGI beside Flask and over ASGI beside Starlette; others by their name:
+#              make bench KIND=serving (behind servers), database, startup, memory.idle, memory (of large bodies)
 # make format  formats, and mends what the linter can mend
 # make clean   removes what the others made
 #
@@ -58,7 +59,7 @@ test-applications: $(VENV)-ecosystem/.installed $(ENVIRONMENTS:%=$(VENV)-ecosyst
 	$(VENV)-ecosystem/bin/python -m pytest --disable-plugin-autoload ecosystem -m applications $(ARGS)
 
 bench: $(VENV)/.installed-bench
-	$(BIN)/python -m benchmarks --wsgi --asgi $(ARGS)
+	$(BIN)/python -m benchmarks$(if $(KIND),.$(KIND), --wsgi --asgi) $(ARGS)
 
 api-table: $(VENV)/.installed-test
 	$(BIN)/python tools/api_table.py

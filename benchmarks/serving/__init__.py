@@ -1,0 +1,1 @@
+"""Requests a second behind real servers, under a bounded load on this machine: ``python -m benchmarks.serving``."""
