@@ -4,7 +4,9 @@
 # make test-servers    the tests that start servers and reloaders, which take minutes
 # make test-ecosystem  extensions and applications of Flask, each on Flask and on Erlen
 # make test-applications  the same for large applications, which need environments of their own
-# make bench   the benchmarks, over WSGI beside Flask and over ASGI beside Starlette
+# make bench   measures everything beside other frameworks, and writes figures, charts and page to docs/benchmarks
+# make bench-charts    the charts and the page alone, from the figures that are there
+# make bench-guard     instructions a request beside the committed figures; ARGS=--write accepts those of now
 # make format  formats, and mends what the linter can mend
 # make clean   removes what the others made
 #
@@ -21,7 +23,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 SOURCES := pyproject.toml constraints.txt
 ENVIRONMENTS := $(patsubst ecosystem/environments/%.txt,%,$(wildcard ecosystem/environments/*.txt))
 
-.PHONY: run chat test test-servers test-ecosystem test-applications lint types pytest bench api-table format clean
+.PHONY: run chat test test-servers test-ecosystem test-applications lint types pytest bench bench-charts bench-guard api-table format clean
 .DEFAULT_GOAL := test
 
 run: $(VENV)/.installed-example
@@ -57,8 +59,16 @@ test-ecosystem: $(VENV)-ecosystem/.installed
 test-applications: $(VENV)-ecosystem/.installed $(ENVIRONMENTS:%=$(VENV)-ecosystem-%/.installed)
 	$(VENV)-ecosystem/bin/python -m pytest --disable-plugin-autoload ecosystem -m applications $(ARGS)
 
-bench: $(VENV)/.installed-bench
-	$(BIN)/python -m benchmarks --wsgi --asgi $(ARGS)
+bench: $(VENV)/.installed-charts
+	$(BIN)/python -m benchmarks.publishing $(ARGS)
+
+bench-charts: $(VENV)/.installed-charts
+	$(BIN)/python -m benchmarks.publishing.charts
+	$(BIN)/python -m benchmarks.publishing.page
+
+# In an environment that has one of the two extras already, nothing is installed.
+bench-guard: $(if $(wildcard $(VENV)/.installed-test),$(VENV)/.installed-test,$(VENV)/.installed-bench)
+	$(BIN)/python -m benchmarks.instructions --guard $(ARGS)
 
 api-table: $(VENV)/.installed-test
 	$(BIN)/python tools/api_table.py
