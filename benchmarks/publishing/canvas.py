@@ -112,7 +112,7 @@ class Canvas:
 
     def cell(self, x: float, y: float, width: float, height: float, colour: t.Any) -> None:
         """Fill a rectangle."""
-        self.axes.barh(y + height / 2, width, height=height, left=x, color=colour, linewidth=0)
+        self.axes.barh(y + height / 2, width, height=height, left=x, color=colour, linewidth=0, clip_on=False)
 
     def line(self, start: float, end: float, y: float) -> None:
         """Draw how far the rounds lie apart."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
-import typing as t
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,10 +74,13 @@ def charts(results: list[Results]) -> list[Chart]:
 
 def _charts_of(one: Results, table: Table) -> list[Chart]:
     panels = [Panel(case, ordered(table, case)) for case in table.cases]
-    parts = [panels[start : start + PANELS] for start in range(0, len(panels), PANELS)]
+    # Charts of about the same length, as they stand beside each other.
+    count = -(-len(panels) // PANELS)
+    ends = [round(len(panels) * number / count) for number in range(count + 1)]
+    parts = [panels[start:end] for start, end in itertools.pairwise(ends)]
     found: list[Chart] = []
     for number, part in enumerate(parts, 1):
-        name = f"{one.kind}-{table.name}" + (f"-{number}" if len(parts) > 1 else "")
+        name = f"{one.kind}-{table.name.replace(' ', '-')}" + (f"-{number}" if len(parts) > 1 else "")
         better = "longer is better" if table.more_is_better else "shorter is better"
         note = f"{one.python} · {table_title(table)} · {better}"
         cases = ", ".join(panel.title for panel in part)
@@ -178,12 +181,6 @@ def main() -> int:
     where = FOLDER.relative_to(FOLDER.parents[1]).as_posix()
     print(f"{len(names)} charts in {where}, of the figures in it." if names else f"No figures in {where}.")
     return 0
-
-
-def parts(chart: Chart) -> t.Iterator[tuple[str, list[str]]]:
-    """Yield the title of each panel and the titles of its bars, as they stand in the picture."""
-    for panel in chart.panels:
-        yield panel.title, [bar.title for bar in panel.bars]
 
 
 if __name__ == "__main__":

@@ -107,7 +107,12 @@ def draw(overview: Overview, file: Path) -> None:
         for number, line in enumerate(lines):
             y = top + _HEAD - 7 - 10 * (len(lines) - 1 - number)
             canvas.text(
-                _LABELS + (place + 0.5) * width, y, line, size=7.8, align="center", bold=bar.role == "own"
+                _LABELS + (place + 0.5) * width,
+                y,
+                line,
+                size=min(7.8, width * 0.3),
+                align="center",
+                bold=bar.role == "own",
             )
     top += _HEAD
     for case in table.cases:

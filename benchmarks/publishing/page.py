@@ -64,8 +64,19 @@ def _machine(results: list[Results]) -> str:
         return ""
     versions = {name: version for one in results for name, version in one.versions.items()}
     lines = _markdown(["file", "Python", "date", "machine", "how"], rows)
+    busy = [one.file for one in results if _is_busy(one)]
+    if busy:
+        lines += (
+            "\n\n**Other programs ran on the machine at the same time**, as its load says, more than it has cores: "
+            f"figures scatter, those of a few rounds most. So it was with {', '.join(busy)}."
+        )
     listed = ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
     return f"{lines}\n\nVersions: {listed}." if versions else lines
+
+
+def _is_busy(one: Results) -> bool:
+    load, cores = one.machine.get("load_average"), one.machine.get("cores")
+    return load is not None and cores is not None and load > cores
 
 
 def _hardware(one: Results) -> str:
