@@ -4,7 +4,8 @@
 # make test-servers    the tests that start servers and reloaders, which take minutes
 # make test-ecosystem  extensions and applications of Flask, each on Flask and on Erlen
 # make test-applications  the same for large applications, which need environments of their own
-# make bench   measures everything beside other frameworks, and writes figures, charts and page to docs/benchmarks
+# make bench   measures everything beside other frameworks, and writes figures, charts and page to docs/benchmarks;
+#              make bench KIND=memory runs one program, benchmarks.memory, and writes nothing
 # make bench-charts    the charts and the page alone, from the figures that are there
 # make bench-guard     instructions a request beside the committed figures; ARGS=--write accepts those of now
 # make format  formats, and mends what the linter can mend
@@ -60,7 +61,7 @@ test-applications: $(VENV)-ecosystem/.installed $(ENVIRONMENTS:%=$(VENV)-ecosyst
 	$(VENV)-ecosystem/bin/python -m pytest --disable-plugin-autoload ecosystem -m applications $(ARGS)
 
 bench: $(VENV)/.installed-charts
-	$(BIN)/python -m benchmarks.publishing $(ARGS)
+	$(BIN)/python -m benchmarks.$(or $(KIND),publishing) $(ARGS)
 
 bench-charts: $(VENV)/.installed-charts
 	$(BIN)/python -m benchmarks.publishing.charts

@@ -32,7 +32,12 @@ _TITLES = {
     "fastapi-pool": "FastAPI",
     "fastapi": "FastAPI",
     "blacksheep": "BlackSheep",
+    "django": "Django",
+    "pyramid": "Pyramid",
 }
+
+#: Where both stand in one table.
+_TITLES_BESIDE_EACH_OTHER = {"erlen": "Erlen, WSGI", "erlen-async": "Erlen, ASGI"}
 
 
 @dataclass(frozen=True)
@@ -151,6 +156,8 @@ def _table(kind: str, name: str, cases: dict[str, t.Any], unit: str, told: dict[
     names = {subject for figures in cases.values() for subject in figures}
     order = _REFERENCES_BEHIND_SERVERS if kind in {"servers", "database"} else _REFERENCES
     reference = next((one for one in order if one in names), "")
+    if names >= _TITLES_BESIDE_EACH_OTHER.keys():
+        told = {**told, **{one: {"title": title} for one, title in _TITLES_BESIDE_EACH_OTHER.items()}}
     bars = {
         case: {
             subject: None if figure is None else _bar(subject, figure, unit, reference, told.get(subject, {}))
