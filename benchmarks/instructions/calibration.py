@@ -74,7 +74,7 @@ def _one(environ: dict[str, t.Any]) -> int:
 
 
 class Calibration:
-    """The loop, with the interface of a subject (:class:`benchmarks.runner.Runnable`)."""
+    """The loop, with the interface of a subject that is ready to run."""
 
     loops = 1
 
@@ -94,6 +94,3 @@ class Calibration:
         for _ in range(self.loops):
             _one(copy())
         return time.perf_counter() - began
-
-    def close(self) -> None:
-        """Nothing runs between two rounds."""

@@ -11,7 +11,6 @@ import types
 import typing as t
 from collections import Counter
 
-from ..runner import Runnable
 from ..suites import SUITES
 from .calibration import Calibration
 
@@ -42,8 +41,19 @@ def main(arguments: list[str]) -> None:
             json.dump(calls(one, lengths), sys.stdout)
 
 
+class Loops(t.Protocol):
+    """What is run: a subject ready for the request of a case, or the calibration."""
+
+    #: How often.
+    loops: int
+
+    def time_loops(self) -> float:
+        """Run; the seconds are of no interest here."""
+        ...
+
+
 @contextlib.contextmanager
-def ready(protocol: str, case: str) -> t.Generator[Runnable]:
+def ready(protocol: str, case: str) -> t.Generator[Loops]:
     """Give Erlen's application for a case, with its answer checked."""
     if protocol == CALIBRATION:
         yield Calibration()
@@ -53,13 +63,10 @@ def ready(protocol: str, case: str) -> t.Generator[Runnable]:
     with suite.preparing() as prepare:
         one = prepare(suite.cases[case], name, suite.subjects[name])
         assert one is not None, f"Erlen has no application for {case!r}"
-        try:
-            yield one
-        finally:
-            one.close()
+        yield one
 
 
-def count(one: Runnable, lengths: list[int]) -> None:
+def count(one: Loops, lengths: list[int]) -> None:
     """Run the lengths, with a mark before, between and behind them.
 
     The mark is a call of ``getsid``, where callgrind writes down what it has counted since the last one. It is a function
@@ -72,7 +79,7 @@ def count(one: Runnable, lengths: list[int]) -> None:
         os.getsid(0)
 
 
-def calls(one: Runnable, lengths: list[int]) -> dict[str, int]:
+def calls(one: Loops, lengths: list[int]) -> dict[str, int]:
     """Return which functions a request calls and how often, without what is called once a run."""
     few, many = lengths
     fewer, more = called(one, few), called(one, many)
@@ -80,7 +87,7 @@ def calls(one: Runnable, lengths: list[int]) -> dict[str, int]:
     return {name: times for name, times in sorted(each.items()) if times}
 
 
-def called(one: Runnable, length: int) -> Counter[str]:
+def called(one: Loops, length: int) -> Counter[str]:
     """Return how often each function is called while ``length`` requests are answered."""
     seen: Counter[str] = Counter()
 
