@@ -147,7 +147,7 @@ async def _instructions(program: str, what: tuple[str, str], lengths: tuple[int,
         options = ["--tool=callgrind", "--dump-before=getsid", f"--callgrind-out-file={written}"]
         # Valgrind places everything itself, so the addresses are the same each time, without 'setarch -R'. What is left
         # is where Python keeps what: a new file beside a module, or another path of the tree, and two names share a
-        # slot of its method cache or no longer do. That is 1 % at most.
+        # slot of its method cache or no longer do: up to 2 %.
         environ = _environ() | {"PYTHONDONTWRITEBYTECODE": "1"}
         await _run([program, *options, *_child("count", what, lengths)], environ)
         # The first file is the start-up and what warms up, to the first mark.
