@@ -4,8 +4,11 @@
 # make test-servers    the tests that start servers and reloaders, which take minutes
 # make test-ecosystem  extensions and applications of Flask, each on Flask and on Erlen
 # make test-applications  the same for large applications, which need environments of their own
-# make bench   the benchmarks, over WSGI beside Flask and over ASGI beside Starlette; others by their name:
-#              make bench KIND=serving (behind servers), database, startup, memory.idle, memory (of large bodies)
+# make bench   measures everything beside other frameworks, and writes figures, charts and page to docs/benchmarks;
+#              make bench KIND=serving runs one program, benchmarks.serving, and writes nothing; others are database, startup,
+#              memory.idle, and memory (of large bodies)
+# make bench-charts    the charts and the page alone, from the figures that are there
+# make bench-guard     instructions a request beside the committed figures; ARGS=--write accepts those of now
 # make format  formats, and mends what the linter can mend
 # make clean   removes what the others made
 #
@@ -22,7 +25,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 SOURCES := pyproject.toml constraints.txt
 ENVIRONMENTS := $(patsubst ecosystem/environments/%.txt,%,$(wildcard ecosystem/environments/*.txt))
 
-.PHONY: run chat test test-servers test-ecosystem test-applications lint types pytest bench api-table format clean
+.PHONY: run chat test test-servers test-ecosystem test-applications lint types pytest bench bench-charts bench-guard api-table format clean
 .DEFAULT_GOAL := test
 
 run: $(VENV)/.installed-example
@@ -58,8 +61,16 @@ test-ecosystem: $(VENV)-ecosystem/.installed
 test-applications: $(VENV)-ecosystem/.installed $(ENVIRONMENTS:%=$(VENV)-ecosystem-%/.installed)
 	$(VENV)-ecosystem/bin/python -m pytest --disable-plugin-autoload ecosystem -m applications $(ARGS)
 
-bench: $(VENV)/.installed-bench
-	$(BIN)/python -m benchmarks$(if $(KIND),.$(KIND), --wsgi --asgi) $(ARGS)
+bench: $(VENV)/.installed-charts
+	$(BIN)/python -m benchmarks.$(or $(KIND),publishing) $(ARGS)
+
+bench-charts: $(VENV)/.installed-charts
+	$(BIN)/python -m benchmarks.publishing.charts
+	$(BIN)/python -m benchmarks.publishing.page
+
+# In an environment that has one of the two extras already, nothing is installed.
+bench-guard: $(if $(wildcard $(VENV)/.installed-test),$(VENV)/.installed-test,$(VENV)/.installed-bench)
+	$(BIN)/python -m benchmarks.instructions --guard $(ARGS)
 
 api-table: $(VENV)/.installed-test
 	$(BIN)/python tools/api_table.py

@@ -18,8 +18,14 @@ def main(arguments: list[str] | None = None) -> int:
 
     :param arguments: the command line, that of the process by default.
     """
+    words = sys.argv[1:] if arguments is None else arguments
+    if "--instructions" in words:
+        # Another program with options of its own, which needs valgrind.
+        from .instructions.__main__ import main as count
+
+        return count([word for word in words if word != "--instructions"])
     parser = make_parser()
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(words)
     if options.startup:
         print(
             f"Start of the development server to its first answer, {machine.python()}, {options.rounds} rounds\n"
@@ -63,6 +69,11 @@ def make_parser() -> argparse.ArgumentParser:
         "--startup",
         action="store_true",
         help="how long development servers take to their first answer instead",
+    )
+    parser.add_argument(
+        "--instructions",
+        action="store_true",
+        help="count the instructions of a request in Erlen instead; --instructions --help has its options",
     )
     parser.add_argument("--rounds", type=int, default=15, help="rounds of each case (default: 15)")
     cases = list(dict.fromkeys(name for suite in SUITES for name in suite.cases))
