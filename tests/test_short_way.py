@@ -177,7 +177,11 @@ def over_wsgi(app: Erlen, path: str, method: str, headers: list[tuple[str, str]]
         key = name.upper().replace("-", "_")
         environ[key if key.startswith("CONTENT_") else f"HTTP_{key}"] = value
     started: list[t.Any] = []
-    body = app(environ, lambda *start: started.append(start))  # type: ignore[arg-type, return-value]
+
+    def start_response(*start: t.Any) -> t.Any:
+        started.append(start)
+
+    body = app(environ, start_response)
     try:
         status, sent = started[0]
         return status, [(name, _timeless(value)) for name, value in sent], b"".join(body)
@@ -314,7 +318,12 @@ def test_dispatch_that_is_replaced_later_is_called() -> None:
 
 def test_context_class_that_is_replaced_later_is_used() -> None:
     app, kinds = make_app(general=False), list[type]()
-    app.add_url_rule("/kind", "kind", lambda: kinds.append(type(context_var.get())) or "kind")
+
+    @app.get("/kind")
+    def kind() -> str:
+        kinds.append(type(context_var.get()))
+        return "kind"
+
     over_wsgi(app, "/kind", "GET", [])
     app.request_context_class = General
     over_wsgi(app, "/kind", "GET", [])

@@ -98,7 +98,7 @@ class AppContext:
         self._receive: t.Any = None
         self._fields: dict[bytes, bytes] | None = None
         self._cookie: str | bytes | None = None
-        self._match: Match | None = None
+        self._match: t.Any = None
         #: The frozen steps of the matched endpoint; the pipeline sets it.
         self.steps: t.Any = None
         # The request as soon as it was made.

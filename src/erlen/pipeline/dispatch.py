@@ -119,7 +119,6 @@ class Dispatch(Base):
 
         :param context: its context, matched, with a match that says so.
         """
-        assert context._match is not None
         _, values, steps, way = context._match
         try:
             if way == UNSAFE:
@@ -136,7 +135,6 @@ class Dispatch(Base):
 
     async def aanswer_shortly(self, context: AppContext) -> WholeText | Response:
         """Do what :meth:`answer_shortly` does."""
-        assert context._match is not None
         _, values, steps, way = context._match
         try:
             if way == UNSAFE:
