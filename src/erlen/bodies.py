@@ -121,6 +121,51 @@ class BodyStream(io.RawIOBase):
         return self._pieces()
 
 
+class MeasuredBody(BodyStream):
+    """A body whose length its header tells; what is behind it in the server's stream is not read.
+
+    :param stream: the server's stream.
+    :param length: the length in bytes.
+    """
+
+    def __init__(self, stream: t.Any, length: int) -> None:
+        super().__init__(stream)
+        self._left = length
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Return up to ``size`` bytes, all that is left by default.
+
+        :raises ClientDisconnected: when the client went away.
+        """
+        if size is None or size < 0:
+            return self.readall()
+        return self._read_with(self._stream.read, size)
+
+    def readall(self) -> bytes:
+        """Return all that is left; raises what :meth:`read` does."""
+        pieces: list[bytes] = []
+        while self._left:
+            pieces.append(self._read_with(self._stream.read, PIECE))
+        return b"".join(pieces)
+
+    def readline(self, size: int | None = -1) -> bytes:
+        """Return the bytes up to the next line feed, and with it; raises what :meth:`read` does."""
+        return self._read_with(self._stream.readline, self._left if size is None or size < 0 else size)
+
+    def _read_with(self, read: t.Callable[[int], bytes], size: int) -> bytes:
+        size = min(size, self._left)
+        if not size:
+            return b""
+        try:
+            piece = read(size)
+        except (OSError, ValueError) as error:
+            raise ClientDisconnected from error
+        if not piece:
+            raise ClientDisconnected
+        self._left -= len(piece)
+        return piece
+
+
 class LimitedBody(BodyStream):
     """A body whose length nobody told, and which must not be larger than the limit.
 
@@ -347,6 +392,15 @@ class ReceivedBody(io.RawIOBase):
     def readable(self) -> bool:
         """Return that this can be read."""
         return not self.closed
+
+    def take(self, most: int) -> bytes | None:
+        """Return what is left to be read, where the body is complete and in memory, and has ``most`` bytes at most.
+
+        :param most: the number of bytes; ``None`` is returned for a larger body.
+        """
+        if not self.is_complete or self._rest or self.is_on_disk or self._ahead > most or self.closed:
+            return None
+        return self._file.read()
 
     def rewind(self) -> None:
         """Go to the beginning; only for a body that is complete."""

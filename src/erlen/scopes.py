@@ -49,6 +49,13 @@ _OWN_KEYS = {b"content-type": "CONTENT_TYPE", b"content-length": "CONTENT_LENGTH
 _KEYS: dict[bytes, str | None] = {}
 _KNOWN_NAMES = 512
 
+# What is read of most requests that change something: their form, and where they come from.
+_OF_CHANGES = {
+    b"content-type": "CONTENT_TYPE",
+    b"sec-fetch-site": "HTTP_SEC_FETCH_SITE",
+    b"origin": "HTTP_ORIGIN",
+}
+
 #: How many bytes a name has at most that is remembered.
 KNOWN_LENGTH = 64
 
@@ -85,6 +92,20 @@ def has_body(scope: Scope, head: t.Mapping[str, str], headers: t.Mapping[bytes, 
     # HTTP/2 and 3 need neither header. With GET and HEAD a body without one is dropped: to look for it, all of them would
     # have to wait for an event.
     return head["REQUEST_METHOD"] not in _WITHOUT_BODY and scope.get("http_version", "1.1")[:1] != "1"
+
+
+def add_changes(head: dict[str, t.Any], headers: t.Mapping[bytes, bytes]) -> None:
+    """Add what is read of most requests that change something to the head of one.
+
+    :param head: what was read of its scope.
+    :param headers: the headers.
+    """
+    if b"sec-fetch-site" not in headers and b"origin" not in headers and not b"".join(headers).islower():
+        # A server has to hand on names in lower case. Where one does not, no page of another site profits of it.
+        headers = {name.lower(): value for name, value in headers.items()}
+    for name, key in _OF_CHANGES.items():
+        if name in headers:
+            head[key] = headers[name].decode("latin1")
 
 
 def joined(pairs: t.Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
@@ -168,7 +189,7 @@ class _FilePieces(FileWrapper):
 
 def _add_headers(environ: WSGIEnvironment, headers: t.Iterable[tuple[bytes, bytes]]) -> None:
     key: str | None
-    for key in ("HTTP_HOST", "HTTP_COOKIE", "CONTENT_LENGTH"):
+    for key in ("HTTP_HOST", "HTTP_COOKIE", "CONTENT_LENGTH", *_OF_CHANGES.values()):
         environ.pop(key, None)
     for name, value in headers:
         try:

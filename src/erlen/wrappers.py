@@ -27,7 +27,7 @@ from .forms import storage_at_once, storage_of
 from .lazy import Lazy, cached_property
 from .received import ReceivedRequest
 from .registry import tells_of
-from .scopes import PRESERVE_CONTEXT, SCOPE, fill_environ, has_body, joined, malformed, path_info
+from .scopes import PRESERVE_CONTEXT, SCOPE, add_changes, fill_environ, has_body, joined, malformed, path_info
 from .streams import AsyncBody
 from .typing import Receive, Scope
 
@@ -156,6 +156,7 @@ class Request(ReceivedRequest):
             if method != "GET" or b"content-length" in headers or b"transfer-encoding" in headers:
                 if b"content-length" in headers:
                     head["CONTENT_LENGTH"] = headers[b"content-length"].decode("latin1")
+                add_changes(head, headers)
                 # What comes to a WebSocket are its messages, whatever the headers of its handshake say.
                 if has_body(scope, head, headers) and scope["type"] == "http":
                     request._body = ReceivedBody(receive)

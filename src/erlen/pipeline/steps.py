@@ -20,7 +20,14 @@ from ..websockets import UpgradeRequired, WebSocketHandler
 from ..wrappers import Request, Response, split_blueprint_path
 from .bridge import is_async, is_nonblocking, spelled_async
 from .hooks import all_of, awaited, each_of, first_of, one_after_another
-from .safety import CrossOriginProtection, check_form, clean_header, default_headers, policies
+from .safety import (
+    MAX_LENGTH_DIGITS,
+    CrossOriginProtection,
+    check_form,
+    clean_header,
+    default_headers,
+    policies,
+)
 
 Hook: t.TypeAlias = t.Callable[..., t.Any]
 AsyncHook: t.TypeAlias = t.Callable[..., t.Coroutine[t.Any, t.Any, t.Any]]
@@ -28,6 +35,9 @@ AsyncHook: t.TypeAlias = t.Callable[..., t.Coroutine[t.Any, t.Any, t.Any]]
 # The keys of the configuration that a plan reads.
 _CONFIG_KEYS = (
     "DEBUG",
+    "MAX_CONTENT_LENGTH",
+    "MAX_FORM_MEMORY_SIZE",
+    "MAX_FORM_PARTS",
     "CONTENT_SECURITY_POLICY",
     "CONTENT_SECURITY_POLICY_REPORT_ONLY",
     "CONTENT_TYPE_OPTIONS",
@@ -152,6 +162,14 @@ class Plan:
         self.context_processors: dict[str | None, list[Hook]] = {}
         self._known_hosts: set[str | None] = {None}
         self._checks_form: bool = config["REFUSE_MALFORMED_REQUESTS"]
+        #: The largest body; the largest form and the number of its fields, where urlencoded ones are limited as well.
+        self.body_limits: tuple[int | None, int | None, int | None] = (
+            config["MAX_CONTENT_LENGTH"],
+            config["MAX_FORM_MEMORY_SIZE"] if self._checks_form else None,
+            config["MAX_FORM_PARTS"] if self._checks_form else None,
+        )
+        #: Whether a missing file of a form is explained.
+        self.explains_forms: bool = app.debug
         routes = compile_routes(app.url_map)
         self.routes = routes or Routes(Node())
         self._singles = self.routes.singles()
@@ -240,7 +258,10 @@ class Plan:
             # PERF: plaintext: the common request passes here in 0.1 us; check_form has the rules.
             if self._checks_form and (
                 environ.get("HTTP_HOST") not in self._known_hosts
-                or environ.get("CONTENT_LENGTH")
+                or (
+                    (length := environ.get("CONTENT_LENGTH"))
+                    and not (length.isdigit() and length.isascii() and len(length) <= MAX_LENGTH_DIGITS)
+                )
                 or not (is_ascii and path.isprintable())
             ):
                 self._check_form(environ, path)
