@@ -29,6 +29,7 @@ PYTEST_DONT_REWRITE
 #   json.tag
 #   json
 #   logging debug
+#   multipart
 #   forms
 #   websockets received
 #   wrappers

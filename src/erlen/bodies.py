@@ -32,7 +32,7 @@ IN_MEMORY = 1024 * 1024
 #: How many bytes are read, and written to the temporary file, at once.
 PIECE = 256 * 1024
 
-#: How many bytes a form has at most that is parsed on the event loop. Werkzeug moves a file of 500 KiB to disk.
+#: How many bytes a form has at most that is parsed on the event loop. Its files may go to disk.
 FORM_ON_LOOP = 256 * 1024
 
 #: Runs a plain function on a worker thread.

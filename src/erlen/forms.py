@@ -15,6 +15,8 @@ from werkzeug.datastructures import ImmutableMultiDict, MultiDict
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 
+from .multipart import MultiPartParser
+
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 # Their constructor makes a dict of lists of the pairs, and nothing else.
@@ -133,6 +135,22 @@ class FormParser(FormDataParser):
                 raise ValueError("a part has no name")
         except (ValueError, KeyError) as error:
             raise BadRequest(f"The {mimetype} body of this request cannot be read.") from error
+        return stream, fields, files
+
+    def _parse_multipart(
+        self, stream: t.IO[bytes], mimetype: str, content_length: int | None, options: dict[str, str]
+    ) -> t.Any:
+        # Non-ASCII characters in it are a ValueError as well.
+        boundary = options.get("boundary", "").encode("ascii")
+        if not boundary:
+            raise ValueError("the boundary is missing")
+        parser = MultiPartParser(
+            self.stream_factory,
+            self.max_form_memory_size,
+            self.cls,
+            max_form_parts=self.max_form_parts,
+        )
+        fields, files = parser.parse(stream, boundary, content_length)
         return stream, fields, files
 
     def _parse_urlencoded(

@@ -16,6 +16,7 @@ from .ctx import context_var
 from .debug import attach_enctype_error
 from .forms import FormParser, storage_at_once
 from .lazy import cached_property
+from .multipart import UploadedFile
 from .typing import Application
 
 _URLENCODED = "application/x-www-form-urlencoded"
@@ -229,6 +230,22 @@ class ReceivedRequest(RequestBase):
 
     def _form_limits(self) -> tuple[int | None, ...]:
         return self.max_content_length, self.max_form_memory_size, self.max_form_parts
+
+    def _get_file_stream(
+        self,
+        total_content_length: int | None,
+        content_type: str | None,
+        filename: str | None = None,
+        content_length: int | None = None,
+    ) -> t.IO[bytes]:
+        """Return the place for a file of a form; a subclass may return another file that can be written and read.
+
+        :param total_content_length: the bytes of the whole body, where that is known.
+        :param content_type: the type of the file.
+        :param filename: its name.
+        :param content_length: its own length, which browsers do not tell.
+        """
+        return t.cast("t.IO[bytes]", UploadedFile())
 
     def make_form_data_parser(self) -> FormDataParser:
         """Return the parser for the form of this request, a ``form_data_parser_class``."""
