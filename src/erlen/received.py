@@ -103,9 +103,11 @@ class ReceivedRequest(RequestBase):
         Set it on a request, before its body is read, to differ from ``MAX_CONTENT_LENGTH``. ``None`` set on a request
         stands for ``MAX_CONTENT_LENGTH`` again, as in Flask.
         """
-        if self._max_content_length is None:
-            return t.cast("int | None", self._limit("MAX_CONTENT_LENGTH"))
-        return self._max_content_length
+        limit = self._max_content_length
+        if limit is None:
+            app = self._application
+            limit = self._limit("MAX_CONTENT_LENGTH") if app is None else app.config["MAX_CONTENT_LENGTH"]
+        return limit
 
     @max_content_length.setter
     def max_content_length(self, value: int | None) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
