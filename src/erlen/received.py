@@ -5,19 +5,19 @@ from __future__ import annotations
 import typing as t
 from io import BytesIO
 
-from werkzeug.datastructures import FileStorage, ImmutableMultiDict, iter_multi_items
+from werkzeug.datastructures import EnvironHeaders, FileStorage, ImmutableMultiDict, iter_multi_items
 from werkzeug.exceptions import ClientDisconnected
 from werkzeug.formparser import FormDataParser
 from werkzeug.wrappers import Request as RequestBase
 from werkzeug.wsgi import get_content_length
 
-from .bodies import BodyStream, LimitedBody, MeasuredBody, OnThread, ReceivedBody, too_large
+from .bodies import BodyStream, LimitedBody, MeasuredBody, OnThread, ReceivedBody, ReceivedFile, too_large
 from .ctx import context_var
 from .debug import attach_enctype_error
 from .forms import FormParser, storage_at_once
 from .lazy import cached_property
 from .multipart import UploadedFile
-from .typing import Application
+from .typing import Application, Scope
 
 _URLENCODED = "application/x-www-form-urlencoded"
 _JSON = "application/json"
@@ -35,7 +35,17 @@ SHORT = 64 * 1024
 _NO_FILES: t.Any = ImmutableMultiDict()
 
 # What says how a body is read, a form and JSON. A class that has one of its own, or an instance, is asked for it.
-_READING = frozenset({"stream", "environ", "content_length", "max_content_length", "_received_body"})
+_READING = frozenset(
+    {
+        "_max_content_length",
+        "_received_body",
+        "content_length",
+        "environ",
+        "max_content_length",
+        "shallow",
+        "stream",
+    }
+)
 _OF_FORMS = _READING | {
     "_get_stream_for_parsing",
     "_parse_content_type",
@@ -65,6 +75,10 @@ class ReceivedRequest(RequestBase):
     """A request of Werkzeug's whose body is limited by the application, and under ASGI may still come."""
 
     form_data_parser_class: type[FormDataParser] = FormParser
+
+    # What ASGI has called the application with; and what every request has of its environment.
+    _scope: Scope | None = None
+    head: dict[str, t.Any]
 
     # Whether ``close`` has anything to do at the end of the request.
     _must_close: bool = False
@@ -216,8 +230,10 @@ class ReceivedRequest(RequestBase):
 
     def _received_body(self) -> ReceivedBody | None:
         """Return the body as ASGI sends it; behind middleware for WSGI it comes with the environment."""
-        body = self.environ.get("wsgi.input") if self._body is None else self._body
-        return body if isinstance(body, ReceivedBody) else None
+        if self._body is not None:
+            return self._body
+        file = self.environ.get("wsgi.input")
+        return file.body if isinstance(file, ReceivedFile) else None
 
     def _stream_body(self) -> None:
         """Leave what has not come yet of the body to be read, also after the response has started."""
@@ -263,15 +279,13 @@ class ReceivedRequest(RequestBase):
         :param most: the number of bytes that a body has at most that is read so.
         """
         head = self.head
-        if self._max_content_length is not None:
-            limit = self._max_content_length
         if limit is not None and limit < most:
             most = limit
-        if self.shallow:
-            return None
         if self._scope is not None:
-            # It may have been replaced in the environment.
-            body = self._body if head.get("wsgi.input", self._body) is self._body else None
+            body = self._body
+            if "wsgi.input" in head and getattr(head["wsgi.input"], "body", None) is not body:
+                # It was replaced in the environment.
+                return None
             return None if body is None else body.take(most)
         length = head.get("CONTENT_LENGTH", "")
         if (
@@ -308,7 +322,8 @@ class ReceivedRequest(RequestBase):
             plan is not None
             and cache
             and self._loads_plainly
-            and _SEEN_OF_JSON.isdisjoint(self.__dict__)
+            and _SEEN_OF_JSON.isdisjoint(known := self.__dict__)
+            and ("headers" not in known or type(known["headers"]) is EnvironHeaders)
             and ((content_type := self.head.get("CONTENT_TYPE", "")) == _JSON or _is_of(content_type, _JSON))
             and (data := self._take(plan.body_limits[0])) is not None
         ):
@@ -336,6 +351,7 @@ class ReceivedRequest(RequestBase):
             or plan.explains_forms
             or self.form_data_parser_class is not FormParser
             or not _SEEN_OF_FORMS.isdisjoint(known)
+            or ("headers" in known and type(known["headers"]) is not EnvironHeaders)
         ):
             return False
         limit, most, parts = plan.body_limits
@@ -345,14 +361,13 @@ class ReceivedRequest(RequestBase):
         if data is None:
             return False
         cls = self.parameter_storage_class
-        if parts is None or data.count(b"&") < parts:
-            try:
-                form = storage_at_once(cls, data.decode())
-            except UnicodeDecodeError:
-                form = None
-            if form is not None:
-                known["form"], known["files"] = form, _NO_FILES if cls is ImmutableMultiDict else cls()
-                return True
+        try:
+            form = storage_at_once(cls, data.decode(), parts)
+        except UnicodeDecodeError:
+            form = None
+        if form is not None:
+            known["form"], known["files"] = form, _NO_FILES if cls is ImmutableMultiDict else cls()
+            return True
         # Something is wrong with it, which the parser tells.
         known["stream"] = BodyStream(BytesIO(data))
         return False

@@ -21,7 +21,7 @@ from werkzeug.wrappers import Response as ResponseBase
 from werkzeug.wsgi import ClosingIterator
 
 from . import json
-from .bodies import ReceivedBody
+from .bodies import ReceivedBody, ReceivedFile
 from .ctx import context_var
 from .forms import storage_at_once, storage_of
 from .lazy import Lazy, cached_property
@@ -94,8 +94,6 @@ class Request(ReceivedRequest):
     routing_exception: HTTPException | None = None
 
     shallow = False
-    # What ASGI has called the application with.
-    _scope: Scope | None = None
     # Whether a subclass has a constructor, which then gets its environment also under ASGI.
     _needs_environ: t.ClassVar[bool] = False
     # Whether the query string is what the server has handed on.
@@ -161,7 +159,7 @@ class Request(ReceivedRequest):
                 if has_body(scope, head, headers) and scope["type"] == "http":
                     request._body = ReceivedBody(receive)
             if cls._needs_environ:
-                fill_environ(head, scope, BytesIO() if request._body is None else request._body)
+                fill_environ(head, scope, BytesIO() if request._body is None else ReceivedFile(request._body))
                 cls.__init__(request, head)
         except Exception as error:
             raise malformed(scope, error) from error
@@ -172,7 +170,9 @@ class Request(ReceivedRequest):
         """The WSGI environment, made of the scope under ASGI."""
         assert self._scope is not None
         try:
-            fill_environ(self.head, self._scope, BytesIO() if self._body is None else self._body)
+            fill_environ(
+                self.head, self._scope, BytesIO() if self._body is None else ReceivedFile(self._body)
+            )
         except Exception as error:
             raise malformed(self._scope, error) from error
         self.head["werkzeug.request"] = self

@@ -162,14 +162,7 @@ class Plan:
         self.context_processors: dict[str | None, list[Hook]] = {}
         self._known_hosts: set[str | None] = {None}
         self._checks_form: bool = config["REFUSE_MALFORMED_REQUESTS"]
-        #: The largest body; the largest form and the number of its fields, where urlencoded ones are limited as well.
-        self.body_limits: tuple[int | None, int | None, int | None] = (
-            config["MAX_CONTENT_LENGTH"],
-            config["MAX_FORM_MEMORY_SIZE"] if self._checks_form else None,
-            config["MAX_FORM_PARTS"] if self._checks_form else None,
-        )
-        #: Whether a missing file of a form is explained.
-        self.explains_forms: bool = app.debug
+        self._freeze_bodies(app, config)
         routes = compile_routes(app.url_map)
         self.routes = routes or Routes(Node())
         self._singles = self.routes.singles()
@@ -200,6 +193,16 @@ class Plan:
         #: Whether ``do_teardown_appcontext`` has anything to do.
         self.tears_down = bool(self.teardown_appcontext) or self._changes("do_teardown_appcontext")
         self._freeze_asgi(app, overridden, plain)
+
+    def _freeze_bodies(self, app: t.Any, config: t.Any) -> None:
+        #: The largest body; the largest form and the number of its fields, where urlencoded ones are limited as well.
+        self.body_limits: tuple[int | None, int | None, int | None] = (
+            config["MAX_CONTENT_LENGTH"],
+            config["MAX_FORM_MEMORY_SIZE"] if self._checks_form else None,
+            config["MAX_FORM_PARTS"] if self._checks_form else None,
+        )
+        #: Whether a missing file of a form is explained.
+        self.explains_forms: bool = app.debug
 
     def _freeze_asgi(self, app: t.Any, overridden: t.AbstractSet[str], plain: t.Collection[str]) -> None:
         #: What ``teardown_appcontext`` registered, in the async spelling.
@@ -258,10 +261,7 @@ class Plan:
             # PERF: plaintext: the common request passes here in 0.1 us; check_form has the rules.
             if self._checks_form and (
                 environ.get("HTTP_HOST") not in self._known_hosts
-                or (
-                    (length := environ.get("CONTENT_LENGTH"))
-                    and not (length.isdigit() and length.isascii() and len(length) <= MAX_LENGTH_DIGITS)
-                )
+                or ((length := environ.get("CONTENT_LENGTH")) and not is_length(length))
                 or not (is_ascii and path.isprintable())
             ):
                 self._check_form(environ, path)
