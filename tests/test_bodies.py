@@ -21,7 +21,7 @@ from erlen import (
     stream_request_body,
     stream_with_context,
 )
-from erlen.bodies import LimitedBody, ReceivedBody
+from erlen.bodies import LimitedBody, ReceivedBody, ReceivedFile
 from erlen.forms import FormParser
 
 #: More pieces than fit into the limit of ``make_app``.
@@ -216,7 +216,7 @@ def received(*pieces: bytes) -> CountedBody:
 def test_lines_of_a_body_that_still_comes_are_found_in_its_pieces() -> None:
     whole = b"".join(LINES) + b"end"
     body = received(*[whole[start : start + 1001] for start in range(0, len(whole), 1001)])
-    assert [*body] == [*LINES, b"end"]
+    assert [*ReceivedFile(body)] == [*LINES, b"end"]
     assert body.count == 0
 
 
@@ -253,7 +253,7 @@ async def test_last_line_of_a_body_on_the_loop_needs_not_to_be_waited_for() -> N
     assert await body.areceive(3) == b"ne\n"
     assert await body.areceive(9) == b"more"
     assert await body.areceive(3) == b" an"
-    assert [*body] == [b"d end"]
+    assert [*ReceivedFile(body)] == [b"d end"]
 
 
 # Elsewhere than in the view

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from werkzeug.datastructures import ImmutableMultiDict, MultiDict
-from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
+from werkzeug.exceptions import BadRequest, BadRequestKeyError, RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 
 from erlen import Erlen, Request, request
@@ -84,7 +84,7 @@ urlencoded = st.lists(st.sampled_from(PIECES), max_size=12).map("".join)
 def test_text_becomes_the_storage_that_the_standard_librarys_pairs_make(text: str, cls: t.Any) -> None:
     pairs = parse_qsl(text, keep_blank_values=True, errors="werkzeug.url_quote")
     storage = storage_of(cls, text, "form", strict=False)
-    assert type(storage) is cls
+    assert isinstance(storage, cls)
     assert list(storage.lists()) == list(cls(pairs).lists())
     try:
         refused = ""
@@ -264,7 +264,15 @@ def test_storage_is_a_whole_one() -> None:
     storage = storage_of(ImmutableMultiDict, "a=1&a=2", "query", strict=True)
     assert storage == ImmutableMultiDict([("a", "1"), ("a", "2")])
     assert hash(storage) == hash(ImmutableMultiDict([("a", "1"), ("a", "2")]))
-    assert pickle.loads(pickle.dumps(storage)) == storage
+    again = pickle.loads(pickle.dumps(storage))
+    assert again == storage
+    assert type(again) is ImmutableMultiDict
+    assert copy.deepcopy(storage) == storage
+    assert repr(storage) == "ImmutableMultiDict([('a', '1'), ('a', '2')])"
+    assert (storage["a"], storage.get("a", type=int), storage.get("b", "none")) == ("1", 1, "none")
+    with pytest.raises(BadRequestKeyError) as caught:
+        _ = storage["b"]
+    assert caught.value.args == ("b",)
     assert copy.copy(storage).getlist("a") == ["1", "2"]
     with pytest.raises(TypeError, match="immutable"):
         storage["b"] = "3"

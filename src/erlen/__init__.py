@@ -29,8 +29,10 @@ PYTEST_DONT_REWRITE
 #   json.tag
 #   json
 #   logging debug
+#   multipart
 #   forms
-#   websockets received fields
+#   fields
+#   websockets received
 #   response
 #   wrappers
 #   eventstream sessions

@@ -229,7 +229,8 @@ class Erlen(LifeCycle, Registration, Dispatch, ASGI):
     @property
     def debug(self) -> bool:
         """Whether debug mode is on: ``DEBUG`` of the configuration."""
-        return t.cast(bool, self.config["DEBUG"])
+        debug: bool = self.config["DEBUG"]
+        return debug
 
     @debug.setter
     def debug(self, value: bool) -> None:

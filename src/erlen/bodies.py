@@ -17,7 +17,7 @@ from contextvars import copy_context
 
 from werkzeug.exceptions import BadRequest, ClientDisconnected, HTTPException, RequestEntityTooLarge
 
-from .lazy import asyncio
+from .lazy import Lazy, asyncio
 from .pipeline.bridge import run_coroutine, waits_for_hop
 from .pipeline.loops import in_a_loop, run_on_loop
 
@@ -32,7 +32,7 @@ IN_MEMORY = 1024 * 1024
 #: How many bytes are read, and written to the temporary file, at once.
 PIECE = 256 * 1024
 
-#: How many bytes a form has at most that is parsed on the event loop. Werkzeug moves a file of 500 KiB to disk.
+#: How many bytes a form has at most that is parsed on the event loop. Its files may go to disk.
 FORM_ON_LOOP = 256 * 1024
 
 #: Runs a plain function on a worker thread.
@@ -121,6 +121,51 @@ class BodyStream(io.RawIOBase):
         return self._pieces()
 
 
+class MeasuredBody(BodyStream):
+    """A body whose length its header tells; what is behind it in the server's stream is not read.
+
+    :param stream: the server's stream.
+    :param length: the length in bytes.
+    """
+
+    def __init__(self, stream: t.Any, length: int) -> None:
+        super().__init__(stream)
+        self._left = length
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Return up to ``size`` bytes, all that is left by default.
+
+        :raises ClientDisconnected: when the client went away.
+        """
+        if size is None or size < 0:
+            return self.readall()
+        return self._read_with(self._stream.read, size)
+
+    def readall(self) -> bytes:
+        """Return all that is left; raises what :meth:`read` does."""
+        pieces: list[bytes] = []
+        while self._left:
+            pieces.append(self._read_with(self._stream.read, PIECE))
+        return b"".join(pieces)
+
+    def readline(self, size: int | None = -1) -> bytes:
+        """Return the bytes up to the next line feed, and with it; raises what :meth:`read` does."""
+        return self._read_with(self._stream.readline, self._left if size is None or size < 0 else size)
+
+    def _read_with(self, read: t.Callable[[int], bytes], size: int) -> bytes:
+        size = min(size, self._left)
+        if not size:
+            return b""
+        try:
+            piece = read(size)
+        except (OSError, ValueError) as error:
+            raise ClientDisconnected from error
+        if not piece:
+            raise ClientDisconnected
+        self._left -= len(piece)
+        return piece
+
+
 class LimitedBody(BodyStream):
     """A body whose length nobody told, and which must not be larger than the limit.
 
@@ -169,9 +214,9 @@ class LimitedBody(BodyStream):
         self._left -= len(piece)
         if self._left < 0:
             self._left = 0
-            if isinstance(self._stream, ReceivedBody):
+            if isinstance(self._stream, ReceivedFile):
                 # Unless the limit is raised, nobody reads on.
-                self._stream.is_streamed = False
+                self._stream.body.is_streamed = False
             raise too_large(self._limit, self._tells_limit)
 
     async def _pieces(self) -> t.AsyncIterator[bytes]:
@@ -196,42 +241,71 @@ _CLOSED = (
 )
 
 
-class ReceivedBody(io.RawIOBase):
-    """What ASGI has sent of a body, as the ``wsgi.input`` of its environment.
+class ReceivedBody:
+    """What ASGI has sent of a body; :class:`ReceivedFile` is that as the ``wsgi.input`` of its environment.
 
     :param receive: the server's callable.
     """
 
+    # PERF: form POST over ASGI: a file of the standard library, with all of this set on each, costs 1 us more.
+    #: Whether it was closed, at the end of the request.
+    closed = False
+    #: Whether the last piece has come.
+    is_complete = False
+    #: Whether the client went away before it.
+    is_cut_off = False
+    #: Whether the view reads it piece by piece, and so may what it returns.
+    is_streamed = False
+    #: Whether somebody else receives what is left, as nobody was going to read it when the response started.
+    is_dropped = False
+    #: Whether what was received ahead is in a file.
+    is_on_disk = False
+    #: The form that was parsed ahead: the limits it was parsed with, its fields and its files.
+    parsed: tuple[t.Any, t.Any, t.Any] | None = None
+    #: What parsing it ahead has raised: the limits, and the exception.
+    refused: tuple[t.Any, Exception] | None = None
+    #: Those files, which are closed with the body.
+    files: t.Sequence[t.Any] = ()
+    #: The loop on which the server answers ``receive``, where that is known.
+    loop: asyncio.AbstractEventLoop | None = None
+    #: Called when the last piece has come.
+    completed: t.Callable[[], object] | None = None
+    # A body that has come whole, until somebody reads it piece by piece.
+    _whole = b""
+    # How many bytes were received ahead; and the rest of a piece that was received to be read.
+    _ahead = 0
+    _rest: bytes | memoryview = b""
+    # Why it could not be written to a file.
+    _problem: str | None = None
+    # Runs what waits for the file, if there is one.
+    _on_thread: OnThread | None = None
+
     def __init__(self, receive: Receive) -> None:
-        self._receive = receive
-        # What was received ahead, read from its beginning; and the rest of a piece that was received to be read.
-        self._file: t.IO[bytes] = io.BytesIO()
-        self._ahead = 0
-        self._rest: bytes | memoryview = b""
-        #: Whether the last piece has come.
-        self.is_complete = False
-        #: Whether the client went away before it.
-        self.is_cut_off = False
-        #: Whether the view reads it piece by piece, and so may what it returns.
-        self.is_streamed = False
-        #: Whether somebody else receives what is left, as nobody was going to read it when the response started.
-        self.is_dropped = False
-        #: Whether what was received ahead is in a file.
-        self.is_on_disk = False
-        # Why it could not be written there.
-        self._problem: str | None = None
-        #: The form that was parsed ahead: the limits it was parsed with, its fields and its files.
-        self.parsed: tuple[t.Any, t.Any, t.Any] | None = None
-        #: What parsing it ahead has raised: the limits, and the exception.
-        self.refused: tuple[t.Any, Exception] | None = None
-        #: Those files, which are closed with the body.
-        self.files: list[t.Any] = []
-        # Runs what waits for the file, if there is one.
-        self._on_thread: OnThread | None = None
-        #: The loop on which the server answers ``receive``, where that is known.
-        self.loop: asyncio.AbstractEventLoop | None = None
-        #: Called when the last piece has come.
-        self.completed: t.Callable[[], object] | None = None
+        #: The server's callable.
+        self.receive = receive
+
+    def _make_file(self) -> t.IO[bytes]:
+        return io.BytesIO(self._whole)
+
+    # What was received ahead, read from its beginning.
+    _file = Lazy(_make_file)
+
+    def take_in(self, message: t.Any) -> bool:
+        """Take the first event, and return whether the body has come whole with it; otherwise :meth:`fill` has to be called.
+
+        :param message: what the server's callable has returned.
+        :raises MalformedMessage: for no event of a request.
+        """
+        if (
+            type(message) is dict
+            and message.get("type") == "http.request"
+            and not message.get("more_body", False)
+            and type(piece := message.get("body", b"")) is bytes
+        ):
+            self._whole, self._ahead, self.is_complete = piece, len(piece), True
+            return True
+        self._rest = self._piece_of(message)
+        return False
 
     async def fill(self, limit: int | None, on_thread: OnThread) -> None:
         """Receive the body ahead, to be read from its beginning.
@@ -245,7 +319,6 @@ class ReceivedBody(io.RawIOBase):
         piece = self._rest or await self._next_here()
         self._rest = b""
         if self.is_complete and not self._ahead:
-            # Most bodies come whole.
             self._file, self._ahead = io.BytesIO(piece), len(piece)
             return
         position, pending, size = self._file.tell(), [piece], len(piece)
@@ -307,27 +380,30 @@ class ReceivedBody(io.RawIOBase):
             if self.is_cut_off:
                 raise ClientDisconnected
             self._check_that_it_comes()
-            message = await self._receive()
             # It may be the second one of two that somebody else has received first.
-            self._check_that_it_comes()
-            problem = _problem_of(message)
-            if problem is not None:
-                raise MalformedMessage(
-                    f"The server answered 'receive' with something that is no ASGI 3 event of a request: {problem}. The "
-                    f"likely cause is middleware that has changed it."
-                )
-            if message["type"] == "http.disconnect":
-                self.is_cut_off = True
-                continue
-            piece: bytes = message.get("body", b"")
-            if not message.get("more_body", False):
-                self.is_complete = True
-                completed, self.completed = self.completed, None
-                if completed is not None:
-                    completed()
+            piece = self._piece_of(await self.receive())
             if piece:
                 return piece
         return b""
+
+    def _piece_of(self, message: t.Any) -> bytes:
+        self._check_that_it_comes()
+        problem = _problem_of(message)
+        if problem is not None:
+            raise MalformedMessage(
+                f"The server answered 'receive' with something that is no ASGI 3 event of a request: {problem}. The "
+                f"likely cause is middleware that has changed it."
+            )
+        if message["type"] == "http.disconnect":
+            self.is_cut_off = True
+            return b""
+        if not message.get("more_body", False):
+            self.is_complete = True
+            completed, self.completed = self.completed, None
+            if completed is not None:
+                completed()
+        piece: bytes = message.get("body", b"")
+        return piece
 
     def _check_that_it_can_be_read(self) -> None:
         if self._problem is not None:
@@ -344,9 +420,17 @@ class ReceivedBody(io.RawIOBase):
         """Whether a form in it is parsed on a thread; only for a body that is complete."""
         return self._ahead > FORM_ON_LOOP
 
-    def readable(self) -> bool:
-        """Return that this can be read."""
-        return not self.closed
+    def take(self, most: int) -> bytes | None:
+        """Return what is left to be read, where the body is complete and in memory, and has ``most`` bytes at most.
+
+        :param most: the number of bytes; ``None`` is returned for a larger body.
+        """
+        if not self.is_complete or self._rest or self.is_on_disk or self._ahead > most or self.closed:
+            return None
+        if "_file" in self.__dict__:
+            return self._file.read()
+        piece, self._whole = self._whole, b""
+        return piece
 
     def rewind(self) -> None:
         """Go to the beginning; only for a body that is complete."""
@@ -370,11 +454,12 @@ class ReceivedBody(io.RawIOBase):
             size, self._rest or (size and self._wait_for_next()) or b""
         )
 
-    def readinto(self, buffer: t.Any) -> int:
-        """Read into a buffer, and return the number of bytes."""
-        piece = self.read(len(buffer))
-        buffer[: len(piece)] = piece
-        return len(piece)
+    def readall(self) -> bytes:
+        """Return all that is left; raises what :meth:`read` does."""
+        pieces: list[bytes] = []
+        while piece := self.read(PIECE):
+            pieces.append(piece)
+        return b"".join(pieces)
 
     def readline(self, size: int | None = -1) -> bytes:
         """Return the bytes up to the next line feed, and with it."""
@@ -435,10 +520,47 @@ class ReceivedBody(io.RawIOBase):
         """Close the temporary file, if there is one, and the files of a form that was parsed ahead."""
         for file in self.files:
             file.close()
-        # It may be one that could not be written.
-        with suppress(OSError):
-            self._file.close()
-        super().close()
+        if "_file" in self.__dict__:
+            # It may be one that could not be written.
+            with suppress(OSError):
+                self._file.close()
+        self.closed = True
+
+
+class ReceivedFile(io.RawIOBase):
+    """A body that ASGI sends as a file, for those who read the environment.
+
+    :param body: the body.
+    """
+
+    def __init__(self, body: ReceivedBody) -> None:
+        #: The body.
+        self.body = body
+        #: Returns up to so many bytes as soon as there are some.
+        self.areceive = body.areceive
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing can be read any more."""
+        return self.body.closed or super().closed
+
+    def readable(self) -> bool:
+        """Return that this can be read."""
+        return not self.closed
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Return up to ``size`` bytes, all that is left by default; raises what :meth:`ReceivedBody.read` does."""
+        return self.body.read(size)
+
+    def readinto(self, buffer: t.Any) -> int:
+        """Read into a buffer, and return the number of bytes."""
+        piece = self.body.read(len(buffer))
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+    def readline(self, size: int | None = -1) -> bytes:
+        """Return the bytes up to the next line feed, and with it."""
+        return self.body.readline(size)
 
 
 def _problem_of(message: t.Any) -> str | None:

@@ -49,6 +49,15 @@ _OWN_KEYS = {b"content-type": "CONTENT_TYPE", b"content-length": "CONTENT_LENGTH
 _KEYS: dict[bytes, str | None] = {}
 _KNOWN_NAMES = 512
 
+# What is read of most requests that change something: their form, and where they come from.
+_OF_CHANGES = ("CONTENT_TYPE", "HTTP_SEC_FETCH_SITE", "HTTP_ORIGIN")
+
+# PERF: form POST over ASGI: a look-up costs less than decoding.
+_CONTENT_TYPES = {
+    text.encode(): text
+    for text in ("application/x-www-form-urlencoded", "application/json", "application/json; charset=utf-8")
+}
+
 #: How many bytes a name has at most that is remembered.
 KNOWN_LENGTH = 64
 
@@ -85,6 +94,28 @@ def has_body(scope: Scope, head: t.Mapping[str, str], headers: t.Mapping[bytes, 
     # HTTP/2 and 3 need neither header. With GET and HEAD a body without one is dropped: to look for it, all of them would
     # have to wait for an event.
     return head["REQUEST_METHOD"] not in _WITHOUT_BODY and scope.get("http_version", "1.1")[:1] != "1"
+
+
+def add_changes(head: dict[str, t.Any], headers: t.Mapping[bytes, bytes]) -> None:
+    """Add what is read of most requests that change something to the head of one.
+
+    :param head: what was read of its scope.
+    :param headers: the headers.
+    """
+    if b"content-type" in headers:
+        kind = headers[b"content-type"]
+        head["CONTENT_TYPE"] = _CONTENT_TYPES.get(kind) or kind.decode("latin1")
+    site = headers.get(b"sec-fetch-site")
+    if site == b"same-origin":
+        # Nobody asks where else it may come from.
+        head["HTTP_SEC_FETCH_SITE"] = "same-origin"
+        return
+    if site is None and b"origin" not in headers and not b"".join(headers).islower():
+        # A server has to hand on names in lower case. Where one does not, no page of another site profits of it.
+        headers = {name.lower(): value for name, value in headers.items()}
+    for name, key in ((b"sec-fetch-site", "HTTP_SEC_FETCH_SITE"), (b"origin", "HTTP_ORIGIN")):
+        if name in headers:
+            head[key] = headers[name].decode("latin1")
 
 
 def joined(pairs: t.Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
@@ -173,7 +204,7 @@ def add_headers(environ: WSGIEnvironment, headers: t.Iterable[tuple[bytes, bytes
     :param headers: names and values.
     """
     key: str | None
-    for key in ("HTTP_HOST", "HTTP_COOKIE", "CONTENT_LENGTH"):
+    for key in ("HTTP_HOST", "HTTP_COOKIE", "CONTENT_LENGTH", *_OF_CHANGES):
         environ.pop(key, None)
     for name, value in headers:
         try:

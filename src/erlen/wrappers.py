@@ -19,13 +19,13 @@ from werkzeug.sansio.utils import get_current_url
 from werkzeug.wrappers import Request as RequestBase
 
 from . import json
-from .bodies import ReceivedBody
+from .bodies import ReceivedBody, ReceivedFile
 from .fields import RequestHeaders, ScopeHeaders
 from .forms import storage_at_once, storage_of
 from .lazy import Lazy, cached_property
 from .received import ReceivedRequest
 from .response import Response
-from .scopes import PRESERVE_CONTEXT, SCOPE, fill_environ, has_body, joined, malformed, path_info
+from .scopes import PRESERVE_CONTEXT, SCOPE, add_changes, fill_environ, has_body, joined, malformed, path_info
 from .typing import Receive, Scope
 
 if t.TYPE_CHECKING:
@@ -93,8 +93,7 @@ class Request(ReceivedRequest):
     routing_exception: HTTPException | None = None
 
     shallow = False
-    # What ASGI has called the application with, and the headers of that by their names.
-    _scope: Scope | None = None
+    # The headers of the scope that ASGI has called the application with, by their names.
     _fields: dict[bytes, bytes] | None = None
     _query_string: bytes | None = None
     # Whether a subclass has a constructor, which then gets its environment also under ASGI.
@@ -167,11 +166,12 @@ class Request(ReceivedRequest):
             if method != "GET" or b"content-length" in headers or b"transfer-encoding" in headers:
                 if b"content-length" in headers:
                     head["CONTENT_LENGTH"] = headers[b"content-length"].decode("latin1")
+                add_changes(head, headers)
                 # What comes to a WebSocket are its messages, whatever the headers of its handshake say.
                 if has_body(scope, head, headers) and scope["type"] == "http":
                     request._body = ReceivedBody(receive)
             if cls._needs_environ:
-                fill_environ(head, scope, BytesIO() if request._body is None else request._body)
+                fill_environ(head, scope, BytesIO() if request._body is None else ReceivedFile(request._body))
                 cls.__init__(request, head)
         except Exception as error:
             raise malformed(scope, error) from error
@@ -205,7 +205,9 @@ class Request(ReceivedRequest):
     def _fill_environ(self) -> WSGIEnvironment:
         assert self._scope is not None
         try:
-            fill_environ(self.head, self._scope, BytesIO() if self._body is None else self._body)
+            fill_environ(
+                self.head, self._scope, BytesIO() if self._body is None else ReceivedFile(self._body)
+            )
         except Exception as error:
             raise malformed(self._scope, error) from error
         self.head["werkzeug.request"] = self

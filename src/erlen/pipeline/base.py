@@ -97,9 +97,13 @@ class Base:
         raise NotImplementedError
 
     def _check_origin(self, context: AppContext) -> None:
+        head = context._request.head
+        # PERF: form POST: what CrossOriginProtection allows first, 0.2 us.
+        if head.get("HTTP_SEC_FETCH_SITE") == "same-origin":
+            return
         protection = (self.plan or self.freeze()).protection
-        if protection is not None and not self._steps(context).cross_origin_exempt:
-            protection.check(context.request.environ)
+        if protection is not None and not (context.steps or self._steps(context)).cross_origin_exempt:
+            protection.check(head)
 
     def _needs_no_saving(self, context: AppContext) -> bool:
         """Return whether the session that a request has sent is neither touched nor due for a refresh.

@@ -19,7 +19,7 @@ from ..routing import Builders, Node, Routes, Undecided, compile_routes
 from ..scopes import HANDSHAKE, PRESERVE_CONTEXT, path_info
 from ..typing import Receive, Scope
 from ..wrappers import Request
-from .safety import SAFE_METHODS, check_form, check_path
+from .safety import SAFE_METHODS, check_form, check_path, is_length
 
 if t.TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -109,7 +109,8 @@ class Matching:
             return None
         try:
             if self._checks_form and (
-                environ.get("HTTP_HOST") not in self._known_hosts or environ.get("CONTENT_LENGTH")
+                environ.get("HTTP_HOST") not in self._known_hosts
+                or ((length := environ.get("CONTENT_LENGTH")) and not is_length(length))
             ):
                 self._check_form(environ, path)
             match = self.find(path, environ.get("REQUEST_METHOD", ""))
@@ -230,7 +231,7 @@ class Matching:
             # check_form has the rules.
             if self._checks_form and (
                 environ.get("HTTP_HOST") not in self._known_hosts
-                or environ.get("CONTENT_LENGTH")
+                or ((length := environ.get("CONTENT_LENGTH")) and not is_length(length))
                 or not (is_ascii and path.isprintable())
             ):
                 self._check_form(environ, path)

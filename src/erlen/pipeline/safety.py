@@ -174,6 +174,14 @@ def check_path(path: str) -> None:
         raise BadRequest("The path of this request has control characters.")
 
 
+def is_length(text: str) -> bool:
+    """Return whether a ``Content-Length`` header is a number (RFC 9110, section 8.6), and one that some body could have.
+
+    :param text: the value of the header.
+    """
+    return text.isdigit() and text.isascii() and len(text) <= MAX_LENGTH_DIGITS
+
+
 def is_host(text: str) -> bool:
     """Return whether a ``Host`` header has the form of RFC 9110, section 7.2, with a port that exists.
 

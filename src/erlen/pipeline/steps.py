@@ -28,6 +28,9 @@ AsyncHook: t.TypeAlias = t.Callable[..., t.Coroutine[t.Any, t.Any, t.Any]]
 # The keys of the configuration that a plan reads.
 _CONFIG_KEYS = (
     "DEBUG",
+    "MAX_CONTENT_LENGTH",
+    "MAX_FORM_MEMORY_SIZE",
+    "MAX_FORM_PARTS",
     "CONTENT_SECURITY_POLICY",
     "CONTENT_SECURITY_POLICY_REPORT_ONLY",
     "CONTENT_TYPE_OPTIONS",
@@ -149,6 +152,7 @@ class Plan(Matching):
         #: Which handler answers an exception.
         self.error_handlers = ErrorHandlers(self._app)
         self._freeze_matching(app, config, overridden)
+        self._freeze_bodies(app, config)
         self._overridden = frozenset(overridden)
         self.protection = CrossOriginProtection(config) if config["CROSS_ORIGIN_PROTECTION"] else None
         self._freeze_responses(app, config)
@@ -167,6 +171,16 @@ class Plan(Matching):
         #: Whether ``do_teardown_appcontext`` has anything to do.
         self.tears_down = bool(self.teardown_appcontext) or self._changes("do_teardown_appcontext")
         self._freeze_asgi(app, overridden, plain)
+
+    def _freeze_bodies(self, app: t.Any, config: t.Any) -> None:
+        #: The largest body; the largest form and the number of its fields, where urlencoded ones are limited as well.
+        self.body_limits: tuple[int | None, int | None, int | None] = (
+            config["MAX_CONTENT_LENGTH"],
+            config["MAX_FORM_MEMORY_SIZE"] if self._checks_form else None,
+            config["MAX_FORM_PARTS"] if self._checks_form else None,
+        )
+        #: Whether a missing file of a form is explained.
+        self.explains_forms: bool = app.debug
 
     def _freeze_asgi(self, app: t.Any, overridden: t.AbstractSet[str], plain: t.Collection[str]) -> None:
         #: What ``teardown_appcontext`` registered, in the async spelling.

@@ -16,6 +16,7 @@ from ..bodies import NotKept, ReceivedBody
 from ..ctx import AppContext, context_var
 from ..lazy import asyncio
 from ..pipeline.bridge import copy_back, go_on, run_on_thread
+from ..pipeline.safety import MAX_LENGTH_DIGITS
 from ..pipeline.steps import Plan
 from ..scopes import MalformedScope
 from ..streams import aclose_body, close_body
@@ -247,19 +248,21 @@ async def _raised(error: BaseException) -> t.NoReturn:
 
 async def _has_come(body: ReceivedBody, context: AppContext) -> bool:
     """Receive a body, as far as it is received ahead, and return whether the client is still there."""
-    steps, request = context.steps, context.request
+    steps, request = context.steps, context._request
     body.loop = asyncio.get_running_loop()
     if steps is not None and steps.streams_body:
         body.is_streamed = True
         return True
     limit = request.max_content_length
-    if limit is not None and (request.content_length or 0) > limit:
+    if limit is not None and _announces_more(request, limit):
         # Nobody has to receive what is refused: asking for it raises the 413.
         return True
     token = context_var.set(context)
     try:
-        await body.fill(limit, context.app.on_thread)
-        if steps is not None and (steps.is_async or steps.has_async):
+        # PERF: form POST over ASGI: most bodies come whole, 3 us.
+        if not body.take_in(await body.receive()):
+            await body.fill(limit, context.app.on_thread)
+        if body.is_large and steps is not None and (steps.is_async or steps.has_async):
             await request.parse_ahead()
     except NotKept:
         # Reading it raises the same, where it is answered.
@@ -273,3 +276,10 @@ async def _has_come(body: ReceivedBody, context: AppContext) -> bool:
     finally:
         context_var.reset(token)
     return True
+
+
+def _announces_more(request: Request, limit: int) -> bool:
+    length = request.head.get("CONTENT_LENGTH", "")
+    if length.isdecimal() and len(length) < MAX_LENGTH_DIGITS and int(length) <= limit:
+        return False
+    return (request.content_length or 0) > limit
