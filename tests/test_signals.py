@@ -33,7 +33,7 @@ from erlen import (
     template_rendered,
 )
 from erlen.ctx import context_var
-from erlen.signals import RequestSignal
+from erlen.signals import RequestSignal, listened
 from erlen.testing import ErlenClient
 
 SIGNALS: dict[str, t.Any] = {
@@ -443,3 +443,17 @@ def test_receiver_of_popped_that_raises_leaves_nothing_pushed(app: Erlen) -> Non
         with pytest.raises(LookupError, match="popped"), app.app_context():
             pass
     assert not has_app_context()
+
+
+def test_receivers_that_were_freed_are_forgotten(app: Erlen, client: ErlenClient) -> None:
+    app.add_url_rule("/", "view", lambda: "text")
+
+    def receive(sender: t.Any, **arguments: t.Any) -> None:
+        """Do nothing."""
+
+    before = set(listened)
+    request_started.connect(receive, app)
+    assert "request-started" in listened
+    del receive
+    client.get("/")
+    assert set(listened) == before - {"request-started"}

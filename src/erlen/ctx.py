@@ -15,7 +15,7 @@ from types import TracebackType
 from werkzeug.exceptions import HTTPException
 
 from .lazy import Lazy
-from .messages import NO_APP_CONTEXT, NO_REQUEST_CONTEXT, NO_WEBSOCKET
+from .messages import NO_APP_CONTEXT, NO_REQUEST_CONTEXT, NO_WEBSOCKET, wrong_pop
 from .namespace import Namespace
 from .pipeline.bridge import is_async
 from .pipeline.loops import in_a_loop
@@ -23,6 +23,7 @@ from .signals import (
     appcontext_popped,
     appcontext_pushed,
     atell,
+    forget_freed,
     listened,
     tell,
 )
@@ -243,6 +244,7 @@ class AppContext:
 
     def push(self) -> None:
         """Make this the active context, and match the request the first time."""
+        forget_freed()
         token = context_var.set(self)
         if self._token is None:
             # PERF: plaintext: a list for the one push that nearly all contexts see costs 0.1 us.
@@ -257,6 +259,7 @@ class AppContext:
 
     async def apush(self) -> None:
         """Do what :meth:`push` does."""
+        forget_freed()
         token = context_var.set(self)
         if self._token is None:
             self._token = token
@@ -302,7 +305,7 @@ class AppContext:
         """
         active = context_var.get(None)
         if active is not self and not self._is_below(active):
-            raise AssertionError(_wrong_pop(self, active))
+            raise AssertionError(wrong_pop(self, active))
         if active is not self:
             # Whoever left another context pushed made a mistake; this one ends all the same.
             context_var.set(self)
@@ -324,7 +327,7 @@ class AppContext:
             if appcontext_popped.receivers and self.lender is None:
                 tell(appcontext_popped, self.app)
         if active is not self:
-            raise AssertionError(_wrong_pop(self, active))
+            raise AssertionError(wrong_pop(self, active))
 
     async def apop(self, exc: BaseException | None = _sentinel) -> None:
         """Do what :meth:`pop` does, with async teardown functions awaited where they stand.
@@ -333,7 +336,7 @@ class AppContext:
         """
         active = context_var.get(None)
         if active is not self and not self._is_below(active):
-            raise AssertionError(_wrong_pop(self, active))
+            raise AssertionError(wrong_pop(self, active))
         if active is not self:
             # Whoever left another context pushed made a mistake; this one ends all the same.
             context_var.set(self)
@@ -355,7 +358,7 @@ class AppContext:
             if appcontext_popped.receivers and self.lender is None:
                 await atell(appcontext_popped, self.app)
         if active is not self:
-            raise AssertionError(_wrong_pop(self, active))
+            raise AssertionError(wrong_pop(self, active))
 
     def _is_below(self, active: AppContext | None) -> bool:
         """Return whether this context was pushed in this thread or task, and others on top of it."""
@@ -438,13 +441,6 @@ class AppContext:
 
 def _never(context: AppContext) -> bool:
     return False
-
-
-def _wrong_pop(context: AppContext, active: AppContext | None) -> str:
-    return (
-        f"Cannot pop {context!r}: the active context is {active!r}. Contexts are popped in the reverse order of their "
-        f"push; use 'with context:' so that this cannot go wrong."
-    )
 
 
 class RequestContext(AppContext):

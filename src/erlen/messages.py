@@ -54,3 +54,15 @@ def as_utf_8(text: str, what: str) -> bytes:
     except UnicodeEncodeError as error:
         part = text[max(error.start - 10, 0) : error.end + 10]
         raise ValueError(NO_UTF_8.format(what=what, part=part)) from None
+
+
+def wrong_pop(context: object, active: object) -> str:
+    """Return what is said where a context is popped that is not the active one.
+
+    :param context: the context.
+    :param active: the active one, ``None`` where there is none.
+    """
+    return (
+        f"Cannot pop {context!r}: the active context is {active!r}. Contexts are popped in the reverse order of their "
+        f"push; use 'with context:' so that this cannot go wrong."
+    )
