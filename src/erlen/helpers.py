@@ -12,7 +12,7 @@ from datetime import datetime
 
 from werkzeug.exceptions import NotFound
 from werkzeug.exceptions import abort as _abort
-from werkzeug.security import safe_join
+from werkzeug.security import safe_join as _safe_join
 from werkzeug.utils import send_file as _send_file
 from werkzeug.utils import send_from_directory as _send_from_directory
 from werkzeug.wrappers import Response as BaseResponse
@@ -282,7 +282,7 @@ def send_from_directory(
         raise NotFound
     max_age = kwargs.get("max_age")
     if _COMMON_OPTIONS.issuperset(kwargs):
-        below = safe_join(os.fspath(directory), os.fspath(path))
+        below = _safe_join(os.fspath(directory), os.fspath(path))
         if below is None:
             raise NotFound
         options = {name: value for name, value in kwargs.items() if name != "max_age"}
