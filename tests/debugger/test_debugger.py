@@ -835,7 +835,7 @@ async def test_a_stream_that_has_begun_is_raised_on_over_asgi() -> None:
             yield "first"
             raise LookupError("in the stream")
 
-        return Response(pieces())  # type: ignore[arg-type]
+        return Response(pieces())
 
     call = Call(Debugger(app), "/stream")
     with pytest.raises(LookupError, match="in the stream"):

@@ -53,7 +53,7 @@ def make_response(app: t.Any, value: t.Any) -> Response:
         value = _converted(app, value)
     if status is not None:
         _set_status(value, status)
-    response = value
+    response = t.cast(Response, value)
     if headers:
         response.headers.update(headers)
     return response
