@@ -20,7 +20,7 @@ BUDGETS: dict[str, tuple[int, int]] = {
     "/": (30, 9),
     "/json": (32, 10),
     "/number/7": (32, 9),
-    "/user/gr%C3%B6%C3%9Fe": (32, 10),
+    "/user/gr%C3%B6%C3%9Fe": (32, 11),
     "/shop/": (32, 9),
 }
 

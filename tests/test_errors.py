@@ -464,7 +464,9 @@ class _OwnResponse(Forbidden):
 
 
 class _OwnName(Forbidden):
-    name = "Nobody <may>"
+    @property
+    def name(self) -> str:
+        return "Nobody <may>"
 
 
 class _OwnCode(HTTPException):

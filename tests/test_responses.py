@@ -677,7 +677,14 @@ def test_location_is_sent_as_by_werkzeug(location: str) -> None:
 
 @pytest.mark.parametrize("cls", CLASSES)
 def test_constructor_of_a_subclass_makes_what_werkzeug_s_does(cls: type[Response]) -> None:
-    for arguments in (("text", 201, {"X-One": "1"}), (b"bytes",), (["a", "b"], "299 Own"), (None, 204), ()):
+    given: list[tuple[t.Any, ...]] = [
+        ("text", 201, {"X-One": "1"}),
+        (b"bytes",),
+        (["a", "b"], "299 Own"),
+        (None, 204),
+        (),
+    ]
+    for arguments in given:
         ours, flasks = cls(*arguments), _flask_class(cls)(*arguments)
         assert (ours.status, list(ours.headers), ours.response) == (
             flasks.status,

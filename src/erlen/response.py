@@ -25,6 +25,9 @@ if t.TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 Pairs: t.TypeAlias = list[tuple[str, str]]
+Body: t.TypeAlias = (
+    "str | bytes | t.Iterable[str] | t.Iterable[bytes] | t.AsyncIterable[str] | t.AsyncIterable[bytes]"
+)
 
 #: Bodies of fewer bytes share the header with their length.
 KNOWN_LENGTHS = 8192
@@ -175,15 +178,17 @@ class Response(ResponseBase):
 
     def __init__(
         self,
-        response: t.Any = None,
+        response: Body | None = None,
         status: int | str | HTTPStatus | None = None,
-        headers: t.Any = None,
+        headers: t.Mapping[str, str | t.Iterable[str]] | t.Iterable[tuple[str, str]] | None = None,
         mimetype: str | None = None,
         content_type: str | None = None,
         direct_passthrough: bool = False,
     ) -> None:
         if not self._is_made_plainly or isinstance(headers, Headers):
-            super().__init__(response, status, headers, mimetype, content_type, direct_passthrough)
+            super().__init__(
+                t.cast(t.Any, response), status, headers, mimetype, content_type, direct_passthrough
+            )
             return
         # PERF: tuple with a status: what Werkzeug's constructor sets, for a fifth of its 8 us.
         self.headers: Headers

@@ -128,9 +128,9 @@ class ASGI(WSGI):
                 answer = go_on(answer, answer.send(None))
             except StopIteration as finished:
                 sent, answer = finished.value, None
-            if type(sent) is list and len(sent) == 1 and (body is None or body.is_complete):
+            if type(sent) is list and (body is None or body.is_complete):
                 await send(start.message())
-                await send({"type": "http.response.body", "body": sent[0]})
+                await send(whole(sent))
                 return
             await self._send_later(context._request, start, answer, sent, receive, send)
         finally:
