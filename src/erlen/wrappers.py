@@ -105,6 +105,7 @@ class Request(ReceivedRequest):
         if cls.close is not RequestBase.close:
             cls._must_close = True
         cls._needs_environ = cls.__init__ is not Request.__init__
+        cls._note_overrides(Request)
         cls._reads_query_plainly = cls.query_string is Request.query_string and cls.environ is Request.environ
 
     def __init__(

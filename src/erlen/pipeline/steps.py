@@ -21,11 +21,11 @@ from ..wrappers import Request, Response, split_blueprint_path
 from .bridge import is_async, is_nonblocking, spelled_async
 from .hooks import all_of, awaited, each_of, first_of, one_after_another
 from .safety import (
-    MAX_LENGTH_DIGITS,
     CrossOriginProtection,
     check_form,
     clean_header,
     default_headers,
+    is_length,
     policies,
 )
 
