@@ -195,7 +195,7 @@ def test_general_way_is_another_one() -> None:
     ).split(),
 )
 def test_class_that_replaces_something_of_forms_is_asked(name: str) -> None:
-    replaced = type("Own", (Request,), {name: None})
+    replaced: t.Any = type("Own", (Request,), {name: None})
     assert not replaced._parses_plainly
 
 
@@ -204,7 +204,7 @@ def test_class_that_replaces_something_of_forms_is_asked(name: str) -> None:
     ["is_json", "get_data", "mimetype", "stream", "max_content_length", "environ", "_parse_content_type"],
 )
 def test_class_that_replaces_something_of_json_is_asked(name: str) -> None:
-    replaced = type("Own", (Request,), {name: None})
+    replaced: t.Any = type("Own", (Request,), {name: None})
     assert not replaced._loads_plainly
 
 
