@@ -84,12 +84,18 @@ def _outcome(parser: formparser.MultiPartParser, stream: t.Any, length: int) -> 
     st.sampled_from([7, 16, 64, 1_000]),
     st.sampled_from([None, 10, 40, 5_000]),
     st.sampled_from([None, 0, 1, 2, 100]),
+    st.sampled_from([4, 30, 100, 4_096]),
 )
-@example(b"--ab\r\n" + FILE + b"y" * 90 + b"\r\n--a" + b"z" * 90 + b"\r\n--ab--", [], 16, None, None)
-@example(b"--ab\r\n" + FILE + b"\n" * 90 + b"\r" * 90 + b"\r\n--ab--", [], 7, None, None)
-@example(b"--ab\r\n" + FILE + b"y" * 200 + b"\r\n--ab--", [], 64, 100, None)
+@example(b"--ab\r\n" + FILE + b"y" * 90 + b"\r\n--a" + b"z" * 90 + b"\r\n--ab--", [], 16, None, None, 4)
+@example(b"--ab\r\n" + FILE + b"\n" * 90 + b"\r" * 90 + b"\r\n--ab--", [], 7, None, None, 4)
+@example(b"--ab\r\n" + FILE + b"y" * 200 + b"\r\n--ab--", [], 64, 100, None, 100)
 def test_form_is_what_werkzeug_reads(
-    body: bytes, sizes: list[int], buffer_size: int, memory: int | None, most_parts: int | None
+    body: bytes,
+    sizes: list[int],
+    buffer_size: int,
+    memory: int | None,
+    most_parts: int | None,
+    head_size: int,
 ) -> None:
     limits: dict[str, t.Any] = {"max_form_memory_size": memory, "max_form_parts": most_parts}
     expected = outcome(
@@ -97,6 +103,7 @@ def test_form_is_what_werkzeug_reads(
     )
     for factory in (None, lambda **_: UploadedFile()):
         parser = MultiPartParser(t.cast("t.Any", factory), buffer_size=buffer_size, **limits)
+        parser.head_size = head_size
         assert outcome(parser, Pieces(body, sizes), len(body)) == expected
 
 

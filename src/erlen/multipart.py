@@ -136,6 +136,9 @@ class MultiPartParser(formparser.MultiPartParser):
     PERF: 1 MiB upload: the decoder moves each piece of a file through its buffer, which makes six copies of it.
     """
 
+    #: How many bytes are searched for the beginning of a file.
+    head_size = 4096
+
     def parse(
         self, stream: t.IO[bytes], boundary: bytes, content_length: int | None
     ) -> tuple[MultiDict[str, str], MultiDict[str, FileStorage]]:
@@ -151,17 +154,36 @@ class MultiPartParser(formparser.MultiPartParser):
         parts = _Parts(self, content_length)
         try:
             while data := stream.read(self.buffer_size):
-                if parts.file is not None and (middle := _middle_of(decoder, data)) is not None:
-                    parts.write(middle)
-                    continue
-                decoder.receive_data(data)
-                parts.take_from(decoder)
+                limit = self.max_form_memory_size
+                if limit is None or len(decoder.buffer) + len(data) <= limit:
+                    data = self._without_files(decoder, data, parts)
+                # For what is over the limit, it raises the 413.
+                if data:
+                    decoder.receive_data(data)
+                    parts.take_from(decoder)
             decoder.receive_data(None)
             parts.take_from(decoder)
         except BaseException:
             parts.close()
             raise
         return self.cls(parts.fields), self.cls(parts.files)
+
+    def _without_files(self, decoder: MultipartDecoder, data: bytes, parts: _Parts) -> bytes:
+        """Take what can be taken of a piece without the decoder, and return the rest."""
+        if parts.file is None and len(data) > self.head_size:
+            # What is in front of a file is short. The decoder gets it alone. An empty part may have no line break but
+            # that of its headers, which the boundary behind it needs.
+            end = data.rfind(b"\r\n\r\n", 0, self.head_size) + 4
+            if end < 4 or data.startswith(b"-", end):
+                return data
+            decoder.receive_data(data[:end])
+            parts.take_from(decoder)
+            data = data[end:]
+        if parts.file is None or decoder.state is not State.DATA:
+            return data
+        middle, data = _split(decoder, data)
+        parts.write(middle)
+        return data
 
 
 class _Parts:
@@ -245,27 +267,27 @@ class _Parts:
         self.file = None
 
 
-def _middle_of(decoder: MultipartDecoder, data: bytes) -> tuple[bytes | memoryview, ...] | None:
-    """Return what a decoder would make of a piece from the middle of a file, ``None`` where it has to look itself.
+def _split(decoder: MultipartDecoder, data: bytes) -> tuple[tuple[bytes | memoryview, ...], bytes]:
+    """Return what of a piece belongs to a file in any case, and the rest, which the decoder has to look at.
 
-    :param decoder: the decoder, which has got what was before. It is left as if it had got the piece as well.
+    :param decoder: the decoder, in the middle of a file. The end of the piece that may begin a boundary is put into its
+        buffer, as if it had got the piece.
     :param data: the piece.
     """
-    before, delimiter, limit = decoder.buffer, b"--" + decoder.boundary, decoder.max_form_memory_size
+    before, delimiter = decoder.buffer, b"--" + decoder.boundary
     # With the line break before it.
     length = len(delimiter) + 2
-    if (
-        decoder.state is not State.DATA
-        or len(data) < length
-        or (limit is not None and len(before) + len(data) > limit)
-        or delimiter in data
-        or delimiter in before + data[:length]
-    ):
-        return None
+    if len(data) < length or delimiter in before + data[:length]:
+        return (), data
+    found = data.find(delimiter)
+    if found >= 0:
+        pieces = bytes(before), memoryview(data)[: found - 2]
+        before.clear()
+        return pieces, data[found - 2 :]
     # A boundary may have begun with the last line break, if that is near enough to the end.
     end = data[-length:]
     breaks = [place for place in (end.rfind(b"\n"), end.rfind(b"\r")) if place >= 0]
     cut = len(data) - length + min(breaks, default=length)
     pieces = bytes(before), memoryview(data)[:cut] if breaks else data
     before[:] = data[cut:]
-    return pieces
+    return pieces, b""

@@ -90,7 +90,7 @@ class ReceivedRequest(RequestBase):
     _max_content_length: int | None = None
     _max_form_memory_size: int | None = None
     _max_form_parts: int | None = None
-    # Whether the body was read at once, under WSGI, so that nothing is left for its stream.
+    # Whether the body was read at once, so that nothing is left for its stream.
     _is_taken: bool = False
     # Whether nothing a subclass overrides has a say in how forms and JSON are read.
     _parses_plainly: t.ClassVar[bool] = True
@@ -177,12 +177,14 @@ class ReceivedRequest(RequestBase):
         if length is not None and limit is not None and length > limit:
             raise too_large(limit, self._is_strict())
         self._stream_body()
+        file = environ["wsgi.input"]
+        if self._is_taken and self._body is not None:
+            # The one whose end was reached, whatever stands in the environment since.
+            file = ReceivedFile(self._body)
         if "wsgi.input_terminated" not in environ:
             # Nobody says where a body ends whose length is not told: it is taken for empty.
-            return MeasuredBody(environ["wsgi.input"], length or 0)
-        if limit is not None:
-            return LimitedBody(environ["wsgi.input"], limit, self._is_strict())
-        return BodyStream(environ["wsgi.input"])
+            return MeasuredBody(file, length or 0)
+        return BodyStream(file) if limit is None else LimitedBody(file, limit, self._is_strict())
 
     @cached_property
     def form(self) -> ImmutableMultiDict[str, str]:
@@ -289,7 +291,9 @@ class ReceivedRequest(RequestBase):
             if "wsgi.input" in head and getattr(head["wsgi.input"], "body", None) is not body:
                 # It was replaced in the environment.
                 return None
-            return None if body is None else body.take(most)
+            whole = None if body is None else body.take(most)
+            self._is_taken = whole is not None
+            return whole
         length = head.get("CONTENT_LENGTH", "")
         if (
             not length.isdigit()

@@ -119,6 +119,7 @@ class Request(ReceivedRequest):
             and cls.__new__ is Request.__new__
             and t.cast(t.Any, cls.of_scope).__func__ is t.cast(t.Any, Request.of_scope).__func__
         )
+        cls._note_overrides(Request)
         cls._reads_query_plainly = cls.query_string is Request.query_string and cls.environ is Request.environ
 
     def __init__(
