@@ -288,6 +288,6 @@ def _split(decoder: MultipartDecoder, data: bytes) -> tuple[tuple[bytes | memory
     end = data[-length:]
     breaks = [place for place in (end.rfind(b"\n"), end.rfind(b"\r")) if place >= 0]
     cut = len(data) - length + min(breaks, default=length)
-    pieces = bytes(before), memoryview(data)[:cut] if breaks else data
+    pieces = bytes(before), memoryview(data)[:cut]
     before[:] = data[cut:]
     return pieces, b""
