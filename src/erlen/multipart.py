@@ -281,9 +281,9 @@ def _split(decoder: MultipartDecoder, data: bytes) -> tuple[tuple[bytes | memory
         return (), data
     found = data.find(delimiter)
     if found >= 0:
-        pieces = bytes(before), memoryview(data)[: found - 2]
+        middle = bytes(before), memoryview(data)[: found - 2]
         before.clear()
-        return pieces, data[found - 2 :]
+        return middle, data[found - 2 :]
     # A boundary may have begun with the last line break, if that is near enough to the end.
     end = data[-length:]
     breaks = [place for place in (end.rfind(b"\n"), end.rfind(b"\r")) if place >= 0]
