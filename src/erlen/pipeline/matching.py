@@ -92,6 +92,8 @@ class Matching:
             and context_class.is_made_plainly
             and getattr(request_class, "_is_made_plainly", False)
         )
+        #: Whether ``push_at_once`` of such a context only binds it.
+        self.binds_contexts: bool = context_class.push_at_once is AppContext.push_at_once
         # Whether views may be called without the phase that calls them.
         self._calls_views = self._overridden.isdisjoint({"full_dispatch_request", "afull_dispatch_request"})
 
@@ -139,9 +141,10 @@ class Matching:
         if not self.makes_contexts or self.goes_through_wsgi or PRESERVE_CONTEXT in scope:
             return None
         try:
-            fields: dict[bytes, bytes] = dict(scope["headers"])
+            pairs = scope["headers"]
+            fields: dict[bytes, bytes] = dict(pairs)
             if (
-                len(fields) != len(scope["headers"])
+                len(fields) != len(pairs)
                 or scope["method"] != "GET"
                 or scope.get("root_path")
                 or not _UNUSUAL.isdisjoint(fields)

@@ -14,11 +14,13 @@ from werkzeug.exceptions import ClientDisconnected
 
 from ..bodies import NotKept, ReceivedBody
 from ..ctx import AppContext, context_var
+from ..headers import ENCODED
 from ..lazy import asyncio
 from ..pipeline.bridge import copy_back, go_on, run_on_thread
 from ..pipeline.safety import MAX_LENGTH_DIGITS
 from ..pipeline.steps import Plan
 from ..scopes import MalformedScope
+from ..signals import listened
 from ..streams import aclose_body, close_body
 from ..typing import Receive, Scope, Send
 from ..wrappers import Request
@@ -58,11 +60,12 @@ class ASGI(WSGI):
             return await self._serve_other(scope, receive, send)
         plan = self.plan or self.freeze()
         context = plan.context_of_scope(self, scope, receive)
-        if (
-            context is None
-            or not (context._match[3] and context.steps.is_async and self.is_serving)
-            or not context.push_at_once()
-        ):
+        if context is None or not (context._match[3] and context.steps.is_async and self.is_serving):
+            return await self._answer(plan, context, scope, receive, send)
+        # PERF: async plaintext: the method does the same, and another class may do more: 0.1 us.
+        if plan.binds_contexts and not listened:
+            context._token = context_var.set(context)
+        elif not context.push_at_once():
             return await self._answer(plan, context, scope, receive, send)
         answer, sent = t.cast(t.Any, self.aanswer_shortly(context)), None
         # PERF: async plaintext: a view that never waits is done after one step, and nobody has to watch meanwhile whether its
@@ -76,7 +79,10 @@ class ASGI(WSGI):
             answer = _raised(failure)
         if type(sent) is tuple and context.pop_at_once():
             plan, body, content_type = sent
-            await send(plan.start_of(body, content_type))
+            # PERF: async plaintext: as in start_of, 0.1 us.
+            length = (b"content-length", b"%d" % len(body))
+            headers = [ENCODED[content_type], length, *plan.encoded_headers]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
             return await send({"type": "http.response.body", "body": body})
         start = Start()
         answer = self._finish(context, start, _returned(sent) if answer is None else answer)
