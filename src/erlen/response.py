@@ -399,24 +399,22 @@ class Response(ResponseBase):
         """
         if self._sends_plainly:
             headers: t.Any = self.headers
-            is_whole = (
+            if (
                 self.response is (whole := self._whole)
                 and len(whole) == 1
                 and type(whole[0]) is bytes
                 and not self._on_close
                 and self._status_code not in _WITHOUT_BODY
-            )
-            if is_whole and type(headers) is ResponseHeaders and headers._list == headers.made:
+            ):
                 # PERF: plaintext, json: nothing in such a response depends on the environment, so that copying and
                 # correcting its headers would give the same ones: 10 us.
-                pairs: Pairs | None = headers._list.copy()
-            else:
-                pairs = self._headers_to_send()
-            if pairs is not None:
-                if is_whole:
-                    body: t.Iterable[bytes] = whole if environ["REQUEST_METHOD"] != "HEAD" else []
-                else:
-                    body = self.get_app_iter(environ)
+                is_as_made = type(headers) is ResponseHeaders and headers._list == headers.made
+                pairs = headers._list.copy() if is_as_made else self._headers_to_send()
+                if pairs is not None:
+                    start_response(self._status, pairs)
+                    return whole if environ["REQUEST_METHOD"] != "HEAD" else []
+            elif (pairs := self._headers_to_send()) is not None:
+                body = self.get_app_iter(environ)
                 start_response(self._status, pairs)
                 return body
         if "wsgi.version" not in environ and (context := context_var.get(None)) is not None:
