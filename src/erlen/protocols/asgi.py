@@ -85,8 +85,15 @@ class ASGI(WSGI):
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             return await send({"type": "http.response.body", "body": body})
         start = Start()
-        answer = self._finish(context, start, _returned(sent) if answer is None else answer)
-        return await self._send_later(context._request, start, answer, None, receive, send)
+        if answer is None:
+            # Nothing of it waits but the end of the context, which is not cut short.
+            sent = await self._finish(context, start, _returned(sent))
+            if type(sent) is list:
+                await send(start.message())
+                return await send(whole(sent))
+        else:
+            answer = self._finish(context, start, answer)
+        return await self._send_later(context._request, start, answer, sent, receive, send)
 
     async def _finish(self, context: t.Any, start: Start, answer: t.Awaitable[t.Any]) -> t.Any:
         """Do what is left of :meth:`awsgi_app` when the view of a request has begun.
