@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import typing as t
-from weakref import ref
 
 from werkzeug.datastructures import EnvironHeaders
 
@@ -67,29 +66,26 @@ class RequestHeaders(EnvironHeaders):
 
 
 class ScopeHeaders(RequestHeaders):
-    """The headers of a request over ASGI, which reads them off the scope until there is an environment.
+    """The headers of a request over ASGI, read off the scope as long as the request has no environment."""
 
-    :param request: the request.
-    :param fields: its headers by their names.
-    """
-
-    def __init__(self, request: t.Any, fields: dict[bytes, bytes]) -> None:
-        # Weak, as the request holds these: only the garbage collector would free both.
-        self._request: t.Callable[[], t.Any] = ref(request)
-        self._fields = fields
+    # The head of the request, which becomes its environment; the headers by their names; those as an environment has them. The
+    # request itself is not held, as it holds these.
+    _head: dict[str, t.Any]
+    _fields: dict[bytes, bytes]
+    _own: dict[str, t.Any] | None = None
 
     @property
     def environ(self) -> WSGIEnvironment:  # type: ignore[override]
-        """The environment, made of the scope when something asks for it; of the headers alone when the request is gone."""
-        request = self._request()
-        environ: WSGIEnvironment = {} if request is None else request.environ
-        if request is None:
-            add_headers(environ, self._fields.items())
-        return environ
+        """The environment of the request, or of its headers alone while nothing has asked for that."""
+        if "wsgi.version" in self._head:
+            return self._head
+        if self._own is None:
+            self._own = {}
+            add_headers(self._own, self._fields.items())
+        return self._own
 
     def __getitem__(self, key: str) -> str:  # type: ignore[override]
-        request = self._request()
-        if type(key) is str and (request is None or request._environ is None):
+        if type(key) is str and "wsgi.version" not in self._head:
             # PERF: async query and header: making the environment takes 5 us.
             try:
                 field = self._fields.get(_names[key])

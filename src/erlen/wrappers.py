@@ -271,7 +271,9 @@ class Request(ReceivedRequest):
         """The headers of the request, by names in any case."""
         environ = self._environ
         if environ is None and self._fields is not None:
-            return ScopeHeaders(self, self._fields)
+            own = _new_headers(ScopeHeaders)
+            own._head, own._fields = self.head, self._fields
+            return t.cast(Headers, own)
         # PERF: query and header: Werkzeug's constructors take 0.3 us.
         headers = _new_headers(RequestHeaders)
         headers.environ = self.environ
