@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import io
+import threading
+import time
 import typing as t
+from contextvars import copy_context
 
 import pytest
 from hypothesis import given
@@ -156,7 +159,14 @@ def _timeless(value: str) -> str:
     return value.partition(".")[0] if value.startswith("session=") else value
 
 
-def over_wsgi(app: Erlen, path: str, method: str, headers: list[tuple[str, str]]) -> t.Any:
+def over_wsgi(
+    app: Erlen,
+    path: str,
+    method: str,
+    headers: list[tuple[str, str]],
+    changes: t.Mapping[str, str] | None = None,
+    kind: type[dict[str, t.Any]] = dict,
+) -> t.Any:
     environ: dict[str, t.Any] = {
         "REQUEST_METHOD": method,
         "SCRIPT_NAME": "",
@@ -176,6 +186,7 @@ def over_wsgi(app: Erlen, path: str, method: str, headers: list[tuple[str, str]]
     for name, value in headers:
         key = name.upper().replace("-", "_")
         environ[key if key.startswith("CONTENT_") else f"HTTP_{key}"] = value
+    environ = kind({**environ, **(changes or {})})
     started: list[t.Any] = []
 
     def start_response(*start: t.Any) -> t.Any:
@@ -328,3 +339,118 @@ def test_context_class_that_is_replaced_later_is_used() -> None:
     app.request_context_class = General
     over_wsgi(app, "/kind", "GET", [])
     assert kinds == [RequestContext, General]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+@pytest.mark.parametrize("hook", [False, True])
+def test_async_teardown_is_not_cut_short_by_a_client_that_goes(method: str, hook: bool) -> None:
+    app, log = Erlen("ending"), list[str]()
+
+    @app.route("/", methods=["GET", "POST"])
+    async def index() -> str:
+        return "text"
+
+    async def before() -> None:
+        """Do nothing."""
+
+    if hook:
+        app.before_request(before)
+
+    @app.teardown_request
+    async def tear_down(error: BaseException | None) -> None:
+        log.append("begun")
+        await asyncio.sleep(0.02)
+        log.append("done")
+
+    async def ask() -> None:
+        for _ in range(2):
+            call = Call(app, "/", method=method)
+            task = call.start()
+            await asyncio.sleep(0.005)
+            call.go_away()
+            await asyncio.wait([task])
+
+    asyncio.run(ask())
+    assert log == ["begun", "done"] * 2
+
+
+def test_async_spelling_that_a_subclass_has_replaced_is_called() -> None:
+    called: list[str] = []
+
+    class Own(Erlen):
+        async def awsgi_app(self, environ: t.Any, start_response: t.Any, context: t.Any = None) -> t.Any:
+            called.append("awsgi_app")
+            return await super().awsgi_app(environ, start_response, context)
+
+    app = Own("own")
+
+    @app.get("/")
+    async def index() -> str:
+        return "text"
+
+    for _ in range(3):
+        assert asyncio.run(over_asgi(app, "/", "GET", []))[2] == "text"
+    assert called == ["awsgi_app"] * 3
+
+
+def test_request_class_with_a_method_of_its_own_is_protected() -> None:
+    class Overriding(Request):
+        _sent = "GET"
+
+        @property
+        def method(self) -> str:
+            return self.args.get("_method", self._sent)
+
+        @method.setter
+        def method(self, value: str) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
+            self._sent = value
+
+    app = make_app(general=False)
+    app.request_class = Overriding
+    app.add_url_rule("/own", "own", lambda: "text", methods=["GET", "DELETE"])
+    scope_headers = [("Sec-Fetch-Site", "cross-site")]
+
+    def status() -> str:
+        environ = {"QUERY_STRING": "_method=DELETE"}
+        return t.cast(str, over_wsgi(app, "/own", "GET", scope_headers, environ)[0])
+
+    assert [status()[:3] for _ in range(3)] == ["403"] * 3
+
+
+def test_proxy_shows_the_request_that_a_context_class_shows() -> None:
+    class Shown(RequestContext):
+        @property
+        def request(self) -> t.Any:
+            return "another"
+
+    app = make_app(general=False)
+    app.request_context_class = Shown
+    with app.test_request_context("/"):
+        assert request.upper() == "ANOTHER"  # type: ignore[attr-defined]
+        assert str(request) == "another"
+
+
+def test_threads_of_one_request_share_its_object() -> None:
+    app, made = make_app(general=False), list[object]()
+
+    class Slow(dict[str, t.Any]):
+        def __getitem__(self, key: str) -> t.Any:
+            time.sleep(0.005)
+            return super().__getitem__(key)
+
+    @app.get("/threads")
+    def threads() -> str:
+        def look() -> None:
+            made.append(request._get_current_object())  # type: ignore[attr-defined]
+
+        running = [threading.Thread(target=copy_context().run, args=[look]) for _ in range(4)]
+        for thread in running:
+            thread.start()
+        for thread in running:
+            thread.join()
+        return "text"
+
+    for _ in range(2):
+        made.clear()
+        over_wsgi(app, "/threads", "GET", [], kind=Slow)
+        assert len({id(one) for one in made}) == 1

@@ -7,6 +7,7 @@ single context variable; the proxies in ``globals.py`` read that variable.
 from __future__ import annotations
 
 import sys
+import threading
 import typing as t
 from contextvars import ContextVar, Token
 from functools import update_wrapper
@@ -42,6 +43,9 @@ _sentinel: t.Any = object()
 Match: t.TypeAlias = "tuple[t.Any, dict[str, t.Any] | None, t.Any, int]"
 
 _new_request: t.Any = object.__new__
+
+# Threads of one request, which share its context, may ask for the request at once: there is to be one.
+_making = threading.RLock()
 
 #: The one context variable of Erlen. What it holds is mutable, so no step depends on copying it back.
 context_var: ContextVar[AppContext] = ContextVar("erlen.context")
@@ -79,6 +83,8 @@ class AppContext:
     flashes: list[tuple[str, str]] | None = None
     #: Whether ``match_request`` is not overridden, so that the compiled routes may be asked directly.
     matches_plainly: t.ClassVar[bool] = True
+    #: Whether ``request`` is not overridden, so that proxies may look behind it.
+    reads_request_plainly: t.ClassVar[bool] = True
     #: Whether ``url_adapter`` is not overridden, so that relative URLs may be built without it.
     binds_plainly: t.ClassVar[bool] = True
     #: Whether this is the copy of another context, whose end is that of the request.
@@ -114,6 +120,7 @@ class AppContext:
     def __init_subclass__(cls, **kwargs: t.Any) -> None:
         super().__init_subclass__(**kwargs)
         cls.matches_plainly = cls.match_request is AppContext.match_request
+        cls.reads_request_plainly = cls.request is AppContext.request
         cls.binds_plainly = cls.url_adapter is AppContext.url_adapter
         # A class that replaces both knows how they belong together.
         if cls.push is not AppContext.push and "push_at_once" not in vars(cls):
@@ -475,6 +482,12 @@ class RequestContext(AppContext):
         cls.is_made_plainly = vars(cls).get("is_made_plainly", False)
 
     def _make_request(self) -> t.Any:
+        with _making:
+            if self._made is None:
+                self._made = self._new_request()
+            return self._made
+
+    def _new_request(self) -> t.Any:
         app, match, environ = self.app, self._match, self._given
         if self._receive is None:
             # PERF: query and header: what its constructor does; no class has another one here. 0.2 us.
@@ -487,7 +500,6 @@ class RequestContext(AppContext):
             request = app.request_class._of_get(environ, self._fields, app)
         if match is not None:
             request.url_rule, request.view_args = match[0], match[1] or {}
-        self._made = request
         return request
 
     # PERF: plaintext: what nobody asks for is not made, 0.5 us.

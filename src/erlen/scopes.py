@@ -29,6 +29,9 @@ BEGINS_AFTERWARDS = "erlen.begins_afterwards"
 #: The key of an environment under which stands what cancels its request when the client goes away.
 WATCH = "erlen.watch"
 
+#: The key of a head that says that the end of its request runs, and is not to be cut short by a watch that begins meanwhile.
+ENDING = "erlen.ending"
+
 #: The key of an environment under which stands what is handed a WebSocket's handshake that has come through middleware.
 HANDSHAKE = "erlen.handshake"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .scopes import WATCH
+from .scopes import ENDING, WATCH
 from .signals import appcontext_tearing_down, request_tearing_down
 
 
@@ -19,9 +19,14 @@ def tear_down_context(context: t.Any, exc: BaseException | None) -> None:
     watch = None if request is None else request.head.get(WATCH)
     if watch is not None:
         watch.pause()
+    elif request is not None:
+        request.head[ENDING] = True
     try:
         errors = _end_of(context, request, exc)
     finally:
+        if watch is None and request is not None and request.head.pop(ENDING, False):
+            # One that has begun while this ran is paused.
+            watch = request.head.get(WATCH)
         if watch is not None:
             watch.resume()
     if errors is not None:
@@ -34,9 +39,14 @@ async def atear_down_context(context: t.Any, exc: BaseException | None) -> None:
     watch = None if request is None else request.head.get(WATCH)
     if watch is not None:
         await watch.apause()
+    elif request is not None:
+        request.head[ENDING] = True
     try:
         errors = await _aend_of(context, request, exc)
     finally:
+        if watch is None and request is not None and request.head.pop(ENDING, False):
+            # One that has begun while this ran is paused.
+            watch = request.head.get(WATCH)
         if watch is not None:
             watch.resume()
     if errors is not None:

@@ -117,6 +117,7 @@ class Request(ReceivedRequest):
         cls._is_made_plainly = (
             not (cls._needs_environ or cls._must_close)
             and cls.__new__ is Request.__new__
+            and not (hasattr(cls, "method") or hasattr(cls, "head"))
             and t.cast(t.Any, cls.of_scope).__func__ is t.cast(t.Any, Request.of_scope).__func__
         )
         cls._note_overrides(Request)
@@ -205,12 +206,13 @@ class Request(ReceivedRequest):
 
     def _fill_environ(self) -> WSGIEnvironment:
         assert self._scope is not None
+        # A copy: two threads that ask at once must not both add to one.
+        filled = self.head.copy()
         try:
-            fill_environ(
-                self.head, self._scope, BytesIO() if self._body is None else ReceivedFile(self._body)
-            )
+            fill_environ(filled, self._scope, BytesIO() if self._body is None else ReceivedFile(self._body))
         except Exception as error:
             raise malformed(self._scope, error) from error
+        self.head.update(filled)
         self.head["werkzeug.request"] = self
         self._environ = self.head
         return self.head

@@ -95,7 +95,9 @@ class Matching:
         #: Whether ``push_at_once`` of such a context only binds it.
         self.binds_contexts: bool = context_class.push_at_once is AppContext.push_at_once
         # Whether views may be called without the phase that calls them.
-        self._calls_views = self._overridden.isdisjoint({"full_dispatch_request", "afull_dispatch_request"})
+        self._calls_views = self._overridden.isdisjoint(
+            {"full_dispatch_request", "afull_dispatch_request", "awsgi_app"}
+        )
 
     def context_of(self, app: t.Any, environ: WSGIEnvironment) -> t.Any:
         """Return the matched context of a request over WSGI, whose request is made when it is asked for.

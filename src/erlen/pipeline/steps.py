@@ -65,6 +65,7 @@ OVERRIDABLE = (
     *PHASES,
     *(f"a{name}" for name in PHASES),
     *WRAPPERS,
+    "awsgi_app",
     "create_url_adapter",
     "inject_url_defaults",
     "make_response",

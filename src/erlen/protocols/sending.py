@@ -14,7 +14,7 @@ from ..lazy import asyncio, futures
 from ..pipeline.bridge import run_on_thread
 from ..pipeline.loops import unordered
 from ..response import AsyncStream, WholeBody
-from ..scopes import WATCH
+from ..scopes import ENDING, WATCH
 from ..streams import close_body
 
 if t.TYPE_CHECKING:
@@ -250,6 +250,9 @@ class Watch:
         self._task = t.cast("asyncio.Task[t.Any]", asyncio.current_task())
         self._loop = asyncio.get_running_loop()
         self._head[WATCH] = self
+        if ENDING in self._head:
+            # The end of the context has begun before; it resumes this watch.
+            self._pauses.append(None)
         return self
 
     def begin(self) -> None:
