@@ -180,6 +180,19 @@ class Request(ReceivedRequest):
         return request
 
     @classmethod
+    def _of_environ(cls, environ: WSGIEnvironment, app: t.Any) -> t.Self:
+        """Make the request of an environment whose method is one of the common ones.
+
+        PERF: query and header: what the constructor does, which no such class has replaced. 0.2 us.
+        """
+        request = object.__new__(cls)
+        request._environ = request.head = environ
+        request.method = environ["REQUEST_METHOD"]
+        request._application = app
+        environ["werkzeug.request"] = request
+        return request
+
+    @classmethod
     def _of_get(cls, scope: Scope, fields: dict[bytes, bytes], app: t.Any) -> t.Self:
         """Make the request of a scope with the method GET and without a body, whose headers were looked at.
 
