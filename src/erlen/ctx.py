@@ -481,19 +481,17 @@ class RequestContext(AppContext):
 
     def _make_request(self) -> t.Any:
         with _making:
-            if self._made is None:
-                self._made = self._new_request()
-            return self._made
-
-    def _new_request(self) -> t.Any:
-        app, match, given = self.app, self._match, self._given
-        cls = app.request_class
-        request = (
-            cls._of_environ(given, app) if self._receive is None else cls._of_get(given, self._fields, app)
-        )
-        if match is not None:
-            request.url_rule, request.view_args = match[0], match[1] or {}
-        return request
+            if self._made is not None:
+                return self._made
+            app, match, cls = self.app, self._match, self.app.request_class
+            if self._receive is None:
+                request = cls._of_environ(self._given, app)
+            else:
+                request = cls._of_get(self._given, self._fields, app)
+            if match is not None:
+                request.url_rule, request.view_args = match[0], match[1] or {}
+            self._made = request
+            return request
 
     # PERF: plaintext: what nobody asks for is not made, 0.5 us.
     _request = Lazy(_make_request)

@@ -61,7 +61,8 @@ class RequestProxy(ContextProxy[T]):
         context = context_var.get(None)
         if context is None:
             raise RuntimeError(NO_REQUEST_CONTEXT)
-        request = context._request if context.reads_request_plainly else context.request
+        is_plain = type(context) is RequestContext or context.reads_request_plainly
+        request = context._request if is_plain else context.request
         if request is None:
             raise RuntimeError(NO_REQUEST_CONTEXT)
         return getattr(request, name)
