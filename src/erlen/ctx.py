@@ -42,6 +42,9 @@ _sentinel: t.Any = object()
 #: view can be called without the phases before it (see ``matching.py``).
 Match: t.TypeAlias = "tuple[t.Any, dict[str, t.Any] | None, t.Any, int]"
 
+#: Classes of contexts that override ``request``: proxies do not look behind it then.
+shows_another: list[type[AppContext]] = []
+
 # Threads of one request, which share its context, may ask for the request at once: there is to be one.
 _making = threading.RLock()
 
@@ -81,8 +84,6 @@ class AppContext:
     flashes: list[tuple[str, str]] | None = None
     #: Whether ``match_request`` is not overridden, so that the compiled routes may be asked directly.
     matches_plainly: t.ClassVar[bool] = True
-    #: Whether ``request`` is not overridden, so that proxies may look behind it.
-    reads_request_plainly: t.ClassVar[bool] = True
     #: Whether ``url_adapter`` is not overridden, so that relative URLs may be built without it.
     binds_plainly: t.ClassVar[bool] = True
     #: Whether this is the copy of another context, whose end is that of the request.
@@ -118,7 +119,8 @@ class AppContext:
     def __init_subclass__(cls, **kwargs: t.Any) -> None:
         super().__init_subclass__(**kwargs)
         cls.matches_plainly = cls.match_request is AppContext.match_request
-        cls.reads_request_plainly = cls.request is AppContext.request
+        if cls.request is not AppContext.request:
+            shows_another.append(cls)
         cls.binds_plainly = cls.url_adapter is AppContext.url_adapter
         # A class that replaces both knows how they belong together.
         if cls.push is not AppContext.push and "push_at_once" not in vars(cls):

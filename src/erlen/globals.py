@@ -17,6 +17,7 @@ from .ctx import (
     context_var,
     current_app_context,
     current_request_context,
+    shows_another,
 )
 from .messages import NO_APP_CONTEXT, NO_REQUEST_CONTEXT, NO_WEBSOCKET
 from .wrappers import Request
@@ -61,8 +62,7 @@ class RequestProxy(ContextProxy[T]):
         context = context_var.get(None)
         if context is None:
             raise RuntimeError(NO_REQUEST_CONTEXT)
-        is_plain = type(context) is RequestContext or context.reads_request_plainly
-        request = context._request if is_plain else context.request
+        request = context.request if shows_another else context._request
         if request is None:
             raise RuntimeError(NO_REQUEST_CONTEXT)
         return getattr(request, name)
