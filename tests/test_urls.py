@@ -10,7 +10,7 @@ import pytest
 from werkzeug.exceptions import SecurityError
 from werkzeug.routing import BuildError
 
-from erlen import Blueprint, Erlen, urls
+from erlen import Blueprint, Erlen, request, urls
 from erlen.ctx import current_request_context
 from erlen.helpers import redirect, url_for
 
@@ -444,3 +444,10 @@ def test_cve_2016_9964_control_characters_do_not_split_the_headers_of_a_redirect
         assert response.status_code == 302
         assert response.headers["Location"] == sent
         assert "Set-Cookie" not in response.headers
+
+
+def test_adapter_is_made_of_the_proxy_of_the_request_too(app: Erlen) -> None:
+    with app.test_request_context("/", base_url="http://shop.example/"):
+        adapter = app.create_url_adapter(request)
+        assert adapter is not None
+        assert adapter.server_name == "shop.example"

@@ -381,3 +381,21 @@ def test_form_in_another_storage_is_read(app: Erlen, client: ErlenClient) -> Non
 def test_missing_key_is_a_400(app: Erlen) -> None:
     with app.test_request_context(), pytest.raises(BadRequest):
         request.args["missing"]
+
+
+def test_headers_over_asgi_stand_in_the_order_of_the_scope_also_in_the_environment() -> None:
+    pairs = [
+        (b"x-a", b"1"),
+        (b"content-type", b"text/plain"),
+        (b"host", b"localhost"),
+        (b"content-length", b"2"),
+    ]
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": pairs}
+    one = Request.of_scope(scope, t.cast(t.Any, None))
+    before = list(one.headers)
+    assert one.environ["HTTP_X_A"] == "1"
+    assert (
+        list(one.headers)
+        == before
+        == [("X-A", "1"), ("Content-Type", "text/plain"), ("Host", "localhost"), ("Content-Length", "2")]
+    )

@@ -96,7 +96,8 @@ def _adapter_at_once(app: Application, request: t.Any) -> MapAdapter | None:
         or app.subdomain_matching
         or app.config["SERVER_NAME"] is not None
         or request.trusted_hosts is not None
-        or type(request).host is not Request.host
+        # A proxy of the request says what class that has.
+        or request.__class__.host is not Request.host
         or scheme not in _SCHEMES
         or "HTTP_UPGRADE" in environ
     ):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import typing as t
 from io import BytesIO
 
@@ -35,6 +36,9 @@ __all__ = ["Request", "Response", "split_blueprint_path"]
 
 # Upper case already. PERF: plaintext: a look-up is cheaper than another copy.
 _COMMON_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+# Two threads of one request that ask for its environment at once must not both add to it.
+_filling = threading.RLock()
 
 #: How many names of hosts are remembered.
 KNOWN_HOSTS = 256
@@ -219,15 +223,15 @@ class Request(ReceivedRequest):
 
     def _fill_environ(self) -> WSGIEnvironment:
         assert self._scope is not None
-        # A copy: two threads that ask at once must not both add to one.
-        filled = self.head.copy()
-        try:
-            fill_environ(filled, self._scope, BytesIO() if self._body is None else ReceivedFile(self._body))
-        except Exception as error:
-            raise malformed(self._scope, error) from error
-        self.head.update(filled)
-        self.head["werkzeug.request"] = self
-        self._environ = self.head
+        with _filling:
+            if self._environ is None:
+                body = BytesIO() if self._body is None else ReceivedFile(self._body)
+                try:
+                    fill_environ(self.head, self._scope, body)
+                except Exception as error:
+                    raise malformed(self._scope, error) from error
+                self.head["werkzeug.request"] = self
+                self._environ = self.head
         return self.head
 
     @property
