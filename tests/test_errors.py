@@ -525,6 +525,27 @@ def test_page_of_an_exception_is_werkzeug_s(error: HTTPException, profile: t.Any
     assert _page(app, error) == expected
 
 
+class _ElsewhereBase(HTTPException):
+    code = 303
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+
+class _Elsewhere(_ElsewhereBase):
+    def get_response(self, *_: t.Any, **__: t.Any) -> t.Any:
+        return PlainResponse("elsewhere", 303, {"Location": self.url})
+
+
+def test_class_whose_constructor_is_not_that_of_werkzeug_makes_its_own_response() -> None:
+    # As I Hate Money has one; Werkzeug's constructor is what sets 'response'.
+    assert _page(Erlen("pages", profile="flask"), _Elsewhere("/there"))[0] == "303 SEE OTHER"
+
+
+def test_class_whose_constructor_is_not_that_of_werkzeug_has_a_page() -> None:
+    assert _page(Erlen("pages", profile="flask"), _ElsewhereBase("/there"))[0] == "303 SEE OTHER"
+
+
 @given(
     code=st.sampled_from([400, 404, 405, 418, 500, 799]),
     description=st.one_of(st.none(), st.text(st.characters(codec="utf-8")), st.text("<&>\"'\n\x00 ab")),

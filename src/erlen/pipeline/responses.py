@@ -100,7 +100,8 @@ def _page_of(app: t.Any, plan: t.Any, error: HTTPException) -> t.Any:
     phrase = None if code is None else HTTP_STATUS_CODES.get(code)
     if (
         plan.plain_pages
-        and error.response is None
+        # A class with a constructor of its own may not have called that of Werkzeug.
+        and getattr(error, "response", None) is None
         and code is not None
         and phrase is not None
         and cls.get_response is stock.get_response
