@@ -67,6 +67,7 @@ PYTEST_DONT_REWRITE
 #   compat.encoders
 #   compat.application
 #   commands
+#   ext
 
 from __future__ import annotations
 

@@ -58,6 +58,10 @@ def imports_of(module: Module) -> t.Iterator[tuple[str, int]]:
                 yield target[6:], node.lineno
 
 
+# What extensions may import (D9): the package itself, and what its documentation names.
+PUBLIC = {"", "cli", "signals", "testing", "typing", "views"}
+
+
 def test_every_module_has_a_layer() -> None:
     missing = [
         str(module)
@@ -83,7 +87,10 @@ def test_each_file_imports_from_lower_layers_only() -> None:
         unit = unit_of(module.name)
         for target, line in imports_of(module):
             target_unit = unit_of(target)
-            if unit is None or target_unit == unit:
+            if unit is None or target_unit == unit or (unit == "ext" and target in PUBLIC):
+                continue
+            if unit == "ext":
+                wrong.append(f"{module}:{line} imports erlen.{target}, which is not public (D9)")
                 continue
             if target_unit is None or LAYERS[target_unit] >= LAYERS[unit]:
                 wrong.append(f"{module}:{line} imports {target or 'erlen'}, which is not below {unit}")
@@ -127,6 +134,21 @@ def test_core_does_not_import_the_proxies() -> None:
         if target == "globals"
     ]
     assert not wrong
+
+
+def test_extensions_touch_nothing_private() -> None:
+    """D9: no name with an underscore of an object that is not the extension's own."""
+    own = re.compile(r"(self|cls|other|super\(\))(\.|$)")
+    wrong = [
+        f"{module}:{node.lineno} {ast.unparse(node)}"
+        for module in MODULES
+        if unit_of(module.name) == "ext"
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Attribute)
+        and re.match(r"_[^_]", node.attr)
+        and not own.match(ast.unparse(node.value))
+    ]
+    assert not wrong, "\n".join(wrong)
 
 
 def test_an_import_inside_a_function_says_why() -> None:

@@ -1,0 +1,1 @@
+"""Accounts: users, roles, sessions, tokens, second factors, and the pages for them."""
