@@ -22,7 +22,9 @@ LOST = ("пїѕ", "\N{REPLACEMENT CHARACTER}")
 
 def chosen() -> list[str]:
     """Return the passwords of the list, the most frequent first."""
-    source = t.cast(Path, metadata.distribution("django").locate_file("django/contrib/auth/common-passwords.txt.gz"))
+    source = t.cast(
+        Path, metadata.distribution("django").locate_file("django/contrib/auth/common-passwords.txt.gz")
+    )
     with gzip.open(source, "rt", encoding="utf-8") as lines:
         words = dict.fromkeys(line.strip() for line in lines)
     return [word for word in words if len(word) >= SHORTEST and not any(lost in word for lost in LOST)]

@@ -95,7 +95,10 @@ def _origin_of(found: re.Match[str]) -> _Origin | None:
 
 def _own_path(target: str) -> str | None:
     path = re.split(r"[?#]", target, maxsplit=1)[0]
-    if path.startswith("//") or "\\" in path or _HIDDEN_SLASH.match(path) or _without_dots(path).startswith("//"):
+    # Dots first: what is left of `/..//evil.com` begins with two slashes.
+    if "\\" in path or any(
+        one.startswith("//") or _HIDDEN_SLASH.match(one) for one in (path, _without_dots(path))
+    ):
         return None
     try:
         return quote(target, safe="/%:@!$&'()*+,;=-._~?#")

@@ -75,7 +75,7 @@ class Hasher:
             raise Unusable("a damaged hash of Argon2") from None
         if (
             not 8 <= found.memory_cost <= self._most_memory
-            or not 1 <= found.time_cost
+            or found.time_cost < 1
             or found.memory_cost * found.time_cost > self._most_work
             or not 1 <= found.parallelism <= self._most_lanes
             or not 16 <= found.hash_len <= 128

@@ -221,9 +221,11 @@ def _bcrypt(stored: str, prepared: cabc.Callable[[str], bytes] | None = None) ->
 def _bcrypt_check() -> cabc.Callable[[bytes, bytes], bool]:
     try:
         # Needed for the users of some other systems alone.
-        import bcrypt  # noqa: PLC0415
+        import bcrypt
     except ImportError:
-        raise Unusable("a hash of bcrypt, which is not installed. Install it with: pip install bcrypt") from None
+        raise Unusable(
+            "a hash of bcrypt, which is not installed. Install it with: pip install bcrypt"
+        ) from None
     return t.cast("cabc.Callable[[bytes, bytes], bool]", bcrypt.checkpw)
 
 

@@ -45,7 +45,7 @@ _ROWS = (
     "абвгдеёжзийклмнопрстуфхцчшщъыьэюя",
 )
 _NEIGHBOURS = frozenset(
-    pair for row in _ROWS for line in (row, row[::-1]) for pair in zip(line, line[1:], strict=False)
+    pair for row in _ROWS for line in (row, row[::-1]) for pair in itertools.pairwise(line)
 )
 
 
@@ -66,13 +66,14 @@ def problems_of(password: str, settings: Settings, about: cabc.Iterable[str] = (
     known = _known_words([settings.site_name, *settings.password_words], about)
     if _is_about(text, known):
         return [
-            "This password is easy to guess for whoever knows your address, your name or this site. "
-            "Choose one that has nothing to do with them."
+            "This password is easy to guess for whoever knows your address, your name or this site. Choose another one."
         ]
     if _repeats(text) or _steps(text) < FEWEST_STEPS:
         return ["This password repeats itself or follows the keyboard. Choose one that is harder to guess."]
     if _is_common(text, known):
-        return ["This password, or the words it is made of, are among the first that are tried. Choose another one."]
+        return [
+            "This password, or the words it is made of, are among the first that are tried. Choose another one."
+        ]
     return []
 
 
@@ -107,7 +108,9 @@ def _is_about(text: str, words: cabc.Iterable[str]) -> bool:
 
 
 def _repeats(text: str) -> bool:
-    return any(text[period:] == text[:-period] for period in range(1, min(SHORTEST_PERIOD, len(text) // 2 + 1)))
+    return any(
+        text[period:] == text[:-period] for period in range(1, min(SHORTEST_PERIOD, len(text) // 2 + 1))
+    )
 
 
 def _steps(text: str) -> int:
