@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.logins import Comparison, compare, of_passwords, table
+
 from erlen.ext.security.settings import Settings
 
 

@@ -86,7 +86,7 @@ def test_either_form_of_a_letter_fits(passwords: Passwords, kind: str) -> None:
     assert passwords.verify("Tr0ub4dor & Ka\u0308se", HASHES[kind]).matches
 
 
-@pytest.mark.parametrize("kind", [kind for kind in HASHES if kind.endswith(" double")])
+@pytest.mark.parametrize("kind", ["flask-security pbkdf2_sha512 double", "flask-security bcrypt double"])
 def test_what_was_mixed_with_a_salt_needs_that_salt(settings: Settings, kind: str) -> None:
     assert not Passwords(settings).verify(PASSWORD, HASHES[kind]).matches
     assert not Passwords(settings, legacy_salt="another").verify(PASSWORD, HASHES[kind]).matches
@@ -144,6 +144,10 @@ BROKEN = [
     "bcrypt_sha256$$2b$04$",
     "bcrypt$",
     "$bcrypt-sha256$v=3,t=2b,r=4$" + "a" * 22 + "$" + "a" * 31,
+    "$argon2id$v=19$m=7168,t=1,p=1$c2FsdHNhbHRzYWx0$" + "\ud800" * 43,
+    "pbkdf2:sha256:1000$\ud800$aa",
+    "pbkdf2_sha256$1000$\ud800$AAAA",
+    "scrypt$131072$salt$1$1$AAAA",
     "argon2$",
     "argon2$argon2id$v=19$m=1,t=1,p=1$c2FsdA$AAAA",
     "\0",

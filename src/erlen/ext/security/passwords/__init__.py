@@ -134,9 +134,13 @@ class Passwords:
     def _place(self, stored: Stored, forms: cabc.Sequence[str]) -> int | None:
         try:
             return next((place for place, form in enumerate(forms) if stored.check(form)), None)
-        except (Unusable, ValueError) as error:
+        except Unusable as error:
             _warn(error)
-            return None if stored is self._nobodys else self._place(self._nobodys, forms)
+        except ValueError:
+            # Of the library that checks it, with a text that may quote the hash.
+            _warn(Unusable(f"a damaged hash of the kind {stored.scheme!r}"))
+        # What this one would have cost.
+        return None if stored is self._nobodys else self._place(self._nobodys, forms)
 
     def _mixed(self, forms: cabc.Iterable[str]) -> list[str]:
         if self._salt is None:
@@ -153,5 +157,5 @@ def _forms(password: str) -> list[str]:
     return list(dict.fromkeys(given))
 
 
-def _warn(error: Exception) -> None:
+def _warn(error: Unusable) -> None:
     _log.warning("A stored password cannot be checked, so nobody can log in with it: it is %s.", error)
