@@ -177,7 +177,7 @@ class Passkeys:
         answer, challenge = self._answered(credential, LOGIN_PURPOSE, user, WrongCredentials(_REFUSED))
         passkey = self._kit.store.passkey(answer["id"])
         owner = None if passkey is None else self._kit.store.user(passkey.uid)
-        if passkey is None or owner is None or not owner.is_active or (user and user.uid != owner.uid):
+        if passkey is None or owner is None or not owner.is_active or (user is not None and user.uid != owner.uid):
             raise WrongCredentials(_REFUSED)
         try:
             verified = _verified(site, passkey, answer, challenge, handle_needed=user is None)
