@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from erlen.ext.security.settings import Settings
+from memory_store import MemoryStore
 
 
 class Clock:
@@ -30,3 +31,8 @@ def clock() -> Clock:
 @pytest.fixture
 def settings() -> Settings:
     return Settings(site_url="https://example.test", argon2_memory=7168, argon2_time=1)
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    return MemoryStore()
