@@ -104,7 +104,9 @@ def _check_who(claims: dict[str, t.Any], provider: Provider, nonce: str) -> None
         or not subject.isascii()
         or not subject.isprintable()
     ):
-        raise ProviderError(f"The ID token has the subject {subject!r:.300}, which is no text of ASCII, or too long.")
+        raise ProviderError(
+            f"The ID token has the subject {subject!r:.300}, which is no text of ASCII, or too long."
+        )
 
 
 def _check_when(claims: dict[str, t.Any], begun_at: datetime, now: datetime) -> None:
