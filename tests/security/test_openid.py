@@ -212,6 +212,7 @@ def test_a_login_is_finished_once(openid: OpenID, local: LocalProvider) -> None:
     assert openid.finish("local", BACK, args, secret).subject == "subject-1"
     with pytest.raises(ProviderError):
         openid.finish("local", BACK, args, secret)
+    assert local.asked.count("/token") == 1, "the provider is not even asked"
 
 
 def test_a_login_has_to_be_finished_in_time(openid: OpenID, local: LocalProvider, clock: Clock) -> None:
@@ -275,6 +276,7 @@ def test_another_address_to_come_back_to_is_refused(openid: OpenID, local: Local
     url, secret = openid.start("local", BACK)
     with pytest.raises(ProviderError):
         openid.finish("local", "https://example.test/elsewhere", local.visit(url), secret)
+    assert "/token" not in local.asked
 
 
 @pytest.mark.parametrize("announced", [True, False])
@@ -377,9 +379,14 @@ def test_a_mix_up_of_two_providers_is_refused(
     assert evil.form == {}, "the code was not sent to it"
 
 
+@pytest.mark.parametrize("announced", [True, False])
 def test_the_answer_of_one_provider_is_of_no_use_at_the_address_of_another(
-    both: OpenID, local: LocalProvider, evil: LocalProvider
+    both: OpenID, local: LocalProvider, evil: LocalProvider, announced: bool
 ) -> None:
+    """Also of providers that do not say whom an answer is from."""
+    for one in (local, evil):
+        one.metadata["authorization_response_iss_parameter_supported"] = announced
+        one.callback = {} if announced else {"iss": None}
     url, secret = both.start("local", BACK)
     args = local.visit(url)
     with pytest.raises(ProviderError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import typing as t
 from dataclasses import replace
@@ -568,3 +569,12 @@ def test_the_package_is_named_where_it_is_missing(
         with pytest.raises(ConfigurationError, match=r"pip install 'erlen\[passkeys\]'"):
             call()
     assert factors.available(ada) == ["passkey"], "a password alone is not enough for that"
+
+
+def test_what_few_requests_need_is_not_loaded_at_the_start() -> None:
+    program = (
+        "import sys, erlen.ext.security.factors, erlen.ext.security.openid;"
+        "print(sorted({'webauthn', 'cbor2', 'segno', 'httpx'} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
