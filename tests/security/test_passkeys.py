@@ -151,6 +151,27 @@ def test_a_passkey_of_somebody_else_is_not_taken_over(
     assert passkeys.all(bob) == []
 
 
+@pytest.mark.parametrize(("length", "kept"), [(1023, True), (1024, False), (40_000, False)])
+def test_the_name_of_a_key_has_a_limit(
+    passkeys: Passkeys, ada: User, device: Authenticator, length: int, kept: bool
+) -> None:
+    answer = device.create(passkeys.registration_options(ada), id_length=length)
+    if kept:
+        assert passkeys.register(ada, answer, "x").credential_id == answer["id"]
+    else:
+        with pytest.raises(SecurityError, match="could not be registered"):
+            passkeys.register(ada, answer, "x")
+
+
+def test_a_key_goes_by_the_name_that_its_device_has_given_it(
+    passkeys: Passkeys, ada: User, device: Authenticator
+) -> None:
+    answer = device.create(passkeys.registration_options(ada))
+    answer["id"] = answer["rawId"] = encoded(b"another")
+    with pytest.raises(SecurityError, match="could not be registered"):
+        passkeys.register(ada, answer, "x")
+
+
 def test_there_is_a_limit_of_passkeys(passkeys: Passkeys, ada: User) -> None:
     for _ in range(MOST):
         passkeys.register(ada, Authenticator().create(passkeys.registration_options(ada)), "")

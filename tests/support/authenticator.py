@@ -55,7 +55,7 @@ class Authenticator:
         if any(encoded(one.id) in known for one in self.held):
             raise RuntimeError("InvalidStateError: the device is registered already.")
         one = Held(
-            secrets.token_bytes(32),
+            secrets.token_bytes(changes.get("id_length", 32)),
             changes.get("rp_id", options["rp"]["id"]),
             decoded(options["user"]["id"]),
             ec.generate_private_key(ec.SECP256R1()),

@@ -33,6 +33,8 @@ NAME_LENGTH = 64
 
 #: The longest text inside a credential; attestations with certificates stay far below.
 _LONGEST_TEXT = 64 * 1024
+#: The longest name of a key, 1023 bytes in base64url (WebAuthn, section 5.1.3).
+_LONGEST_ID = 1364
 _REFUSED = "This passkey was not accepted. Try again, or use another way to log in."
 _NOT_REGISTERED = "This passkey could not be registered. Try again."
 
@@ -130,13 +132,15 @@ class Passkeys:
             # Of what it is given to read, webauthn raises exceptions of many kinds.
             _logger.info("A passkey of the user %r was not registered: %r", user.uid, error)
             raise SecurityError(_NOT_REGISTERED) from error
+        if bytes_to_base64url(verified.credential_id) != answer["id"]:
+            raise SecurityError(_NOT_REGISTERED)
         known = self.all(user)
         if len(known) >= MOST:
             raise SecurityError(
                 f"There are {len(known)} passkeys already. Remove one that is no longer used."
             )
         passkey = Passkey(
-            credential_id=bytes_to_base64url(verified.credential_id),
+            credential_id=answer["id"],
             uid=user.uid,
             public_key=bytes_to_base64url(verified.credential_public_key),
             sign_count=verified.sign_count,
@@ -309,6 +313,8 @@ def _plain(value: cabc.Mapping[str, t.Any]) -> dict[str, t.Any]:
     texts = [*parts.values(), *(part for name, part in inner.items() if name != "transports")]
     if not all(isinstance(text, str) and text.isascii() and len(text) <= _LONGEST_TEXT for text in texts):
         raise ValueError("A part of the credential is no text, or too long.")
+    if len(str(parts["id"])) > _LONGEST_ID:
+        raise ValueError("The name of the key is too long.")
     return {**parts, "response": inner}
 
 
