@@ -21,6 +21,7 @@ from .keys import Keys
 from .kit import Kit, utc_now
 from .limits import Limits
 from .logins import Logins
+from .mail import Mailer, mailer_of
 from .mail.messages import Postman
 from .mail.wiring import postman_of
 from .openid import OpenID, Provider
@@ -30,9 +31,6 @@ from .sessions import Sessions, client_of_request
 from .settings import Settings
 from .store import Store
 from .tokens import Tokens
-
-if t.TYPE_CHECKING:
-    from .mail import Mailer
 
 
 @dataclass(eq=False, kw_only=True)
@@ -48,6 +46,7 @@ class Parts:
     tokens: Tokens
     sessions: Sessions
     factors: Factors
+    mailer: Mailer
     postman: Postman
     accounts: Accounts
     logins: Logins
@@ -75,7 +74,9 @@ class Parts:
 
 
 class Security:
-    """Accounts for an application::
+    """Accounts for an application.
+
+    ::
 
         security = Security(app, store=SQLAlchemyStore(Session, User))
 
@@ -151,7 +152,8 @@ class Security:
         passwords, limits = Passwords(kit.settings, breaches=self._breaches), Limits(kit)
         tokens, sessions = Tokens(kit), Sessions(kit)
         factors = Factors(kit, tokens)
-        postman = postman_of(app, kit, self._mailer)
+        mailer = self._mailer or mailer_of(kit.settings.mail_url, debug=app.debug or app.testing)
+        postman = postman_of(app, kit, mailer)
         return Parts(
             kit=kit,
             passwords=passwords,
@@ -159,6 +161,7 @@ class Security:
             tokens=tokens,
             sessions=sessions,
             factors=factors,
+            mailer=mailer,
             postman=postman,
             accounts=Accounts(kit, passwords, tokens, limits, sessions, factors, postman),
             logins=Logins(kit, passwords, tokens, limits, sessions, factors),
@@ -279,7 +282,7 @@ class Security:
     @property
     def mailer(self) -> Mailer:
         """What sends mails."""
-        return self._parts.postman.mailer
+        return self._parts.mailer
 
     # Views, as functions of the package
 
