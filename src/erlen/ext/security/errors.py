@@ -1,4 +1,4 @@
-"""What can go wrong, as exceptions.
+"""What can go wrong, as exceptions::
 
 SecurityError
  +- ConfigurationError     a setting is wrong, or one is missing
@@ -6,7 +6,6 @@ SecurityError
  +- EmailTaken             another account has this address
  +- WeakPassword           a password that the rules refuse; its ``problems`` say why
  +- InvalidToken           a token that is unknown, used, of another purpose, or too old
- +- WrongCredentials       an address, a password or a code that does not fit
  +- TooManyAttempts        a limit was reached; its ``retry_after`` says for how many seconds
  +- ProviderError          signing in with somebody else failed
 """
