@@ -41,6 +41,8 @@ class Parts:
     """
 
     kit: Kit
+    settings: Settings
+    store: Store
     passwords: Passwords
     limits: Limits
     tokens: Tokens
@@ -51,16 +53,6 @@ class Parts:
     accounts: Accounts
     logins: Logins
     openid: OpenID
-
-    @property
-    def settings(self) -> Settings:
-        """The settings."""
-        return self.kit.settings
-
-    @property
-    def store(self) -> Store:
-        """Where everything is kept."""
-        return self.kit.store
 
     @property
     def keys(self) -> Keys:
@@ -156,6 +148,8 @@ class Security:
         postman = postman_of(app, kit, mailer)
         return Parts(
             kit=kit,
+            settings=kit.settings,
+            store=kit.store,
             passwords=passwords,
             limits=limits,
             tokens=tokens,
