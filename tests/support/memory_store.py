@@ -209,7 +209,7 @@ class MemoryStore:
                 return None
             return record, t.cast("User", self._shown(self._users[record.uid]))
 
-    def change_session(self, key: str, **values: t.Any) -> bool:
+    def change_session(self, key: str, /, **values: t.Any) -> bool:
         with self._lock:
             record = self._sessions.pop(key, None)
             if record is None:
@@ -375,7 +375,7 @@ class MemoryStore:
             return before - self._count_rows()
 
     def _count_rows(self) -> int:
-        return sum(map(len, (self._sessions, self._tokens, self._attempts, self._events)))
+        return len(self._sessions) + len(self._tokens) + len(self._attempts) + len(self._events)
 
 
 if t.TYPE_CHECKING:
