@@ -5,9 +5,10 @@ from __future__ import annotations
 import collections.abc as cabc
 import contextlib
 import dataclasses
+import typing as t
 from pathlib import Path
 
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, event
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, sessionmaker
 
@@ -41,6 +42,16 @@ class Opened:
     empty: cabc.Callable[[], None]
 
 
+def pragmas(*lines: str) -> cabc.Callable[[t.Any, t.Any], None]:
+    """Return what sets a connection of SQLite up. Tests need nothing that outlives a crash of the machine."""
+
+    def connected(connection: t.Any, record: t.Any) -> None:
+        for line in ("synchronous = OFF", *lines):
+            connection.execute(f"PRAGMA {line}")
+
+    return connected
+
+
 def opened(
     kind: str, folder: Path, address: cabc.Callable[[], str], leave: contextlib.ExitStack
 ) -> Opened:
@@ -62,8 +73,13 @@ def opened(
         plain = url = postgresql.database(address(), kind)
     engine = create_engine(plain)
     leave.callback(engine.dispose)
+    async_engine = create_async_engine(url) if is_async else None
+    if engine_name == "sqlite":
+        # Two ways to set SQLite up: as it comes, without foreign keys, and as many applications have it.
+        setup = pragmas("foreign_keys = ON", "journal_mode = WAL") if async_engine else pragmas()
+        event.listen(async_engine.sync_engine if async_engine else engine, "connect", setup)
     Base.metadata.create_all(engine)
-    factory = async_sessionmaker(create_async_engine(url)) if is_async else sessionmaker(engine)
+    factory = async_sessionmaker(async_engine) if async_engine else sessionmaker(engine)
     store = SQLAlchemyStore(factory, MODELS)
     leave.callback(store.close)
 
