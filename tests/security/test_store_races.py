@@ -2,31 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-import typing as t
-from concurrent.futures import ThreadPoolExecutor
-
 from erlen.ext.security.errors import EmailTaken
 from erlen.ext.security.keys import digest
 from erlen.ext.security.store import Store
+from races import AT_ONCE, at_once
 from records import NOW, a_passkey, a_session, a_token, a_user, an_identity
 
-T = t.TypeVar("T")
-
-AT_ONCE = 6
 ROUNDS = 3
-
-
-def at_once(work: t.Callable[[int], T], count: int = AT_ONCE) -> list[T]:
-    """Call something in several threads that begin together."""
-    gate = threading.Barrier(count)
-
-    def one(number: int) -> T:
-        gate.wait(30)
-        return work(number)
-
-    with ThreadPoolExecutor(count) as pool:
-        return list(pool.map(one, range(count)))
 
 
 def test_one_gets_a_token(any_store: Store) -> None:
