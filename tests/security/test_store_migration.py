@@ -71,7 +71,7 @@ SHIPPED = "erlen.ext.security.sqlalchemy:migrations:versions"
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'own.db'}"
-    return support.database(request.getfixturevalue("postgresql"), f"migrated{uuid.uuid4().hex}")
+    return support.schema(request.getfixturevalue("postgresql"), f"migrated{uuid.uuid4().hex}")
 
 
 def an_application(
@@ -85,7 +85,7 @@ def an_application(
     script = USERS.format(users=users, upgrade=upgrade, downgrade=downgrade)
     (folder / "versions" / "users_1.py").write_text(script, encoding="utf-8")
     ini = folder / "alembic.ini"
-    ini.write_text(INI.format(folder=folder, url=url, shipped=shipped, options=options), encoding="utf-8")
+    ini.write_text(INI.format(folder=folder, url=url.replace("%", "%%"), shipped=shipped, options=options), encoding="utf-8")
     return Config(str(ini), stdout=io.StringIO())
 
 

@@ -101,7 +101,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> t.Iterator[Engine]
     if request.param == "sqlite":
         url = f"sqlite:///{tmp_path / 'own.db'}"
     else:
-        url = support.database(request.getfixturevalue("postgresql"), f"own{uuid.uuid4().hex}")
+        url = support.schema(request.getfixturevalue("postgresql"), f"own{uuid.uuid4().hex}")
     engine = create_engine(url)
     yield engine
     engine.dispose()
@@ -311,7 +311,7 @@ def test_the_documented_declaration_works(tmp_path: Path, monkeypatch: pytest.Mo
 @pytest.mark.parametrize("level", ["SERIALIZABLE", "REPEATABLE READ"])
 def test_races_are_decided_where_transactions_have_to_be_begun_again(postgresql: str, level: str) -> None:
     """A database that sees a conflict rolls one side back and asks to try again."""
-    url = support.database(postgresql, f"level{uuid.uuid4().hex}")
+    url = support.schema(postgresql, f"level{uuid.uuid4().hex}")
     engine = create_engine(url, isolation_level=level)  # pyright: ignore[reportArgumentType]
     store, _ = a_store(engine, number)
     decided(store)

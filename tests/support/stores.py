@@ -70,7 +70,7 @@ def opened(
         plain = f"sqlite:///{folder / kind}.db"
         url = plain.replace("sqlite:", "sqlite+aiosqlite:") if is_async else plain
     else:
-        plain = url = postgresql.database(address(), kind)
+        plain = url = postgresql.schema(address(), kind.replace("-", "_"))
     engine = create_engine(plain)
     leave.callback(engine.dispose)
     async_engine = create_async_engine(url) if is_async else None
