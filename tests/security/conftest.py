@@ -61,9 +61,7 @@ def opened_store(
 
 
 @pytest.fixture(params=stores.KINDS)
-def any_store(
-    request: pytest.FixtureRequest, opened_store: t.Callable[[str], stores.Opened]
-) -> Store:
+def any_store(request: pytest.FixtureRequest, opened_store: t.Callable[[str], stores.Opened]) -> Store:
     """Return each of the stores, empty: what is tested with it holds for every implementation of the protocol."""
     opened = opened_store(request.param)
     opened.empty()

@@ -12,18 +12,37 @@ from erlen.ext.security.store import Store
 from records import MINUTE, NOW, a_session, a_user, an_event, everything_of
 
 # What comes from clients and no database has an equal of.
-ODD = ["\0", "a\0b", "\ud800", "\udfff\ud800", "\u202e", "", " ", "'", '"', "%", "_", "\\", "x" * 2**20, "ß" * 5000]
+ODD = [
+    "\0",
+    "a\0b",
+    "\ud800",
+    "\udfff\ud800",
+    "\u202e",
+    "",
+    " ",
+    "'",
+    '"',
+    "%",
+    "_",
+    "\\",
+    "x" * 2**20,
+    "ß" * 5000,
+]
 
 
 def test_a_new_user_has_what_the_protocol_says(any_store: Store) -> None:
-    user = any_store.add_user(email="Ada@Example.com", email_key="ada@example.com", password_hash="h", created_at=NOW)
+    user = any_store.add_user(
+        email="Ada@Example.com", email_key="ada@example.com", password_hash="h", created_at=NOW
+    )
     assert len(user.uid) == 32
     assert (user.email, user.email_key, user.password_hash) == ("Ada@Example.com", "ada@example.com", "h")
     assert user.created_at == NOW
     assert user.created_at.utcoffset() == timedelta(0)
     assert user.is_active is True
     assert user.is_authenticated
-    assert (user.activated_at, user.password_changed_at, user.current_login_at, user.last_failed_at) == (None,) * 4
+    assert (user.activated_at, user.password_changed_at, user.current_login_at, user.last_failed_at) == (
+        None,
+    ) * 4
     assert (user.login_count, user.failed_count, user.totp_secret, user.totp_last_step) == (0, 0, None, 0)
     assert list(user.roles) == []
     assert not user.has_role("admin")
@@ -83,7 +102,9 @@ def test_a_change_on_condition_is_made_if_the_condition_holds(any_store: Store) 
     assert not change(ada.uid, {"password_hash": "other"}, password_hash="new")
     assert not change(ada.uid, {"password_hash": None}, password_hash="new")
     assert not change("nobody", {"password_hash": "old"}, password_hash="new")
-    assert change(ada.uid, {"password_hash": "old", "activated_at": None}, password_hash="new", activated_at=NOW)
+    assert change(
+        ada.uid, {"password_hash": "old", "activated_at": None}, password_hash="new", activated_at=NOW
+    )
     assert not change(ada.uid, {"password_hash": "old"}, password_hash="newer")
     assert change(ada.uid, {"activated_at": NOW}, password_hash=None)
     assert change(ada.uid, {"password_hash": None}, email="a@b", email_key="a@b")
@@ -160,7 +181,14 @@ def test_a_time_step_counts_once_and_none_before_it(any_store: Store) -> None:
     """TOTP code accepted twice."""
     ada = a_user(any_store)
     steps = (5, 5, 4, 6, 2**40, 6)
-    assert [any_store.take_totp_step(ada.uid, step) for step in steps] == [True, False, False, True, True, False]
+    assert [any_store.take_totp_step(ada.uid, step) for step in steps] == [
+        True,
+        False,
+        False,
+        True,
+        True,
+        False,
+    ]
     assert not any_store.take_totp_step("nobody", 5)
 
 
@@ -240,7 +268,11 @@ def test_of_a_deleted_user_the_log_alone_is_left(any_store: Store) -> None:
     other = any_store.user(eve.uid)
     assert other is not None
     assert other.has_role("admin")
-    for kept in (any_store.sessions(eve.uid), any_store.tokens(eve.uid, "reset"), any_store.passkeys(eve.uid)):
+    for kept in (
+        any_store.sessions(eve.uid),
+        any_store.tokens(eve.uid, "reset"),
+        any_store.passkeys(eve.uid),
+    ):
         assert len(kept) == 1
     # Nor has somebody who comes later with that address, even with that uid.
     again = a_user(any_store, uid=ada.uid)

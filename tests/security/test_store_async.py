@@ -152,7 +152,9 @@ def holding(file: Path, seconds: float) -> tuple[sqlite3.Connection, threading.T
 def test_a_transaction_is_begun_again_where_sqlite_is_locked(file: Path, driver: str) -> None:
     """The driver itself does not wait at all here, so that the first try fails."""
     url = f"{driver}:///{file}?timeout=0"
-    factory = async_sessionmaker(create_async_engine(url)) if "aio" in driver else sessionmaker(create_engine(url))
+    factory = (
+        async_sessionmaker(create_async_engine(url)) if "aio" in driver else sessionmaker(create_engine(url))
+    )
     store = SQLAlchemyStore(factory, stores.MODELS)
     store.users()
     connection, timer = holding(file, 0.2)

@@ -75,7 +75,13 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 def an_application(
-    folder: Path, url: str, *, users: str = "users", calls: str | None = None, shipped: str = "", options: str = ""
+    folder: Path,
+    url: str,
+    *,
+    users: str = "users",
+    calls: str | None = None,
+    shipped: str = "",
+    options: str = "",
 ) -> Config:
     """Write an application's migrations; return Alembic's configuration."""
     (folder / "versions").mkdir()
@@ -85,7 +91,10 @@ def an_application(
     script = USERS.format(users=users, upgrade=upgrade, downgrade=downgrade)
     (folder / "versions" / "users_1.py").write_text(script, encoding="utf-8")
     ini = folder / "alembic.ini"
-    ini.write_text(INI.format(folder=folder, url=url.replace("%", "%%"), shipped=shipped, options=options), encoding="utf-8")
+    ini.write_text(
+        INI.format(folder=folder, url=url.replace("%", "%%"), shipped=shipped, options=options),
+        encoding="utf-8",
+    )
     return Config(str(ini), stdout=io.StringIO())
 
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 from sqlalchemy import StaticPool, create_engine
 from sqlalchemy.orm import sessionmaker
 
@@ -30,9 +30,6 @@ purposes = st.sampled_from(["reset", "api"])
 families = st.none() | st.sampled_from(["f", "g"])
 counts = st.integers(0, 3)
 
-engine = create_engine("sqlite://", poolclass=StaticPool)
-stores.Base.metadata.create_all(engine)
-
 
 def plain(value: t.Any) -> t.Any:
     """Return an answer in a form in which those of both stores are equal."""
@@ -48,13 +45,16 @@ def plain(value: t.Any) -> t.Any:
 
 
 class Stores(RuleBasedStateMachine):
-    @initialize()
-    def empty(self) -> None:
-        with engine.begin() as connection:
-            for table in reversed(stores.Base.metadata.sorted_tables):
-                connection.execute(table.delete())
-        self.one = SQLAlchemyStore(sessionmaker(engine), stores.MODELS)
+    def __init__(self) -> None:
+        super().__init__()
+        self.engine = create_engine("sqlite://", poolclass=StaticPool)
+        stores.Base.metadata.create_all(self.engine)
+        self.one = SQLAlchemyStore(sessionmaker(self.engine), stores.MODELS)
         self.other = MemoryStore()
+
+    def teardown(self) -> None:
+        self.looks_the_same()
+        self.engine.dispose()
 
     def same(self, method: str, *arguments: t.Any, **keywords: t.Any) -> None:
         answers: list[t.Any] = []
@@ -130,7 +130,9 @@ class Stores(RuleBasedStateMachine):
             self.same("end_sessions", uid, but=digest(secret) if how == 2 else None)
 
     @rule(uid=st.none() | uids, secret=secrets, purpose=purposes, at=times, until=ends, family=families)
-    def add_token(self, uid: str | None, secret: str, purpose: str, at: t.Any, until: t.Any, family: str | None) -> None:
+    def add_token(
+        self, uid: str | None, secret: str, purpose: str, at: t.Any, until: t.Any, family: str | None
+    ) -> None:
         if digest(secret) not in self.other._tokens:
             values = {"purpose": purpose, "created_at": at, "expires_at": until, "family": family}
             self.same("add_token", a_token(uid, secret, **values))
@@ -172,10 +174,8 @@ class Stores(RuleBasedStateMachine):
     def purge(self, now: t.Any, before: t.Any, later: bool) -> None:
         self.same("purge", now + timedelta(days=7) if later else now, before)
 
-    @invariant()
+    @rule()
     def looks_the_same(self) -> None:
-        if not hasattr(self, "one"):
-            return
         self.same("users")
         self.same("roles")
         self.same("events")
@@ -189,8 +189,8 @@ class Stores(RuleBasedStateMachine):
             self.same("attempts", secret, NOW - MINUTE)
 
 
-Stores.TestCase.settings = settings(max_examples=15, stateful_step_count=20, deadline=None)
-TestStores = Stores.TestCase
+def test_both_stores_say_the_same() -> None:
+    run_state_machine_as_test(Stores, settings=settings(max_examples=20, stateful_step_count=20))
 
 
 def test_both_stores_have_the_same_attributes_of_a_user() -> None:

@@ -30,7 +30,7 @@ from records import NOW, a_session, a_token, a_user, an_event, everything_of
 
 
 def number(base: type[t.Any]) -> type[UserMixin]:
-    class User(UserMixin, base):
+    class User(UserMixin, base):  # type: ignore[misc]
         __tablename__ = "users"
         id: Mapped[int] = mapped_column(primary_key=True)
 
@@ -38,7 +38,7 @@ def number(base: type[t.Any]) -> type[UserMixin]:
 
 
 def random(base: type[t.Any]) -> type[UserMixin]:
-    class User(UserMixin, base):
+    class User(UserMixin, base):  # type: ignore[misc]
         __tablename__ = "users"
         id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
 
@@ -46,7 +46,7 @@ def random(base: type[t.Any]) -> type[UserMixin]:
 
 
 def text(base: type[t.Any]) -> type[UserMixin]:
-    class User(UserMixin, base):
+    class User(UserMixin, base):  # type: ignore[misc]
         __tablename__ = "users"
         name: Mapped[str] = mapped_column(primary_key=True, default=lambda: uuid.uuid4().hex)
 
@@ -54,7 +54,7 @@ def text(base: type[t.Any]) -> type[UserMixin]:
 
 
 def several(base: type[t.Any]) -> type[UserMixin]:
-    class User(UserMixin, base):
+    class User(UserMixin, base):  # type: ignore[misc]
         __tablename__ = "users"
         tenant: Mapped[int] = mapped_column(primary_key=True, default=7)
         number: Mapped[str] = mapped_column(primary_key=True, default=lambda: uuid.uuid4().hex)
@@ -63,11 +63,14 @@ def several(base: type[t.Any]) -> type[UserMixin]:
 
 
 def inherited(base: type[t.Any]) -> type[UserMixin]:
-    class Person(base):
+    class Person(base):  # type: ignore[misc]
         __tablename__ = "people"
         id: Mapped[int] = mapped_column(primary_key=True)
         kind: Mapped[str]
-        __mapper_args__: t.ClassVar[dict[str, t.Any]] = {"polymorphic_on": "kind", "polymorphic_identity": "person"}
+        __mapper_args__: t.ClassVar[dict[str, t.Any]] = {
+            "polymorphic_on": "kind",
+            "polymorphic_identity": "person",
+        }
 
     class User(UserMixin, Person):
         __tablename__ = "users"
@@ -77,7 +80,9 @@ def inherited(base: type[t.Any]) -> type[UserMixin]:
     return User
 
 
-def a_store(engine: Engine, make: t.Callable[[type[t.Any]], type[UserMixin]]) -> tuple[SQLAlchemyStore, Models]:
+def a_store(
+    engine: Engine, make: t.Callable[[type[t.Any]], type[UserMixin]]
+) -> tuple[SQLAlchemyStore, Models]:
     class Base(DeclarativeBase):
         pass
 
@@ -256,7 +261,7 @@ def test_a_time_without_a_zone_is_refused(blog: SQLAlchemyStore) -> None:
 
 
 def test_text_that_is_too_long_for_a_column_is_refused_on_every_database(blog: SQLAlchemyStore) -> None:
-    with pytest.raises(ValueError, match="SecurityRole|BlogRole.name takes 255 characters, and was given 256"):
+    with pytest.raises(ValueError, match=r"BlogRole\.name takes 255 characters, and was given 256"):
         blog.put_role("x" * 256)
     with pytest.raises(ValueError, match=r"Author\.email_key takes 768 characters"):
         blog.add_user(email="a@b", email_key="x" * 769, nick="ada")
@@ -300,7 +305,10 @@ def test_the_documented_declaration_works(tmp_path: Path, monkeypatch: pytest.Mo
     code = max(block, key=len).replace("\n    ", "\n").strip()
     monkeypatch.chdir(tmp_path)
     names: dict[str, t.Any] = {"__name__": __name__}
-    exec("from sqlalchemy import *\nfrom sqlalchemy.orm import *\nfrom erlen.ext.security.sqlalchemy import *", names)
+    exec(
+        "from sqlalchemy import *\nfrom sqlalchemy.orm import *\nfrom erlen.ext.security.sqlalchemy import *",
+        names,
+    )
     exec(code, names)
     engine = names["store"]._plain.kw["bind"]
     names["Base"].metadata.create_all(engine)
@@ -342,7 +350,12 @@ def decided(store: SQLAlchemyStore) -> None:
     ada = a_user(store)
     store.put_role("admin")
     store.add_token(a_token(ada.uid, "s"))
-    assert sum(bool(store_token) for store_token in at_once(lambda _: store.use_token(digest("s"), "reset", NOW))) == 1
+    assert (
+        sum(
+            bool(store_token) for store_token in at_once(lambda _: store.use_token(digest("s"), "reset", NOW))
+        )
+        == 1
+    )
     assert sum(at_once(lambda _: store.take_totp_step(ada.uid, 5))) == 1
     assert sum(at_once(lambda _: store.grant(ada.uid, "admin"))) == 1
     assert sorted(at_once(lambda _: store.count_attempt("ada", NOW, NOW))) == [1, 2, 3, 4, 5, 6]

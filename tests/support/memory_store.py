@@ -108,7 +108,9 @@ class MemoryStore(Store):
 
     @_alone
     def user_by_email(self, email_key: str) -> User | None:
-        return next((self._with_roles(one) for one in self._users.values() if one.email_key == email_key), None)
+        return next(
+            (self._with_roles(one) for one in self._users.values() if one.email_key == email_key), None
+        )
 
     @_alone
     def users(self, search: str = "", *, limit: int = 100, offset: int = 0) -> list[User]:
@@ -351,7 +353,10 @@ class MemoryStore(Store):
 
     @_alone
     def delete_identity(self, uid: str, issuer: str, subject: str) -> bool:
-        return _drop(self._identities, lambda one: (one.uid, one.issuer, one.subject) == (uid, issuer, subject)) > 0
+        return (
+            _drop(self._identities, lambda one: (one.uid, one.issuer, one.subject) == (uid, issuer, subject))
+            > 0
+        )
 
     # Attempts, the log
 
@@ -376,7 +381,9 @@ class MemoryStore(Store):
     @_alone
     def events(self, uid: str | None = None, *, name: str | None = None, limit: int = 100) -> list[Event]:
         found = [one for one in self._events if uid in {None, one.uid} and name in {None, one.name}]
-        return sorted(reversed(found), key=lambda one: one.at, reverse=True)[: max(limit, 0)]
+        # Of those at one time the one that was added last comes first.
+        found.reverse()
+        return sorted(found, key=lambda one: one.at, reverse=True)[: max(limit, 0)]
 
     @_alone
     def purge(self, now: datetime, events_before: datetime) -> int:

@@ -19,7 +19,9 @@ def server() -> t.Generator[str]:
         for name in ("initdb", "postgres"):
             cluster.program(name)
     except cluster.Missing:
-        pytest.skip("PostgreSQL is not tested here, as initdb and postgres are missing: apt-get install postgresql")
+        pytest.skip(
+            "PostgreSQL is not tested here, as initdb and postgres are missing: apt-get install postgresql"
+        )
     with cluster.running() as address:
         yield address
 
@@ -35,4 +37,6 @@ def schema(address: str, name: str) -> str:
     with psycopg.connect(address) as connection:
         connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(name)))
     parts = dict(part.split("=", 1) for part in address.split())
-    return f"postgresql+psycopg://{parts['user']}@/postgres?host={parts['host']}&options=-csearch_path%3D{name}"
+    return (
+        f"postgresql+psycopg://{parts['user']}@/postgres?host={parts['host']}&options=-csearch_path%3D{name}"
+    )

@@ -55,7 +55,8 @@ def an_identity(uid: str, subject: str, **values: t.Any) -> Identity:
 
 
 def an_event(name: str, uid: str | None = None, **values: t.Any) -> Event:
-    return Event(name=name, uid=uid, **{"at": NOW, **values})
+    given: dict[str, t.Any] = {"at": NOW}
+    return Event(name=name, uid=uid, **{**given, **values})
 
 
 def everything_of(store: Store, uid: str, secret: str) -> None:

@@ -52,9 +52,7 @@ def pragmas(*lines: str) -> cabc.Callable[[t.Any, t.Any], None]:
     return connected
 
 
-def opened(
-    kind: str, folder: Path, address: cabc.Callable[[], str], leave: contextlib.ExitStack
-) -> Opened:
+def opened(kind: str, folder: Path, address: cabc.Callable[[], str], leave: contextlib.ExitStack) -> Opened:
     """Return a store with its tables.
 
     :param kind: one of ``KINDS``.
