@@ -190,7 +190,7 @@ class Stores(RuleBasedStateMachine):
 
 
 def test_both_stores_say_the_same() -> None:
-    run_state_machine_as_test(Stores, settings=settings(max_examples=20, stateful_step_count=20))
+    run_state_machine_as_test(Stores, settings=settings(max_examples=10, stateful_step_count=20))
 
 
 def test_both_stores_have_the_same_attributes_of_a_user() -> None:
