@@ -93,7 +93,9 @@ class Postman:
         self._translate = translate
         # What tests and terminals show comes at once.
         self._courier = None if getattr(mailer, "is_immediate", False) else courier
-        self._site = kit.settings.site_name or site or urlsplit(kit.settings.site_url or "").hostname or "Erlen"
+        self._site = (
+            kit.settings.site_name or site or urlsplit(kit.settings.site_url or "").hostname or "Erlen"
+        )
         self._sender = self._sender_of(kit.settings.mail_sender)
 
     def check(self) -> None:
@@ -171,7 +173,7 @@ class Postman:
         if user is None:
             return
         name, kind = NOTICES[event.name]
-        kind = kind or str(event.details.get("kind", ""))
+        kind = kind or str(event.details.get("factor", ""))
         what = FACTORS.get(kind, "a second factor")
         self.notify(name, user, factor=self._translate(what))
 
