@@ -383,8 +383,7 @@ class Accounts:
             raise WeakPassword(problems)
 
     def _may_write(self, address: Email, *further: str) -> None:
-        client = client_of_request().address
-        self._limits.hit("mail", address.key, client or "unknown", *further)
+        self._limits.hit("mail", address.key, client_of_request().address, *further)
         self._postman.check()
 
     def _ask(self, email: str, write: cabc.Callable[[User], None]) -> None:

@@ -73,18 +73,22 @@ class Logins:
     def check_password(self, email: str, password: str) -> User:
         """Return the user whose address and password these are, where nothing else is asked for: HTTP Basic.
 
-        A user who has a second factor, or has to have one, is refused as if the password were wrong; they use a token.
+        A user who has a second factor, or has to have one, is refused as if the password were wrong; they use a token. As every
+        request of a program asks, only failures count, and the caller has a rate for them; locks are the same as for logins.
 
         :param email: as it was typed.
         :param password: as it was typed.
         :raises WrongCredentials: for whatever does not fit.
         :raises TooManyAttempts: for known and unknown addresses alike.
         """
-        user = self._proofs.user_with_password(email, password)
+        user = self._proofs.user_with_password(email, password, counted=False)
         if self._factors.available(user) or self._factors.must_set_up(user):
             self._proofs.failed(user.email_key, user, "second factor")
             raise WrongCredentials
-        self._proofs.succeeded(user)
+        if user.failed_count:
+            # Not each time: a program asks often, and forgetting writes.
+            self._proofs.succeeded(user)
+            self._kit.store.change_user(user.uid, failed_count=0)
         return user
 
     def with_password(self, email: str, password: str, *, remember: bool = False) -> Step:

@@ -23,18 +23,20 @@ class Proofs:
     def __init__(self, kit: Kit, passwords: Passwords, limits: Limits) -> None:
         self._kit, self._passwords, self._limits = kit, passwords, limits
 
-    def guard(self, email_key: str | None) -> None:
+    def guard(self, email_key: str | None, *, counted: bool = True) -> None:
         """Count an attempt, and refuse it where there were too many.
 
         :param email_key: whose account it is about, known or not; ``None`` for nobody's.
+        :param counted: whether it counts for the rate of logins.
         :raises TooManyAttempts: before anything is compared, so that a right password does not show either.
         """
         address = client_of_request().address
-        self._limits.hit("login", address or "unknown")
+        if counted:
+            self._limits.hit("login", address)
         if email_key is not None:
             self._limits.check_lock(email_key, address)
 
-    def user_with_password(self, email: str, password: str) -> User:
+    def user_with_password(self, email: str, password: str, *, counted: bool = True) -> User:
         """Return the user whose address and password these are.
 
         Whatever is wrong, the work is the same: one look at the store, one comparison, one failure noted for the address, one for
@@ -42,11 +44,12 @@ class Proofs:
 
         :param email: as it was typed.
         :param password: as it was typed.
+        :param counted: whether it counts for the rate of logins.
         :raises WrongCredentials: for whatever does not fit.
         :raises TooManyAttempts: for known and unknown addresses alike.
         """
         key = self._key_of(email)
-        self.guard(key)
+        self.guard(key, counted=counted)
         user = None if key is None else self._kit.store.user_by_email(key)
         matches = self._compare(user, password)
         if user is None or not matches or not is_usable(user, self._kit.settings):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections.abc as cabc
 import logging
+import re
 import typing as t
 from datetime import datetime
 from email.headerregistry import Address
@@ -138,7 +139,8 @@ class Postman:
             self._mail(
                 to,
                 subject,
-                self._render(f"{FOLDER}/{name}.txt", context),
+                # Tags of templates leave empty lines.
+                re.sub(r"\n{3,}", "\n\n", self._render(f"{FOLDER}/{name}.txt", context).strip()) + "\n",
                 self._render(f"{FOLDER}/{name}.html", context),
             )
         )
