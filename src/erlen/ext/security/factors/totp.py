@@ -160,7 +160,9 @@ class Totp:
         return None if stored is None else stored.totp_secret
 
     def _setup(self, user: User, secret: str, sealed: str) -> TotpSetup:
-        site = self._kit.settings.site_name or urlsplit(self._kit.settings.site_url or "").hostname or "Account"
+        site = (
+            self._kit.settings.site_name or urlsplit(self._kit.settings.site_url or "").hostname or "Account"
+        )
         uri = pyotp.TOTP(secret).provisioning_uri(name=user.email, issuer_name=site)
         return TotpSetup(secret=secret, uri=uri, qr_svg=_drawn(uri), sealed=sealed)
 
