@@ -9,7 +9,7 @@ import typing as t
 
 import pytest
 
-from account_site import OTHER, PASSWORD, CountingPasswords, RecordingStore, Site
+from account_site import OTHER, PASSWORD, CountingPasswords, LateOutbox, RecordingStore, Site
 from erlen.ext.security.accounts import RESERVED
 from erlen.ext.security.errors import (
     ConfigurationError,
@@ -127,11 +127,9 @@ def test_registering_costs_the_same_for_known_and_unknown_addresses(
     settings: Settings, store: MemoryStore, clock: MovedClock
 ) -> None:
     """User enumeration through messages, status or time: hashing, looks at the store and writes, and what waits for mails."""
-    recording, passwords = RecordingStore(store), CountingPasswords(settings)
-    waiting: list[cabc.Callable[[], object]] = []
-    site = Site(settings, recording, clock, passwords=passwords)
-    # What comes after the answer does so when it is let.
-    t.cast("t.Any", site.postman).later = waiting.append
+    settings = dataclasses.replace(settings, mail_sender="shop@example.com")
+    recording, passwords, outbox = RecordingStore(store), CountingPasswords(settings), LateOutbox()
+    site = Site(settings, recording, clock, passwords=passwords, mailer=outbox)
     site.add("known@example.com")
     site.add("unactivated@example.com", activated=False)
     site.accounts.set_active(site.add("inactive@example.com"), active=False)
@@ -148,8 +146,15 @@ def test_registering_costs_the_same_for_known_and_unknown_addresses(
         writes = {"add_user", "change_user_if", "count_attempt"}
         seen.add((*("write" if one in writes else one for one in calls), passwords.work - before))
     assert seen == {("user_by_email", "write", 1)}
-    assert len(waiting) == 4
-    assert site.outbox.mails == []
+    site.app.stop_serving()
+    subjects = [
+        "Confirm your address for shop",
+        "You already have an account at shop",
+        "Confirm your address for shop",
+    ]
+    assert [mail.subject for mail in outbox.mails] == subjects
+    assert [mail.to.partition("@")[0] for mail in outbox.mails] == ["unknown", "known", "unactivated"]
+    assert site.told("registered") == ["registered"] * 4
 
 
 @pytest.mark.parametrize("ask", ["send_activation", "ask_recovery"])
@@ -157,15 +162,16 @@ def test_asking_for_a_mail_looks_for_no_account_before_the_answer(
     settings: Settings, store: MemoryStore, clock: MovedClock, ask: str
 ) -> None:
     """User enumeration through messages, status or time."""
-    recording, waiting = RecordingStore(store), list[cabc.Callable[[], object]]()
-    site = Site(settings, recording, clock)
-    t.cast("t.Any", site.postman).later = waiting.append
-    site.add(ADA)
+    settings = dataclasses.replace(settings, mail_sender="shop@example.com")
+    recording, outbox = RecordingStore(store), LateOutbox()
+    site = Site(settings, recording, clock, mailer=outbox)
+    site.add(ADA, activated=False)
     for email in (ADA, "nobody@example.com"):
         assert (
             recording.during(lambda email=email: site.call(lambda: getattr(site.accounts, ask)(email))) == []
         )
-    assert len(waiting) == 2
+    site.app.stop_serving()
+    assert [mail.to for mail in outbox.mails] == [ADA]
 
 
 @pytest.mark.parametrize("email", ODD_EMAILS)
