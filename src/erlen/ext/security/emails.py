@@ -15,10 +15,14 @@ from .errors import InvalidEmail
 LONGEST = 254
 
 #: Letters of these are written as one script, so they may stand beside each other, and beside Latin (UTS 39, 5.2).
-_EAST_ASIAN = frozenset({"CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "HANGUL", "BOPOMOFO", "IDEOGRAPHIC"})
+_EAST_ASIAN = frozenset(
+    {"CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "HANGUL", "BOPOMOFO", "IDEOGRAPHIC"}
+)
 
 #: Characters that are not seen and that Unicode does not count among the control characters, as it does others.
-_UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
+_UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,9 @@ def parse_email(text: str) -> Email:
     """
     text = text.strip(" \t\r\n")
     if len(text) > LONGEST:
-        raise InvalidEmail(f"This address has {len(text)} characters. An address of e-mail has {LONGEST} at most.")
+        raise InvalidEmail(
+            f"This address has {len(text)} characters. An address of e-mail has {LONGEST} at most."
+        )
     address, key = _parts(text)
     # What is left of compatibility characters may be no address any more, or another one: U+FE6B is a small `@`.
     again = _parts(key)[1]
@@ -108,5 +114,7 @@ def _check_looks(text: str) -> None:
 
 def _scripts(word: str) -> set[str]:
     # The names of letters begin with their script; the forms that NFKC takes away are named otherwise.
-    letters = (letter for letter in unicodedata.normalize("NFKC", word) if unicodedata.category(letter)[0] == "L")
+    letters = (
+        letter for letter in unicodedata.normalize("NFKC", word) if unicodedata.category(letter)[0] == "L"
+    )
     return {unicodedata.name(letter, "UNKNOWN").partition(" ")[0] for letter in letters} - {"MODIFIER"}

@@ -95,7 +95,12 @@ def _origin_of(found: re.Match[str]) -> _Origin | None:
 
 def _own_path(target: str) -> str | None:
     path = re.split(r"[?#]", target, maxsplit=1)[0]
-    if path.startswith("//") or "\\" in path or _HIDDEN_SLASH.match(path) or _without_dots(path).startswith("//"):
+    if (
+        path.startswith("//")
+        or "\\" in path
+        or _HIDDEN_SLASH.match(path)
+        or _without_dots(path).startswith("//")
+    ):
         return None
     try:
         return quote(target, safe="/%:@!$&'()*+,;=-._~?#")

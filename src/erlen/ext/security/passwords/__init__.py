@@ -76,7 +76,9 @@ class Passwords:
         :raises WeakPassword: where it is longer than any login looks at.
         """
         if len(password) > self._longest:
-            raise WeakPassword([f"A password may have {self._settings.password_max_length} characters at most."])
+            raise WeakPassword(
+                [f"A password may have {self._settings.password_max_length} characters at most."]
+            )
         return self._hasher.hash(unicodedata.normalize("NFC", password))
 
     def verify(self, password: str, stored: str | None) -> Verdict:
@@ -140,7 +142,8 @@ class Passwords:
         if self._salt is None:
             return []
         return [
-            base64.b64encode(hmac.digest(self._salt, encoded(form), "sha512")).decode("ascii") for form in forms
+            base64.b64encode(hmac.digest(self._salt, encoded(form), "sha512")).decode("ascii")
+            for form in forms
         ]
 
 

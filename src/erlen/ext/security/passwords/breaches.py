@@ -61,7 +61,8 @@ class HaveIBeenPwned:
         except (httpx.HTTPError, httpx.StreamError, _NoAnswerError) as error:
             # Nothing of the question: its digits narrow the password down.
             _log.warning(
-                "Whether a password is among stolen ones could not be asked (%s); it was taken.", type(error).__name__
+                "Whether a password is among stolen ones could not be asked (%s); it was taken.",
+                type(error).__name__,
             )
             return 0
         found = re.search(rf"^{digest[5:]}:([0-9]{{1,12}})\r?$", answer, re.MULTILINE)

@@ -223,7 +223,9 @@ def _bcrypt_check() -> cabc.Callable[[bytes, bytes], bool]:
         # Needed for the users of some other systems alone.
         import bcrypt  # noqa: PLC0415
     except ImportError:
-        raise Unusable("a hash of bcrypt, which is not installed. Install it with: pip install bcrypt") from None
+        raise Unusable(
+            "a hash of bcrypt, which is not installed. Install it with: pip install bcrypt"
+        ) from None
     return t.cast("cabc.Callable[[bytes, bytes], bool]", bcrypt.checkpw)
 
 

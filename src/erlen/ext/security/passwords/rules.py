@@ -72,7 +72,9 @@ def problems_of(password: str, settings: Settings, about: cabc.Iterable[str] = (
     if _repeats(text) or _steps(text) < FEWEST_STEPS:
         return ["This password repeats itself or follows the keyboard. Choose one that is harder to guess."]
     if _is_common(text, known):
-        return ["This password, or the words it is made of, are among the first that are tried. Choose another one."]
+        return [
+            "This password, or the words it is made of, are among the first that are tried. Choose another one."
+        ]
     return []
 
 
@@ -107,7 +109,9 @@ def _is_about(text: str, words: cabc.Iterable[str]) -> bool:
 
 
 def _repeats(text: str) -> bool:
-    return any(text[period:] == text[:-period] for period in range(1, min(SHORTEST_PERIOD, len(text) // 2 + 1)))
+    return any(
+        text[period:] == text[:-period] for period in range(1, min(SHORTEST_PERIOD, len(text) // 2 + 1))
+    )
 
 
 def _steps(text: str) -> int:
