@@ -167,7 +167,7 @@ def user_named(name: str) -> User:
         try:
             key = parse_email(name).key
         except InvalidEmail as error:
-            raise click.ClickException(f"{clean_text(name)!r} is no address of e-mail: {error}") from None
+            raise click.ClickException(f"{clean_text(name)!r} cannot be used. {error}") from None
         if (user := store.user_by_email(key)) is not None:
             return user
     raise click.ClickException(

@@ -36,10 +36,10 @@ def list_sessions(name: str, *, as_json: bool) -> None:
         echo_json({"sessions": [{name: getattr(one, name) for name in names} for one in found]})
     elif found:
         rows = [
-            [one.id[:_ID_SHOWN], ", ".join(one.methods), when(one.last_seen_at), one.address or "", one.agent]
+            [one.id[:_ID_SHOWN], ", ".join(one.methods), when(one.last_seen_at), one.address or ""]
             for one in found
         ]
-        echo_table(["Id", "Logged in with", "Last seen", "Address", "Browser"], rows)
+        echo_table(["Id", "Logged in with", "Last seen", "Address"], rows, [one.agent for one in found])
     else:
         click.echo(f"{user.email} has no sessions.")
 
@@ -98,16 +98,18 @@ def log(name: str | None, event_name: str | None, limit: int, *, as_json: bool) 
         if one.uid not in emails:
             user = store.user(t.cast("str", one.uid))
             emails[one.uid] = f"({t.cast('str', one.uid)[:_ID_SHOWN]})" if user is None else user.email
-    rows = [[when(one.at), one.name, emails[one.uid], one.address or "", _in_words(one)] for one in found]
-    echo_table(["Time", "Event", "User", "Address", "Details"], rows)
+    rows = [[when(one.at), one.name, emails[one.uid], one.address or ""] for one in found]
+    echo_table(["Time", "Event", "User", "Address"], rows, [_in_words(one) for one in found])
 
 
 def _in_words(event: Event) -> str:
-    texts = [
-        f"{name}={value if isinstance(value, str) else json.dumps(value)}"
-        for name, value in event.details.items()
-    ]
-    return ", ".join(texts)
+    return "; ".join(f"{name}: {_plain(value)}" for name, value in event.details.items())
+
+
+def _plain(value: t.Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(_plain, t.cast("list[t.Any]", value))) or "none"
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 @click.command("purge")

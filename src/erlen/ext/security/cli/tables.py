@@ -13,24 +13,34 @@ from ..events import clean_text
 
 _GAP = 2
 
+_INDENT = 4
+
 #: No column is made narrower than this to fit.
 _NARROWEST = 8
 
 
-def echo_table(titles: cabc.Sequence[str], rows: cabc.Sequence[cabc.Sequence[str]]) -> None:
+def echo_table(
+    titles: cabc.Sequence[str],
+    rows: cabc.Sequence[cabc.Sequence[str]],
+    below: cabc.Sequence[str] | None = None,
+) -> None:
     """Print a table.
 
     :param titles: the titles of its columns.
     :param rows: its cells. What a terminal would take for a command in them is replaced.
+    :param below: what stands in a line of its own below each row, where it is not empty.
     """
+    room = shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
     cells = [[clean_text(cell, 1000) for cell in row] for row in rows]
     widths = [max(map(_width, column)) for column in zip(titles, *cells, strict=True)]
-    if sys.stdout.isatty():
-        widths = _fitting(widths, shutil.get_terminal_size().columns)
+    widths = _fitting(widths, room)
     _echo_row([[title] for title in titles], widths, bold=True)
     click.echo((" " * _GAP).join("-" * width for width in widths))
-    for row in cells:
+    for row, detail in zip(cells, below or [""] * len(cells), strict=True):
         _echo_row([_wrapped(cell, width) for cell, width in zip(row, widths, strict=True)], widths)
+        if detail:
+            for line in _wrapped(clean_text(detail, 2000), max(room - _INDENT, _NARROWEST)):
+                click.secho(" " * _INDENT + line, dim=True)
 
 
 def echo_pairs(pairs: cabc.Mapping[str, str]) -> None:
@@ -75,7 +85,9 @@ def _wrapped(text: str, width: int) -> list[str]:
     return lines
 
 
-def _echo_row(cells: cabc.Sequence[list[str]], widths: cabc.Sequence[int], *, bold: bool = False) -> None:
+def _echo_row(
+    cells: cabc.Sequence[list[str]], widths: cabc.Sequence[int], *, bold: bool | None = None
+) -> None:
     for number in range(max(map(len, cells))):
         parts = [
             part + " " * (width - _width(part))

@@ -65,7 +65,7 @@ def create(
     try:
         key = parse_email(email).key
     except InvalidEmail as error:
-        raise click.ClickException(f"{clean_text(email)!r} is no address of e-mail: {error}") from None
+        raise click.ClickException(f"{clean_text(email)!r} cannot be used. {error}") from None
     if security.store.user_by_email(key) is not None:
         raise click.ClickException(taken)
     for role in roles:
