@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 
 from erlen import Erlen
 from erlen.cli import ErlenGroup
-from erlen.ext.security.cli import security_commands
+from erlen.ext.security.cli import commands
 from erlen.ext.security.emails import parse_email
 from erlen.ext.security.errors import WeakPassword
 from erlen.ext.security.events import Events
@@ -138,7 +138,7 @@ def security(settings: Settings, store: MemoryStore, clock: Clock) -> PlainSecur
 def app(security: PlainSecurity) -> Erlen:
     app = Erlen("shop", static_folder=None)
     app.extensions["security"] = security
-    app.cli.add_command(security_commands)
+    app.cli.add_command(commands)
     return app
 
 
@@ -205,7 +205,7 @@ def test_the_help_names_every_command(run: Run) -> None:
 
 def test_an_application_without_accounts_is_told_what_it_lacks() -> None:
     app = Erlen("bare", static_folder=None)
-    app.cli.add_command(security_commands)
+    app.cli.add_command(commands)
     for command in (["users", "list"], ["log"], ["purge"]):
         result = app.test_cli_runner().invoke(args=["security", *command])
         message = refused(result, 1)
@@ -429,7 +429,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             """
             from conftest import Clock
             from erlen import Erlen
-            from erlen.ext.security.cli import security_commands
+            from erlen.ext.security.cli import commands
             from erlen.ext.security.events import Events
             from erlen.ext.security.keys import Keys
             from erlen.ext.security.kit import Kit
@@ -448,7 +448,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             app.extensions["security"] = PlainSecurity(
                 kit, store, Tokens(kit), accounts, PlainSessions(store), PlainFactors(store)
             )
-            app.cli.add_command(security_commands)
+            app.cli.add_command(commands)
             store.put_role("administrator")
             store.put_role("editor-in-chief")
             for role in store.roles():

@@ -13,8 +13,8 @@ from .sessions import log, purge, sessions
 from .tokens import tokens
 from .users import users
 
-#: The group; ``app.cli.add_command(security_commands)``.
-security_commands = Commands("security", help="Manage accounts: users, roles, tokens, sessions and the log.")
+#: The group; ``app.cli.add_command(commands)``.
+commands = Commands("security", help="Manage accounts: users, roles, tokens, sessions and the log.")
 
 for _command in (users, roles, tokens, sessions, log, purge):
-    security_commands.add_command(_command)
+    commands.add_command(_command)
