@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 
 import pyotp
 import pytest
+from pyotp.totp import TOTP
 
 from erlen.ext.security.factors import Factors, Totp, TotpSetup
 from erlen.ext.security.factors.totp import DRIFT_SECONDS, SETUP_LIFETIME, STEP_SECONDS
@@ -44,7 +45,7 @@ class Device:
     def __init__(self, setup: TotpSetup, clock: Clock) -> None:
         # From the URI, as the QR code has it.
         parsed = pyotp.parse_uri(setup.uri)
-        assert isinstance(parsed, pyotp.TOTP)
+        assert isinstance(parsed, TOTP)
         self._generator, self._clock = parsed, clock
 
     def shows(self, *, ahead: float = 0) -> str:

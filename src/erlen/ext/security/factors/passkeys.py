@@ -287,16 +287,16 @@ def _need_webauthn() -> None:
 def _site_of(url: str) -> _Site:
     try:
         parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port
+        scheme, host, port = parts.scheme, parts.hostname or "", parts.port
     except ValueError:
-        host, port = "", None
-    if not host or not host.isascii() or parts.scheme not in _PORTS:
+        scheme, host, port = "", "", None
+    if not host or not host.isascii() or scheme not in _PORTS:
         raise ConfigurationError(
             f"SECURITY_SITE_URL is {url!r}. Passkeys need an address as in 'https://example.com', and the name of the site as browsers "
             f"send it: in ASCII, the form that begins with 'xn--' where it has other letters."
         )
-    shown = "" if port is None or port == _PORTS[parts.scheme] else f":{port}"
-    return _Site(f"{parts.scheme}://{host}{shown}", host)
+    shown = "" if port is None or port == _PORTS[scheme] else f":{port}"
+    return _Site(f"{scheme}://{host}{shown}", host)
 
 
 def _plain(value: cabc.Mapping[str, t.Any]) -> dict[str, t.Any]:
@@ -323,7 +323,8 @@ def _seen(answer: dict[str, t.Any]) -> CollectedClientData:
         raise ValueError("The data of the client cannot be read.") from error
     if client_data.cross_origin:
         raise ValueError("The page is a frame inside another site.")
-    if not isinstance(client_data.origin, str):
+    # It is whatever the JSON has.
+    if not isinstance(t.cast("object", client_data.origin), str):
         raise TypeError("The origin is no text.")
     return client_data
 

@@ -265,7 +265,7 @@ class _Shown(ProviderError):
 
 
 @contextlib.contextmanager
-def _told_safely(provider: Provider) -> cabc.Iterator[None]:
+def _told_safely(provider: Provider) -> cabc.Generator[None, None, None]:
     """Turn failures into a text for users that tells nothing, and a line of the log that tells what was wrong."""
     try:
         yield

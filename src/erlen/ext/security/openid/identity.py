@@ -87,7 +87,7 @@ def _check_who(claims: dict[str, t.Any], provider: Provider, nonce: str) -> None
     if claims.get("iss") != provider.issuer:
         raise ProviderError(f"The ID token is from {claims.get('iss')!r}, and not from {provider.issuer!r}.")
     audience, party = claims.get("aud"), claims.get("azp")
-    audiences: list[t.Any] = t.cast("list[t.Any]", audience) if isinstance(audience, list) else [audience]
+    audiences: list[t.Any] = audience if isinstance(audience, list) else [audience]
     if provider.client_id not in audiences or not all(isinstance(one, str) for one in audiences):
         raise ProviderError(f"The ID token is for {audience!r}, and not for this application.")
     # For others as well: then it has to be this application that has asked for it.
