@@ -7,20 +7,16 @@ import dataclasses
 import threading
 import typing as t
 
-import pyotp
 import pytest
+from pyotp.totp import TOTP
 from werkzeug.security import generate_password_hash
 
-from account_site import OTHER, PASSWORD, CountingPasswords, RecordingStore, Site
+from account_site import OTHER, PASSWORD, CountingPasswords, MovedClock, RecordingStore, Site
 from erlen.ext.security.errors import InvalidToken, SecurityError, TooManyAttempts, WrongCredentials
 from erlen.ext.security.logins import Step
 from erlen.ext.security.settings import Settings
 from erlen.ext.security.types import Authentication, User
 from memory_store import MemoryStore
-
-if t.TYPE_CHECKING:
-    from conftest import Clock as MovedClock
-
 
 ADA = "ada@example.com"
 
@@ -47,7 +43,7 @@ class Authenticator:
 
     def __init__(self, site: Site, user: User, clock: MovedClock) -> None:
         setup = site.factors.totp.begin(user)
-        self.totp, self.clock = pyotp.TOTP(setup.secret), clock
+        self.totp, self.clock = TOTP(setup.secret), clock
         assert site.factors.totp.confirm(user, setup.sealed, self.code())
         clock.forward(seconds=60)
 

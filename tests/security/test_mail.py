@@ -14,6 +14,7 @@ import threading
 import typing as t
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -139,7 +140,7 @@ class MailServer(socketserver.ThreadingTCPServer):
         """Say nothing of connections that the client gives up."""
 
     def messages(self) -> list[EmailMessage]:
-        return [t.cast("EmailMessage", message_from_bytes(one, policy=policy.SMTP)) for one in self.received]
+        return [message_from_bytes(one, policy=policy.SMTP) for one in self.received]
 
 
 @pytest.fixture(scope="module")
@@ -388,7 +389,7 @@ def test_without_a_site_url_no_link_is_built_of_a_request() -> None:
 
 @pytest.mark.parametrize("mode", ["TESTING", "DEBUG"])
 def test_in_development_the_request_says_where_the_site_is(mode: str) -> None:
-    app = site(**{mode: True})
+    app = site(**t.cast("t.Any", {mode: True}))
     links = Links(app, Settings())
     with app.test_request_context("/x", base_url="http://localhost:5000/app"):
         assert links("security.login", {}) == "http://localhost:5000/app/account/login"
@@ -522,7 +523,7 @@ def test_what_templates_of_the_application_call_gettext_translates_mails(kit: Ki
 
     app, outbox = site("A & B"), Outbox()
     app.jinja_env.add_extension("jinja2.ext.i18n")
-    t.cast("t.Any", app.jinja_env).install_gettext_callables(gettext, None, newstyle=newstyle)
+    app.jinja_env.install_gettext_callables(gettext, None, newstyle=newstyle)
     postman_of(app, kit, outbox).send("deleted", "jane@example.com", **VALUES)
     assert outbox.mails[0].subject == "Konto <bei> A & B gelöscht"
     assert "Konto <bei> A & B gelöscht" in outbox.mails[0].text
@@ -681,6 +682,6 @@ def test_work_that_comes_while_the_thread_ends_is_done() -> None:
     app, done = site(), list[int]()
     courier = Courier(app.spawn)
     for number in range(200):
-        courier.take(lambda number=number: done.append(number))
+        courier.take(partial(done.append, number))
     app.stop_serving()
     assert done == list(range(200))

@@ -29,6 +29,19 @@ from memory_store import MemoryStore
 
 T = t.TypeVar("T")
 
+
+class MovedClock(t.Protocol):
+    """The clock of the tests."""
+
+    def __call__(self) -> datetime:
+        """Return the time."""
+        ...
+
+    def forward(self, *, days: float = 0, hours: float = 0, minutes: float = 0, seconds: float = 0) -> None:
+        """Move on."""
+        ...
+
+
 TEMPLATES = Path(mail_package.__file__).parents[1] / "templates"
 
 #: The pages that mails lead to.
