@@ -92,7 +92,7 @@ class Accounts:
         hashed = self._passwords.hash(password)
         known = self._store.user_by_email(address.key)
         user = self._add(address, hashed, values) if known is None else self._take_over(known, hashed)
-        self._postman.later(lambda: self._registered(address, user, is_new=known is None))
+        self._postman.later(lambda: self._registered(address, user, hashed, is_new=known is None))
 
     def send_activation(self, email: str) -> None:
         """Write to an address once more how its account is activated, if it has one that is not.
@@ -104,6 +104,7 @@ class Accounts:
 
         def write(user: User) -> None:
             if user.activated_at is None:
+                self._store.end_tokens(user.uid, "activate")
                 self._mail_activation(user)
 
         self._ask(email, write)
@@ -115,7 +116,8 @@ class Accounts:
         :raises InvalidToken: for one that is unknown, used, too old, or was for another address.
         """
         token, user = self._owner(secret, "activate")
-        if user.email_key != token.data["email_key"]:
+        # Of several who register one address before its owner confirms it, the last one counts.
+        if user.email_key != token.data["email_key"] or token.data["password"] != self._registration_of(user):
             raise InvalidToken
         self._tokens.use(secret, "activate")
         self._store.change_user_if(user.uid, {"activated_at": None}, activated_at=self._kit.clock())
@@ -434,15 +436,23 @@ class Accounts:
         self._store.count_attempt(f"registered:{digest(known.email_key)}", now, now)
         return None
 
-    def _registered(self, address: Email, user: User | None, *, is_new: bool) -> None:
+    def _registered(self, address: Email, user: User | None, hashed: str, *, is_new: bool) -> None:
+        known = self._store.user_by_email(address.key)
         if user is None:
-            known = self._store.user_by_email(address.key)
             if known is not None and known.is_active:
                 self._postman.send("registered", known.email, endpoint="security.recover")
             return
         if is_new:
             self._kit.events.tell("registered", user)
-        self._mail_activation(user)
+        # Where another registration has come in the meantime, its mail is the one that counts.
+        if known is not None and known.password_hash == hashed:
+            self._mail_activation(known)
+
+    def _registration_of(self, user: User) -> str | None:
+        """Return what tells registrations of one address apart, as long as nobody can use the account."""
+        if user.password_hash is None or not self._kit.settings.activation_required:
+            return None
+        return digest(user.password_hash)
 
     def _owner(self, secret: str, purpose: str) -> tuple[Token, User]:
         token = self._tokens.look(secret, purpose)
@@ -461,20 +471,26 @@ class Accounts:
         self._store.end_tokens(user.uid, *TOKENS)
         self._sessions.revoke_all(user)
 
-    def _mail_with_token(
-        self, name: str, user: User, purpose: str, endpoint: str, lifetime: timedelta
-    ) -> None:
-        self._store.end_tokens(user.uid, purpose)
-        secret, token = self._tokens.issue(purpose, user.uid, lifetime, data={"email_key": user.email_key})
-        self._postman.send(name, user.email, endpoint=endpoint, token=secret, until=token.expires_at)
-
     def _mail_activation(self, user: User) -> None:
-        lifetime = self._kit.settings.activation_lifetime
-        self._mail_with_token("activate", user, "activate", "security.activate", lifetime)
+        # Older ones are of another registration, and worth nothing, or end when this one is used.
+        secret, token = self._tokens.issue(
+            "activate",
+            user.uid,
+            self._kit.settings.activation_lifetime,
+            data={"email_key": user.email_key, "password": self._registration_of(user)},
+        )
+        self._postman.send(
+            "activate", user.email, endpoint="security.activate", token=secret, until=token.expires_at
+        )
 
     def _mail_recovery(self, user: User) -> None:
-        lifetime = self._kit.settings.reset_lifetime
-        self._mail_with_token("recover", user, "reset", "security.reset", lifetime)
+        self._store.end_tokens(user.uid, "reset")
+        secret, token = self._tokens.issue(
+            "reset", user.uid, self._kit.settings.reset_lifetime, data={"email_key": user.email_key}
+        )
+        self._postman.send(
+            "recover", user.email, endpoint="security.reset", token=secret, until=token.expires_at
+        )
 
     def _mail_objection(self, name: str, uid: str, old: str, old_key: str, new: str) -> None:
         secret, token = self._tokens.issue(

@@ -14,6 +14,7 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from urllib.parse import unquote, urlsplit
 
+from ..emails import parse_email
 from ..errors import ConfigurationError
 
 if t.TYPE_CHECKING:
@@ -124,10 +125,7 @@ def message_of(mail: Mail) -> EmailMessage:
 def _for_the_wire(address: Address) -> Address:
     if address.domain.isascii():
         return address
-    # Slow to load, and few domains need it.
-    import idna
-
-    domain = idna.encode(address.domain, uts46=True).decode("ascii")
+    domain = parse_email(f"a@{address.domain}").key.removeprefix("a@")
     return Address(address.display_name, address.username, domain)
 
 
