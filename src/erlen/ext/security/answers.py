@@ -123,9 +123,7 @@ class Refused(HTTPException):
         """Return the headers."""
         return [*super().get_headers(environ, scope), *self.extra_headers]
 
-    def get_response(  # type: ignore[override]
-        self, environ: WSGIEnvironment | None = None, scope: dict[str, t.Any] | None = None
-    ) -> t.Any:
+    def get_response(self, environ: t.Any = None, scope: dict[str, t.Any] | None = None) -> t.Any:
         """Return the answer that fits the client."""
         if self.response is None:
             self.prepare()
