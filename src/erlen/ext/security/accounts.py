@@ -433,7 +433,7 @@ class Accounts:
                 return known
             return None
         # A new address has something written as well.
-        self._store.count_attempt(f"registered:{digest(known.email_key)}", now, now)
+        self._store.count_attempt(digest(f"registered:{known.email_key}"), now, now)
         return None
 
     def _registered(self, address: Email, user: User | None, hashed: str, *, is_new: bool) -> None:

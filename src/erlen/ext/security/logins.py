@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from .errors import InvalidToken, SecurityError, WrongCredentials
 from .factors import Factors
+from .keys import digest
 from .kit import Kit
 from .limits import Limits
 from .passwords import Passwords
@@ -230,7 +231,7 @@ class Logins:
     def _count_try(self, token: Token, secret: str) -> None:
         # Counted before the answer is looked at, so that many at once are no more than one after the other.
         now = self._kit.clock()
-        tries = self._kit.store.count_attempt(f"pending:{token.key}", now, token.created_at)
+        tries = self._kit.store.count_attempt(digest(f"pending:{token.key}"), now, token.created_at)
         if tries > self._kit.settings.lock_after:
             self._tokens.use(secret, PENDING)
             raise InvalidToken

@@ -84,7 +84,7 @@ class Proofs:
         is_locked = self._limits.note_failure(email_key, client_of_request().address)
         if user is None:
             # The same number of things written as below.
-            self._kit.store.count_attempt(f"unknown:{digest(email_key)}", now, now)
+            self._kit.store.count_attempt(digest(f"unknown:{email_key}"), now, now)
         else:
             self._kit.store.note_failure(user.uid, now)
         self._kit.events.tell("login_locked" if is_locked else event, user, reason=reason)
