@@ -91,8 +91,10 @@ class Accounts:
         # Equal cost: known addresses pay for the hash as well, and for one look and one change of the store.
         hashed = self._passwords.hash(password)
         known = self._store.user_by_email(address.key)
-        user = self._add(address, hashed, values) if known is None else self._take_over(known, hashed)
-        self._postman.later(lambda: self._registered(address, user, hashed, is_new=known is None))
+        added = None if known is not None else self._add(address, hashed, values)
+        # Another registration may have come at the same moment.
+        user = added or self._take_over(known or self._store.user_by_email(address.key), hashed)
+        self._postman.later(lambda: self._registered(address, user, hashed, is_new=added is not None))
 
     def send_activation(self, email: str) -> None:
         """Write to an address once more how its account is activated, if it has one that is not.
@@ -416,11 +418,12 @@ class Accounts:
         try:
             return self._insert(address, hashed, values)
         except EmailTaken:
-            # Another registration came at the same moment.
             return None
 
-    def _take_over(self, known: User, hashed: str) -> User | None:
+    def _take_over(self, known: User | None, hashed: str) -> User | None:
         """Give an account that nobody has activated or used the password of another registration."""
+        if known is None:
+            return None
         now = self._kit.clock()
         is_nobodys = self._kit.settings.activation_required and known.is_active and not known.login_count
         if known.activated_at is None and is_nobodys and not known.roles:
