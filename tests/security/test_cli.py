@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy.exc import OperationalError
 
 from erlen import Erlen
 from erlen.cli import ErlenGroup
@@ -211,6 +212,26 @@ def test_an_application_without_accounts_is_told_what_it_lacks() -> None:
         message = refused(result, 1)
         assert "The application 'bare' has no accounts" in message
         assert "Security(app, store=...)" in message
+
+
+class Unreachable(MemoryStore):
+    def users(self, search: str = "", *, limit: int = 100, offset: int = 0) -> cabc.Sequence[User]:
+        raise OperationalError("SELECT 1", {}, Exception("no such table: users"))
+
+    def roles(self) -> t.NoReturn:
+        raise RuntimeError("a mistake of the application")
+
+
+def test_a_database_without_tables_is_no_traceback(app: Erlen, security: PlainSecurity, run: Run) -> None:
+    security.store = Unreachable()
+    message = refused(run("users", "list"), 1)
+    assert (
+        "The database refused: (builtins.Exception) no such table: users See whether it runs and has the tables"
+        in message
+    )
+    # What is not of the database keeps its traceback.
+    result = app.test_cli_runner().invoke(args=["security", "roles", "list"])
+    assert isinstance(result.exception, RuntimeError)
 
 
 @pytest.mark.parametrize("name", ["nobody@example.com", "0" * 32, "", " ", "\udcff", "\x1b[2J@example.com"])

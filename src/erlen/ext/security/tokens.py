@@ -231,7 +231,7 @@ class Tokens:
         )  # fmt: skip
         for old in self.families(user)[self._settings.session_limit - 1 :]:
             self._end_family(old)
-        self._store.add_token(record)
+        self._keep(record)
         self._kit.events.tell(
             "token_created", user, kind="refresh", id=family, scopes=granted, methods=methods
         )
@@ -369,8 +369,15 @@ class Tokens:
             key=digest(secret), id=new_id(), uid=uid, purpose=purpose, created_at=now, expires_at=expires_at,
             **values,
         )  # fmt: skip
-        self._store.add_token(token)
+        self._keep(token)
         return secret, token
+
+    def _keep(self, token: Token) -> None:
+        try:
+            self._store.add_token(token)
+        except LookupError:
+            # The account was deleted a moment ago.
+            raise _invalid() from None
 
     def _find(self, secret: str, purpose: str) -> Token | None:
         return self._store.token(digest(secret), purpose) if len(secret) <= _MAX_SECRET else None
