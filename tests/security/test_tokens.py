@@ -23,9 +23,7 @@ from erlen.ext.security.tokens import API_TOKEN_LIMIT, TokenPair, Tokens, _sum_o
 from erlen.ext.security.types import Client, Token, User
 from erlen.ext.security.upkeep import purge
 from memory_store import MemoryStore
-
-if t.TYPE_CHECKING:
-    from conftest import Clock
+from moved_clock import Clock
 
 SCOPES = ("orders:read", "orders:write")
 HOSTILE = [
@@ -128,7 +126,7 @@ def test_a_secret_is_good_for_its_purpose_alone(tokens: Tokens, user: User) -> N
     for purpose in ["reset", "api", "refresh", "Activate", ""]:
         with pytest.raises(InvalidToken):
             tokens.use(secret, purpose)
-    assert tokens.use(secret, "activate")
+    tokens.use(secret, "activate")
 
 
 def test_a_secret_ends_at_its_time(tokens: Tokens, clock: Clock, user: User) -> None:
@@ -141,7 +139,7 @@ def test_a_secret_ends_at_its_time(tokens: Tokens, clock: Clock, user: User) -> 
         with pytest.raises(InvalidToken):
             call(secret, "reset")
     clock.forward(days=4000)
-    assert tokens.use(for_ever, "code")
+    tokens.use(for_ever, "code")
 
 
 @pytest.mark.parametrize("secret", HOSTILE)
@@ -337,7 +335,7 @@ def test_a_refresh_token_is_not_revoked_as_one_of_a_program(tokens: Tokens, user
     pair = tokens.pair(user, SCOPES, ["password"])
     family = tokens.families(user)[0]
     assert not tokens.revoke_api_token(user, family.id)
-    assert tokens.refresh(pair.refresh_token)
+    tokens.refresh(pair.refresh_token)
 
 
 def test_a_user_has_so_many_tokens_and_no_more(tokens: Tokens, user: User, clock: Clock) -> None:
@@ -411,7 +409,7 @@ def test_a_new_password_ends_access_and_refresh_tokens(
     assert tokens.authenticate(named)
     with pytest.raises(InvalidToken):
         tokens.refresh(before.refresh_token)
-    assert tokens.refresh(after.refresh_token)
+    tokens.refresh(after.refresh_token)
 
 
 class Deleting(MemoryStore):
@@ -484,7 +482,7 @@ def test_a_refresh_token_that_is_shown_again_ends_its_family(
     assert (event.uid, event.address) == (user.uid, "192.0.2.7")
     assert set(event.details) == {"id"}
     assert tokens.authenticate(other.access_token)
-    assert tokens.refresh(other.refresh_token)
+    tokens.refresh(other.refresh_token)
 
 
 def test_of_several_who_refresh_at_once_one_gets_a_pair(
@@ -506,7 +504,7 @@ def test_of_several_who_refresh_at_once_one_gets_a_pair(
     assert tokens.authenticate(pair.access_token) is None
     with pytest.raises(InvalidToken):
         tokens.refresh(pair.refresh_token)
-    assert store.events(name="refresh_reused")
+    assert len(store.events(name="refresh_reused")) == 1
 
 
 class Interrupted(MemoryStore):
@@ -664,7 +662,7 @@ def test_a_refresh_token_outlives_a_change_of_the_secret_key(
     both = Tokens(kit_with(settings, store, clock, "new key", "old key"))
     new = Tokens(kit_with(settings, store, clock, "new key"))
     pair = both.refresh(old.pair(user, SCOPES, ["password"]).refresh_token)
-    assert new.refresh(pair.refresh_token)
+    new.refresh(pair.refresh_token)
 
 
 # Upkeep
@@ -682,7 +680,7 @@ def test_what_has_expired_is_purged_and_the_rest_stays(
     assert purge(kit) == 2
     assert purge(kit) == 0
     assert tokens.authenticate(kept)
-    assert tokens.refresh(pair.refresh_token)
+    tokens.refresh(pair.refresh_token)
     assert len(store.events()) == 3
     clock.forward(days=180)
     # Long gone: two tokens, a family with the last of its own, and three events.

@@ -266,8 +266,9 @@ class Tokens:
                 # One is enough: that a later one has taken its place says the family in its seal.
                 self._store.end_token(user.uid, token.id, "refresh")
                 return pair
-        self._end_family(record)
-        self._kit.events.tell("refresh_reused", user, id=record.id)
+        # Once, however many come at once, and not where it was logged out meanwhile.
+        if self._end_family(record):
+            self._kit.events.tell("refresh_reused", user, id=record.id)
         raise _invalid()
 
     def revoke_refresh(self, refresh_token: str) -> None:
@@ -298,7 +299,8 @@ class Tokens:
         record = self._family(id)
         if record is None or record.uid != user.uid:
             return False
-        self._end_family(record)
+        if not self._end_family(record):
+            return False
         self._kit.events.tell("token_revoked", user, kind="refresh", id=id)
         return True
 
@@ -407,9 +409,10 @@ class Tokens:
             return None
         return user
 
-    def _end_family(self, record: Token) -> None:
-        if record.uid is not None:
-            self._store.end_tokens(record.uid, "refresh", family=record.family)
+    def _end_family(self, record: Token) -> int:
+        if record.uid is None:
+            return 0
+        return self._store.end_tokens(record.uid, "refresh", family=record.family)
 
     def _pair_of(self, record: Token, scopes: tuple[str, ...], now: datetime) -> TokenPair:
         uid, family, ends = record.uid, record.id, record.expires_at
