@@ -25,9 +25,7 @@ from erlen.ext.security.signed import MAX_LENGTH
 from erlen.ext.security.tokens import Tokens
 from erlen.ext.security.types import Client, User
 from memory_store import MemoryStore
-
-if t.TYPE_CHECKING:
-    from conftest import Clock
+from moved_clock import Clock
 
 KEY = "the application's secret key"
 SITE = "https://example.test"

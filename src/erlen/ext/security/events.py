@@ -139,8 +139,8 @@ def _clean(value: t.Any) -> t.Any:
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, cabc.Mapping):
-        items = t.cast("cabc.Mapping[t.Any, t.Any]", value).items()
-        return {clean_text(str(name)): _clean(one) for name, one in items}
+        values: cabc.Mapping[t.Any, t.Any] = value
+        return {clean_text(str(name)): _clean(one) for name, one in values.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_clean(one) for one in t.cast("cabc.Iterable[t.Any]", value)]
     return clean_text(value.isoformat() if isinstance(value, datetime) else str(value))

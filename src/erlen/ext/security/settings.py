@@ -38,13 +38,13 @@ class Settings:
     :param session_idle: after how long without a request a session ends.
     :param session_lifetime: after how long a session ends in any case.
     :param remember_lifetime: the same for a session that outlives the browser; such sessions do not end by idling.
-    :param session_limit: how many sessions a user may have at once; the oldest end.
+    :param session_limit: how many sessions, and how many logins of programs, a user may have at once; the oldest end.
     :param fresh_for: for how long after a login sensitive things may be done without another one.
     :param activation_lifetime: for how long the link of an activation mail works.
     :param reset_lifetime: for how long the link of a recovery mail works.
     :param email_change_lifetime: for how long the link to a new address works.
     :param pending_lifetime: how long the second step of a login may take.
-    :param token_lifetime: the longest life of a user's token for programs.
+    :param token_lifetime: the longest life of a user's token for programs, and of a login of a program that refreshes its tokens.
     :param access_token_lifetime: the life of a signed access token; 1 hour at most.
     :param refresh_token_lifetime: the life of a refresh token that is not used.
     :param scopes: what tokens may be limited to.

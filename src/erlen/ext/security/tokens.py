@@ -231,7 +231,7 @@ class Tokens:
         )  # fmt: skip
         for old in self.families(user)[self._settings.session_limit - 1 :]:
             self._end_family(old)
-        self._store.add_token(record)
+        self._keep(record)
         self._kit.events.tell(
             "token_created", user, kind="refresh", id=family, scopes=granted, methods=methods
         )
@@ -266,8 +266,9 @@ class Tokens:
                 # One is enough: that a later one has taken its place says the family in its seal.
                 self._store.end_token(user.uid, token.id, "refresh")
                 return pair
-        self._end_family(record)
-        self._kit.events.tell("refresh_reused", user, id=record.id)
+        # Once, however many come at once, and not where it was logged out meanwhile.
+        if self._end_family(record):
+            self._kit.events.tell("refresh_reused", user, id=record.id)
         raise _invalid()
 
     def revoke_refresh(self, refresh_token: str) -> None:
@@ -298,7 +299,8 @@ class Tokens:
         record = self._family(id)
         if record is None or record.uid != user.uid:
             return False
-        self._end_family(record)
+        if not self._end_family(record):
+            return False
         self._kit.events.tell("token_revoked", user, kind="refresh", id=id)
         return True
 
@@ -369,8 +371,15 @@ class Tokens:
             key=digest(secret), id=new_id(), uid=uid, purpose=purpose, created_at=now, expires_at=expires_at,
             **values,
         )  # fmt: skip
-        self._store.add_token(token)
+        self._keep(token)
         return secret, token
+
+    def _keep(self, token: Token) -> None:
+        try:
+            self._store.add_token(token)
+        except LookupError:
+            # The account was deleted a moment ago.
+            raise _invalid() from None
 
     def _find(self, secret: str, purpose: str) -> Token | None:
         return self._store.token(digest(secret), purpose) if len(secret) <= _MAX_SECRET else None
@@ -400,9 +409,10 @@ class Tokens:
             return None
         return user
 
-    def _end_family(self, record: Token) -> None:
-        if record.uid is not None:
-            self._store.end_tokens(record.uid, "refresh", family=record.family)
+    def _end_family(self, record: Token) -> int:
+        if record.uid is None:
+            return 0
+        return self._store.end_tokens(record.uid, "refresh", family=record.family)
 
     def _pair_of(self, record: Token, scopes: tuple[str, ...], now: datetime) -> TokenPair:
         uid, family, ends = record.uid, record.id, record.expires_at

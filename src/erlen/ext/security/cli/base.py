@@ -134,6 +134,14 @@ class Commands(AppGroup):
             # The terminal shows '^C' on the line of the question.
             click.echo("\nStopped.", err=True)
             ctx.exit(_INTERRUPTED)
+        except Exception as error:  # Of the store of SQLAlchemy, which this file does without.
+            if type(error).__module__.partition(".")[0] != "sqlalchemy":
+                raise
+            lines = clean_text(str(error).partition("\n")[0], 500)
+            raise click.ClickException(
+                f"The database refused: {lines}\nSee whether it runs and has the tables of erlen.ext.security; a migration of"
+                " the application makes them."
+            ) from None
 
 
 def extension() -> Extension:

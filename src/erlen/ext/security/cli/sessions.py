@@ -108,7 +108,8 @@ def _in_words(event: Event) -> str:
 
 def _plain(value: t.Any) -> str:
     if isinstance(value, list):
-        return ", ".join(map(_plain, t.cast("list[t.Any]", value))) or "none"
+        values: list[t.Any] = value
+        return ", ".join(map(_plain, values)) or "none"
     return value if isinstance(value, str) else json.dumps(value)
 
 
