@@ -6,6 +6,8 @@ SecurityError
  +- EmailTaken             another account has this address
  +- WeakPassword           a password that the rules refuse; its ``problems`` say why
  +- InvalidToken           a token that is unknown, used, of another purpose, or too old
+ +- TokenRefused           a token that cannot be made so: its name, scopes or life, or there are too many
+ +- WrongCredentials       an address, a password or a code that does not fit
  +- TooManyAttempts        a limit was reached; its ``retry_after`` says for how many seconds
  +- ProviderError          signing in with somebody else failed
 """
@@ -44,6 +46,10 @@ class WeakPassword(SecurityError, ValueError):
 
 class InvalidToken(SecurityError):
     """A token that is unknown, used, of another purpose, or too old; which of these is not said."""
+
+
+class TokenRefused(SecurityError, ValueError):
+    """A token for programs that cannot be made so: its name, its scopes or its life, or its owner has too many."""
 
 
 class WrongCredentials(SecurityError):

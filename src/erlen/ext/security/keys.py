@@ -80,5 +80,16 @@ class Keys:
         except (InvalidToken, UnicodeError):
             return None
 
+    def reseal(self, sealed: str, purpose: str) -> str | None:
+        """Return what was sealed with an older key sealed with the first one; ``None`` where that is so, or where it cannot be read.
+
+        :param sealed: what :meth:`seal` returned, with any of the keys.
+        :param purpose: what it was sealed for.
+        """
+        if Keys(self._keys[:1]).unseal(sealed, purpose) is not None:
+            return None
+        text = self.unseal(sealed, purpose)
+        return None if text is None else self.seal(text, purpose)
+
     def _fernet(self, purpose: str) -> MultiFernet:
         return MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in self.derive(purpose)])

@@ -1,0 +1,490 @@
+"""Accounts from the first day to the last: registration, activation, recovery, changes of password and address, deletion."""
+
+from __future__ import annotations
+
+import collections.abc as cabc
+import typing as t
+from datetime import timedelta
+
+from .emails import Email, parse_email
+from .errors import EmailTaken, InvalidToken, SecurityError, WeakPassword, WrongCredentials
+from .factors import Factors
+from .keys import digest
+from .kit import Kit
+from .limits import Limits
+from .mail import Postman
+from .passwords import Passwords
+from .proofs import Proofs
+from .sessions import Sessions, client_of_request
+from .tokens import Tokens
+from .types import Token, User
+
+#: For how long the owner of an address can object when it is replaced: not everybody reads mails each day.
+OBJECTION_LIFETIME = timedelta(days=7)
+
+#: What ends with the sessions when somebody may have got in. Objections to a change of address do not: they are the owner's way back.
+TOKENS = ("api", "refresh", "pending", "reset", "activate", "email")
+
+#: Attributes that no registration sets, whatever an application passes on from a form.
+RESERVED = frozenset({*User.__annotations__, "id", "roles", "is_authenticated"})
+
+
+class Accounts:
+    """Makes, changes and ends accounts.
+
+    What a visitor asks about an address is answered the same, with the same work, whether it has an account: the account is
+    looked for after the answer, and its owner is written to.
+
+    :param kit: store, settings, log and clock.
+    :param passwords: the rules for passwords, and hashes.
+    :param tokens: what links in mails carry.
+    :param limits: how many mails may be asked for.
+    :param sessions: the sessions that end.
+    :param factors: the second factors, which a reset leaves as they are.
+    :param postman: writes to users.
+
+    .. versionadded:: 0.1
+    """
+
+    def __init__(
+        self,
+        kit: Kit,
+        passwords: Passwords,
+        tokens: Tokens,
+        limits: Limits,
+        sessions: Sessions,
+        factors: Factors,
+        postman: Postman,
+    ) -> None:
+        self._kit, self._store, self._passwords, self._tokens = kit, kit.store, passwords, tokens
+        self._limits, self._sessions, self._factors, self._postman = limits, sessions, factors, postman
+        self._proofs = Proofs(kit, passwords, limits)
+
+    # Registration and activation
+
+    def register(self, email: str, password: str, **values: t.Any) -> None:
+        """Make an account for a visitor, and write to the address.
+
+        An address that has an account gets a mail that says so; the visitor hears the same as for a new one. Where the account was
+        never activated nor used, the last registration counts: its password, and the link of its mail alone. The event ``registered``
+        is told after the answer.
+
+        :param email: as it was typed.
+        :param password: as it was typed.
+        :param values: further attributes of the application's user.
+        :raises InvalidEmail: for what is no address.
+        :raises WeakPassword: for a password that the rules refuse.
+        :raises TooManyAttempts: when too many mails were asked for.
+        :raises SecurityError: where visitors may not register.
+        :raises TypeError: for attributes that are not the application's own.
+        """
+        if not self._kit.settings.registration:
+            raise SecurityError("Visitors cannot make accounts here. Those who run the site make them.")
+        if wrong := RESERVED & values.keys():
+            raise TypeError(
+                f"register() was called with {', '.join(sorted(wrong))}, which visitors may not choose. Pass the attributes of "
+                f"your own that the form has by name, not everything that a request has sent."
+            )
+        address = parse_email(email)
+        self._refuse_weak(password, address.address)
+        self._may_write(address)
+        # Equal cost: known addresses pay for the hash as well, and for one look and one change of the store.
+        hashed = self._passwords.hash(password)
+        known = self._store.user_by_email(address.key)
+        user = self._add(address, hashed, values) if known is None else self._take_over(known, hashed)
+        self._postman.later(lambda: self._registered(address, user, is_new=known is None))
+
+    def send_activation(self, email: str) -> None:
+        """Write to an address once more how its account is activated, if it has one that is not.
+
+        :param email: as it was typed.
+        :raises InvalidEmail: for what is no address.
+        :raises TooManyAttempts: when too many mails were asked for.
+        """
+
+        def write(user: User) -> None:
+            if user.activated_at is None:
+                self._mail_activation(user)
+
+        self._ask(email, write)
+
+    def activate(self, secret: str) -> User:
+        """Activate the account whose mail had a secret.
+
+        :param secret: the secret.
+        :raises InvalidToken: for one that is unknown, used, too old, or was for another address.
+        """
+        token, user = self._owner(secret, "activate")
+        if user.email_key != token.data["email_key"]:
+            raise InvalidToken
+        self._tokens.use(secret, "activate")
+        self._store.change_user_if(user.uid, {"activated_at": None}, activated_at=self._kit.clock())
+        self._store.end_tokens(user.uid, "activate")
+        self._kit.events.tell("activated", user)
+        return self._again(user)
+
+    # Recovery
+
+    def ask_recovery(self, email: str) -> None:
+        """Write to an address how its account gets a new password, if it has one.
+
+        An account without a password, one that logs in with a passkey or another site, gets one that way: who reads the mails of
+        an address owns the account. Its second factors, passkeys among them, are asked for as before.
+
+        :param email: as it was typed.
+        :raises InvalidEmail: for what is no address.
+        :raises TooManyAttempts: when too many mails were asked for.
+        """
+
+        def write(user: User) -> None:
+            self._kit.events.tell("recovery_asked", user)
+            self._mail_recovery(user)
+
+        self._ask(email, write)
+
+    def reset(self, secret: str, password: str) -> User:
+        """Give an account a new password, and end its sessions and tokens. Nobody is logged in by it.
+
+        The address is confirmed with it, as its mails were read.
+
+        :param secret: of the mail. A password that is refused does not use it up.
+        :param password: the new password.
+        :raises InvalidToken: for a secret that is unknown, used, too old, or was for another address.
+        :raises WeakPassword: for a password that the rules refuse.
+        """
+        token, user = self._owner(secret, "reset")
+        if user.email_key != token.data["email_key"]:
+            raise InvalidToken
+        self._refuse_weak(password, user.email)
+        hashed, now = self._passwords.hash(password), self._kit.clock()
+        self._tokens.use(secret, "reset")
+        self._store.change_user(
+            user.uid, password_hash=hashed, password_changed_at=now, activated_at=user.activated_at or now
+        )
+        self._end_all(user)
+        if not self._factors.available(user):
+            # The owner is back. Codes of a second factor could be guessed anew after each reset otherwise.
+            self._proofs.succeeded(user)
+        self._kit.events.tell("password_reset", user)
+        if user.activated_at is None:
+            self._kit.events.tell("activated", user)
+        self._postman.notify("password_changed", user)
+        return self._again(user)
+
+    # Changes by the user
+
+    def change_password(self, user: User, current: str | None, password: str) -> None:
+        """Change the password of a user who is logged in. Other sessions end, and this one gets another secret.
+
+        :param user: the user.
+        :param current: the password so far; nothing counts for it where the user has none.
+        :param password: the new one.
+        :raises WeakPassword: for a password that the rules refuse.
+        :raises WrongCredentials: if ``current`` is not right.
+        :raises TooManyAttempts: when it was wrong too often.
+        """
+        self._refuse_weak(password, user.email)
+        before = user.password_hash
+        if before is not None:
+            if current is None:
+                raise WrongCredentials
+            self._proofs.check(user, current)
+            # It may have been upgraded just now.
+            before = self._again(user).password_hash
+        if not self._store.change_user_if(
+            user.uid,
+            {"password_hash": before},
+            password_hash=self._passwords.hash(password),
+            password_changed_at=self._kit.clock(),
+        ):
+            # Somebody else was quicker, so ``current`` is the password no more.
+            raise WrongCredentials
+        self._store.end_tokens(user.uid, "refresh", "pending", "reset")
+        self._sessions.revoke_others(user)
+        current_session = self._sessions.current()
+        if current_session is not None and current_session.record is not None:
+            self._sessions.renew(("password",))
+        self._kit.events.tell("password_changed", user)
+        self._postman.notify("password_changed", user)
+
+    def ask_email_change(self, user: User, email: str) -> None:
+        """Write to a new address that is to replace the one of a user, and to the one so far, from which it can be objected to.
+
+        An address that has another account gets a mail that says so; the user hears the same. The page asks for a fresh login before.
+
+        :param user: the user.
+        :param email: the new address, as it was typed.
+        :raises InvalidEmail: for what is no address.
+        :raises TooManyAttempts: when too many mails were asked for.
+        """
+        address = parse_email(email)
+        self._may_write(address, user.uid)
+        # Plain values, as the proxy of the current user belongs to this request.
+        uid, old, old_key = user.uid, user.email, user.email_key
+        self._kit.events.tell("email_change_asked", user)
+
+        def write() -> None:
+            self._store.end_tokens(uid, "email")
+            # First, so that no change goes unseen where mails fail.
+            self._mail_objection("email_change_notice", uid, old, old_key, address.address)
+            owner = self._store.user_by_email(address.key)
+            if owner is not None and owner.uid != uid:
+                self._postman.send("email_taken", owner.email, endpoint="security.recover")
+                return
+            secret, token = self._tokens.issue(
+                "email",
+                uid,
+                self._kit.settings.email_change_lifetime,
+                data={"email": address.address, "email_key": address.key, "from": old_key},
+            )
+            self._postman.send(
+                "email_change",
+                address.address,
+                endpoint="security.confirm_email",
+                token=secret,
+                until=token.expires_at,
+            )
+
+        self._postman.later(write)
+
+    def change_email(self, secret: str) -> User:
+        """Give an account the address whose mail had a secret, and write to the one so far.
+
+        :param secret: the secret.
+        :raises InvalidToken: for one that is unknown, used or too old, and where somebody else has the address by now.
+        """
+        token, user = self._owner(secret, "email")
+        old, old_key = user.email, user.email_key
+        if old_key != token.data["from"]:
+            raise InvalidToken
+        self._tokens.use(secret, "email")
+        new: dict[str, str] = {"email": token.data["email"], "email_key": token.data["email_key"]}
+        try:
+            changed = self._store.change_user_if(
+                user.uid, {"email_key": old_key}, **new, activated_at=user.activated_at or self._kit.clock()
+            )
+        except EmailTaken:
+            changed = False
+        if not changed:
+            raise InvalidToken
+        # Mails to the address so far had them.
+        self._store.end_tokens(user.uid, "email", "reset", "activate")
+        self._kit.events.tell("email_changed", user)
+        self._postman.later(
+            lambda: self._mail_objection("email_changed", user.uid, old, old_key, new["email"])
+        )
+        return self._again(user)
+
+    def object_to_email_change(self, secret: str) -> User:
+        """Undo a change of address, or keep it from happening, because it was not the owner who asked for it.
+
+        Whoever did has been logged in. So all sessions and tokens end, the password counts no more, and the owner is written to how
+        to choose another. A second factor that was added meanwhile stays, which is for an administrator to judge.
+
+        :param secret: of the mail to the address so far.
+        :raises InvalidToken: for one that is unknown, used or too old, and where somebody else has the address by now.
+        """
+        token, user = self._owner(secret, "email-object")
+        self._tokens.use(secret, "email-object")
+        kept: dict[str, t.Any] = {"email": token.data["email"], "email_key": token.data["email_key"]}
+        try:
+            changed = self._store.change_user(
+                user.uid, **kept, password_hash=None, password_changed_at=self._kit.clock()
+            )
+        except EmailTaken:
+            changed = False
+        if not changed:
+            raise InvalidToken
+        # Who has taken the account may have changed the address again, and must not object in turn.
+        for other in self._store.tokens(user.uid, "email-object"):
+            if other.created_at >= token.created_at:
+                self._store.end_token(user.uid, other.id, "email-object")
+        self._end_all(user)
+        user = self._again(user)
+        self._kit.events.tell("email_changed", user, by="objection")
+        self._postman.later(lambda: self._mail_recovery(user))
+        return user
+
+    def delete(self, user: User) -> None:
+        """Delete an account and what belongs to it, but for the log.
+
+        :param user: the user.
+        """
+        self._sessions.revoke_all(user)
+        if self._store.delete_user(user.uid):
+            self._kit.events.tell("account_deleted", user)
+            self._postman.notify("deleted", user, endpoint="")
+
+    # By an administrator
+
+    def create(
+        self,
+        email: str,
+        password: str | None = None,
+        *,
+        activated: bool = True,
+        roles: cabc.Iterable[str] = (),
+    ) -> User:
+        """Make an account for somebody. They are told an address that is taken, so this is for administrators.
+
+        :param email: the address.
+        :param password: the password; without one the user asks for a recovery mail.
+        :param activated: whether the address counts as confirmed.
+        :param roles: names of roles that there are.
+        :raises InvalidEmail: for what is no address.
+        :raises WeakPassword: for a password that the rules refuse.
+        :raises EmailTaken: if the address has an account.
+        :raises LookupError: for a role that there is not.
+        """
+        address, roles = parse_email(email), tuple(roles)
+        for role in roles:
+            if self._store.role(role) is None:
+                names = ", ".join(one.name for one in self._store.roles()) or "none"
+                raise LookupError(f"There is no role {role!r}. There are: {names}.")
+        if password is not None:
+            self._refuse_weak(password, address.address)
+        hashed = None if password is None else self._passwords.hash(password)
+        user = self._insert(address, hashed, {"activated_at": self._kit.clock() if activated else None})
+        self._kit.events.tell("registered", user, by="administrator")
+        for role in roles:
+            self._store.grant(user.uid, role)
+            self._kit.events.tell("role_granted", user, role=role)
+        return self._again(user)
+
+    def set_active(self, user: User, active: bool) -> None:
+        """Switch an account on or off. Off ends its sessions and tokens at once.
+
+        :param user: the user.
+        :param active: whether it may be used.
+        """
+        self._store.change_user(user.uid, is_active=active)
+        if not active:
+            self._end_all(user)
+        self._kit.events.tell("account_activated" if active else "account_deactivated", user)
+
+    def set_password(self, user: User, password: str) -> None:
+        """Give an account another password, end its sessions and tokens, and write to its owner.
+
+        :param user: the user.
+        :param password: the new password.
+        :raises WeakPassword: for a password that the rules refuse.
+        """
+        self._refuse_weak(password, user.email)
+        hashed = self._passwords.hash(password)
+        self._store.change_user(user.uid, password_hash=hashed, password_changed_at=self._kit.clock())
+        self._end_all(user)
+        self._kit.events.tell("password_changed", user, by="administrator")
+        self._postman.notify("password_changed", user)
+
+    # What they share
+
+    def _refuse_weak(self, password: str, email: str) -> None:
+        if problems := self._passwords.problems(password, about=(email,)):
+            raise WeakPassword(problems)
+
+    def _may_write(self, address: Email, *further: str) -> None:
+        client = client_of_request().address
+        self._limits.hit("mail", address.key, client or "unknown", *further)
+        self._postman.check()
+
+    def _ask(self, email: str, write: cabc.Callable[[User], None]) -> None:
+        address = parse_email(email)
+        self._may_write(address)
+
+        def find() -> None:
+            user = self._store.user_by_email(address.key)
+            if user is not None and user.is_active:
+                write(user)
+
+        self._postman.later(find)
+
+    def _insert(self, address: Email, hashed: str | None, values: cabc.Mapping[str, t.Any]) -> User:
+        now = self._kit.clock()
+        return self._store.add_user(
+            email=address.address,
+            email_key=address.key,
+            password_hash=hashed,
+            password_changed_at=None if hashed is None else now,
+            created_at=now,
+            **values,
+        )
+
+    def _add(self, address: Email, hashed: str, values: cabc.Mapping[str, t.Any]) -> User | None:
+        try:
+            return self._insert(address, hashed, values)
+        except EmailTaken:
+            # Another registration came at the same moment.
+            return None
+
+    def _take_over(self, known: User, hashed: str) -> User | None:
+        """Give an account that nobody has activated or used the password of another registration."""
+        now = self._kit.clock()
+        is_nobodys = self._kit.settings.activation_required and known.is_active and not known.login_count
+        if known.activated_at is None and is_nobodys and not known.roles:
+            if self._store.change_user_if(
+                known.uid,
+                {"activated_at": None, "password_hash": known.password_hash},
+                password_hash=hashed,
+                password_changed_at=now,
+            ):
+                return known
+            return None
+        # A new address has something written as well.
+        self._store.count_attempt(f"registered:{digest(known.email_key)}", now, now)
+        return None
+
+    def _registered(self, address: Email, user: User | None, *, is_new: bool) -> None:
+        if user is None:
+            known = self._store.user_by_email(address.key)
+            if known is not None and known.is_active:
+                self._postman.send("registered", known.email, endpoint="security.recover")
+            return
+        if is_new:
+            self._kit.events.tell("registered", user)
+        self._mail_activation(user)
+
+    def _owner(self, secret: str, purpose: str) -> tuple[Token, User]:
+        token = self._tokens.look(secret, purpose)
+        user = None if token.uid is None else self._store.user(token.uid)
+        if user is None or not user.is_active:
+            raise InvalidToken
+        return token, user
+
+    def _again(self, user: User) -> User:
+        found = self._store.user(user.uid)
+        if found is None:
+            raise InvalidToken
+        return found
+
+    def _end_all(self, user: User) -> None:
+        self._store.end_tokens(user.uid, *TOKENS)
+        self._sessions.revoke_all(user)
+
+    def _mail_with_token(
+        self, name: str, user: User, purpose: str, endpoint: str, lifetime: timedelta
+    ) -> None:
+        self._store.end_tokens(user.uid, purpose)
+        secret, token = self._tokens.issue(purpose, user.uid, lifetime, data={"email_key": user.email_key})
+        self._postman.send(name, user.email, endpoint=endpoint, token=secret, until=token.expires_at)
+
+    def _mail_activation(self, user: User) -> None:
+        lifetime = self._kit.settings.activation_lifetime
+        self._mail_with_token("activate", user, "activate", "security.activate", lifetime)
+
+    def _mail_recovery(self, user: User) -> None:
+        lifetime = self._kit.settings.reset_lifetime
+        self._mail_with_token("recover", user, "reset", "security.reset", lifetime)
+
+    def _mail_objection(self, name: str, uid: str, old: str, old_key: str, new: str) -> None:
+        secret, token = self._tokens.issue(
+            "email-object", uid, OBJECTION_LIFETIME, data={"email": old, "email_key": old_key}
+        )
+        self._postman.send(
+            name,
+            old,
+            endpoint="security.object_email",
+            token=secret,
+            until=token.expires_at,
+            new=new,
+            at=self._kit.clock(),
+        )
