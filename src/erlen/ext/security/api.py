@@ -331,6 +331,17 @@ _PROFILE = (
         ),
     ),
     Route(
+        endpoint="object_email",
+        rule="/email/keep/<token>",
+        subject="account",
+        post=Operation(
+            summary="Undo a change of address that the owner has not asked for",
+            form=forms.NOTHING,
+            answer=DONE,
+            faults=(400,),
+        ),
+    ),
+    Route(
         endpoint="delete",
         rule="/delete",
         subject="account",

@@ -82,7 +82,9 @@ def _operation(route: Route, method: str, operation: Operation, settings: Settin
     if operation.form is not None:
         described["requestBody"] = {
             "required": True,
-            "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{operation.form.name}"}}},
+            "content": {
+                "application/json": {"schema": {"$ref": f"#/components/schemas/{operation.form.name}"}}
+            },
         }
     if method == "post" and route.endpoint in _WITH_NEXT:
         described["parameters"] = [

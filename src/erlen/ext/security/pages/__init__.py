@@ -13,7 +13,9 @@ from werkzeug.exceptions import HTTPException
 
 from erlen import Blueprint, Response, jsonify, request
 
+from .. import csrf
 from ..access import fresh_login_required, login_required
+from ..answers import Refused
 from ..api import ROUTES, Needs, Route
 from ..openapi import document
 from .base import Pages, Parts, wants_json
@@ -70,8 +72,8 @@ class Frame(Pages):
 
     def http_error(self, error: HTTPException) -> t.Any:
         """Answer errors in the way of all the other answers."""
-        if error.response is not None:
-            return error
+        if error.response is not None or isinstance(error, Refused):
+            return error.get_response()
         status = error.code or 500
         if wants_json():
             answer = self.problem(status, error.description or "")
@@ -87,6 +89,10 @@ def _origins(allowed: cabc.Iterable[str]) -> cabc.Iterator[str]:
     for origin in allowed:
         parts = urlsplit(origin)
         yield f"{parts.scheme}://{parts.netloc}"
+
+
+def _check_form() -> None:
+    csrf.check()
 
 
 def _guarded(view: View, needs: Needs) -> View:
@@ -122,6 +128,9 @@ def make_blueprint(security: Parts) -> Blueprint:
             methods=route.methods,
         )
     blueprint.context_processor(frame.context)
+    # What `denied.html` needs, which views of the application show as well.
+    blueprint.add_app_template_global(frame.context, "security_page")
+    blueprint.before_request(_check_form)
     blueprint.after_request(frame.headers)
     blueprint.register_error_handler(HTTPException, frame.http_error)
     return blueprint

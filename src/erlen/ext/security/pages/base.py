@@ -7,8 +7,20 @@ import contextlib
 import typing as t
 from urllib.parse import urlsplit
 
-from erlen import Response, flash, jsonify, make_response, redirect, render_template, request, session, url_for
+from erlen import (
+    Response,
+    flash,
+    jsonify,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
 
+from ..answers import is_for_people, problem
+from ..csrf import csrf_field
 from ..errors import InvalidEmail, SecurityError, TooManyAttempts, WeakPassword
 from ..forms import Filled
 from ..redirects import safe_target
@@ -38,6 +50,7 @@ NOTICES: cabc.Mapping[str, str] = {
     "email": "Your e-mail address is changed.",
     "signed-out": "You are signed out.",
     "deleted": "Your account is deleted.",
+    "kept": "Your address stays as it was, and everybody is signed out. Set a new password with the mail we have sent.",
     "expired": "That took too long. Sign in again.",
 }
 
@@ -67,16 +80,13 @@ def in_english(text: str, **values: t.Any) -> str:
 
 
 def wants_json() -> bool:
-    """Return whether a client rather has JSON than a page.
+    """Return whether a client rather has data than a page: a browser asks for ``text/html``."""
+    return not is_for_people()
 
-    What sends JSON gets JSON, unless it asks for pages alone. A browser asks for ``text/html`` first.
-    """
-    accepted = request.accept_mimetypes
-    page = accepted["text/html"]
-    data = max(accepted["application/json"], accepted["application/problem+json"])
-    if request.is_json:
-        return not (page and not data)
-    return data > page
+
+#: Names for programs, and texts where an error has none.
+_CODES = {400: "refused", 404: "not_found", 422: "invalid_fields", 429: "too_many_attempts", 502: "provider"}
+_USELESS = "This does not work any more. It was used already, took too long, or was not whole."
 
 
 class Pages:
@@ -139,18 +149,11 @@ class Pages:
         :param detail: a sentence.
         :param errors: what is wrong with fields.
         """
-        titles = {401: "Log in first", 403: "You may not do this", 422: "Some fields are not right", 429: "Too many attempts", 404: "Not found"}
-        values: dict[str, t.Any] = {
-            "type": "about:blank",
-            "title": titles.get(status, "This was refused"),
-            "status": status,
-        }
-        if detail:
-            values["detail"] = detail
-        if errors := {name: list(texts) for name, texts in (errors or {}).items() if name}:
-            values["errors"] = errors
-        answer = self.json(values, status)
-        answer.mimetype = "application/problem+json"
+        members: dict[str, t.Any] = {}
+        if found := {name: list(texts) for name, texts in (errors or {}).items() if name}:
+            members["errors"] = found
+            detail = detail or "Some fields are not right."
+        answer: Response = problem(status, _CODES.get(status, "refused"), detail, **members)
         return answer
 
     def done(self, endpoint: str, message: str = "", **values: t.Any) -> Response:
@@ -232,12 +235,12 @@ class Pages:
         if not step.done:
             if wants_json():
                 return self.json(
-                    {"status": "second_factor", "pending": step.pending, "factors": step.factors}
+                    {"status": "second_factor", "pending": step.pending, "factors": list(step.factors)}
                 )
             session[PENDING] = step.pending
             return self.see(self.url("verify", next=target))
         session.pop(PENDING, None)
-        must_set_up = self.security.factors.must_set_up(step.user)
+        must_set_up = step.must_set_up
         if must_set_up:
             target = self.url("second_factor")
         target = target or self.security.settings.login_redirect
@@ -250,6 +253,7 @@ class Pages:
         from_template = {"_": self._translate, "moment": lambda at: moment(at, self._translate)}
         return {
             **from_template,
+            "csrf_field": csrf_field,
             "security": self.security,
             "settings": self.security.settings,
             "notice": NOTICES.get(request.args.get("notice", "")),
@@ -276,4 +280,4 @@ def refusing(filled: Filled, *, email: str = "email", password: str = "password"
         filled.refuse("", str(error))
     except SecurityError as error:
         filled.status = 400
-        filled.refuse("", str(error))
+        filled.refuse("", str(error) or _USELESS)

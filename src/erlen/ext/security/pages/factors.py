@@ -50,16 +50,15 @@ class FactorPages(Pages):
                 if totp.confirm(user, filled["sealed"], filled["code"]):
                     return self._added(user, "The authenticator app is set up.")
                 filled.refuse("code", _WRONG)
-        # The same secret again: it is in the app already. Without it, a new one.
+        # The page shows the same secret again: it is in the app already. Where that is too old, a new one.
         if wants_json():
             return self.again("totp", filled)
         return self._totp_again(filled, user)
 
     def _totp_again(self, filled: Filled, user: User) -> Response:
-        setup = None
-        if not filled.values.get("sealed") or "sealed" in filled.errors:
-            setup = self.security.factors.totp.begin(user)
-            filled.values["sealed"] = setup.sealed
+        totp = self.security.factors.totp
+        setup = totp.resume(user, filled.values.get("sealed") or "") or totp.begin(user)
+        filled.values["sealed"] = setup.sealed
         return self.again("totp", filled, user=user, setup=setup)
 
     def _added(self, user: User, message: str) -> Response:
@@ -126,7 +125,8 @@ class FactorPages(Pages):
         filled = forms.NOTHING.read(request)
         if not filled.errors:
             with refusing(filled):
-                return self.json(self.security.factors.passkeys.registration_options(self.user()))
+                passkeys = self.security.factors.passkeys
+                return self.json(passkeys.registration_options(self.user(), origin=self.origin()))
         return self.again("error", filled)
 
     def remove_passkey(self, id: str) -> Response:

@@ -13,6 +13,7 @@ from ..sessions import client_of_request
 from ..types import User
 from .base import PENDING, Pages, refusing, wants_json
 
+
 class LoginPages(Pages):
     """Views about logging in and out."""
 
@@ -44,7 +45,7 @@ class LoginPages(Pages):
         user = self._pending_user(filled["pending"]) if auth is None else auth.user
         with refusing(filled):
             self.security.limits.hit("login", client_of_request().address or "")
-            return self.json(self.security.factors.passkeys.login_options(user))
+            return self.json(self.security.factors.passkeys.login_options(user, origin=self.origin()))
         return self.again("error", filled)
 
     def passkey_login(self) -> Response:

@@ -71,6 +71,24 @@ class ProfilePages(Pages):
             return self.page("link", 400, reason="email")
         return self.page("confirm_email", form=filled, email=found.data.get("email", ""))
 
+    def object_email(self, token: str) -> Response:
+        """Show a button to whoever did not ask for another address, and undo the change when it is pressed."""
+        filled = forms.NOTHING.blank()
+        if request.method == "POST":
+            filled = forms.NOTHING.read(request)
+            if not filled.errors:
+                with refusing(filled):
+                    self.security.accounts.object_to_email_change(token)
+                    return self.noticed("login", "kept")
+            if wants_json():
+                return self.again("object_email", filled)
+            return self.page("link", filled.status, reason="object")
+        try:
+            found = self.security.tokens.look(token, "email-object")
+        except InvalidToken:
+            return self.page("link", 400, reason="object")
+        return self.page("object_email", form=filled, email=found.data.get("email", ""))
+
     def delete(self) -> Response:
         """Delete the account, after asking."""
         user = self.user()

@@ -47,7 +47,9 @@ EVENTS: cabc.Mapping[str, str] = {
 }
 
 #: Events that a user should look at twice.
-ALARMING = frozenset({"login_failed", "login_locked", "second_factor_failed", "refresh_reused", "access_denied"})
+ALARMING = frozenset(
+    {"login_failed", "login_locked", "second_factor_failed", "refresh_reused", "access_denied"}
+)
 
 _BROWSERS = (
     ("Edg", "Edge"),
