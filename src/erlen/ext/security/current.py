@@ -115,10 +115,12 @@ def state() -> State:
 class Entry:
     """How the active request was let in.
 
+    :param method: ``session``, ``token`` or ``basic``; ``None`` where nothing has asked for one.
     :param authentication: who asks, where it is no session: that is looked up, as it may end during the request.
     :param checks: what was asked of them.
     """
 
+    method: str | None = None
     authentication: Authentication | None = None
     checks: list[cabc.Callable[[Authentication], None]] = field(
         default_factory=list[cabc.Callable[[Authentication], None]]

@@ -1,0 +1,101 @@
+"""Decorators in the wrong place: above a route, where they protect nothing, and on what is no view."""
+
+from __future__ import annotations
+
+import collections.abc as cabc
+import inspect
+import typing as t
+import weakref
+
+from erlen import Erlen, current_app
+
+_VERIFIED = "security.verified"
+
+# The applications that have accounts, and what decorators were put on: each view with the guarded ones made of it.
+_applications: weakref.WeakSet[Erlen] = weakref.WeakSet()
+_guarded: weakref.WeakKeyDictionary[t.Any, list[weakref.ref[t.Any]]] = weakref.WeakKeyDictionary()
+
+
+def watch(app: Erlen) -> None:
+    """Look at where decorators stand in an application from now on.
+
+    :param app: the application.
+    :raises TypeError: where one stands above a route already.
+    """
+    _applications.add(app)
+    _find_open_views(app)
+
+
+def remember(view: t.Any, guarded: t.Any) -> None:
+    """Note that a decorator was put on a view.
+
+    :param view: the view.
+    :param guarded: what the decorator has made of it.
+    """
+    try:
+        _guarded.setdefault(view, []).append(weakref.ref(guarded))
+    except TypeError:
+        # An object of a class without room for references is no view of a route decorator.
+        return
+
+
+def refuse_wrong_target(decorator: str, view: t.Any) -> None:
+    """Refuse to decorate what is no view, or one that a route leads to already.
+
+    :param decorator: its name.
+    :param view: what it was put on.
+    :raises TypeError: for such a thing.
+    """
+    if inspect.isclass(view):
+        raise TypeError(
+            f"'{decorator}' was put on the class {view.__name__!r}, whose requests it would not see. Name it in the class "
+            f"instead: decorators = [{decorator}]."
+        )
+    if not callable(view):
+        raise TypeError(
+            f"'{decorator}' was put on {view!r}, which is no view. Put it on a view, below its route; for all views of a "
+            f"blueprint there is security.protect(blueprint)."
+        )
+    for app in list(_applications):
+        for endpoint, registered in app.view_functions.items():
+            if _plain(registered) is view:
+                raise TypeError(_above_route(decorator, endpoint))
+
+
+def verify_order() -> None:
+    """Look once at all views of the active application: those of blueprints are not known earlier."""
+    extensions = current_app.extensions
+    if _VERIFIED not in extensions:
+        _find_open_views(t.cast("Erlen", current_app))
+        extensions[_VERIFIED] = True
+
+
+def _find_open_views(app: Erlen) -> None:
+    views = dict(app.view_functions)
+    reached = {id(one) for view in views.values() for one in _chain(view)}
+    for endpoint, view in views.items():
+        try:
+            guarded = [one for ref in _guarded.get(_plain(view), ()) if (one := ref()) is not None]
+        except TypeError:
+            # As above.
+            continue
+        if guarded and not any(id(one) in reached for one in guarded):
+            raise TypeError(_above_route("login_required", endpoint))
+
+
+def _plain(view: t.Any) -> t.Any:
+    """Return the function that was decorated, behind what holds the handler of a WebSocket."""
+    return view if inspect.isroutine(view) else getattr(view, "__wrapped__", view)
+
+
+def _chain(view: t.Any) -> cabc.Iterator[t.Any]:
+    while view is not None:
+        yield view
+        view = getattr(view, "__wrapped__", None)
+
+
+def _above_route(decorator: str, endpoint: str) -> str:
+    return (
+        f"'{decorator}', or a decorator like it, stands above the route of {endpoint!r}, so the route leads to the view without it, "
+        f"and lets in everybody. Put it below: first @app.get(...), then @{decorator}, then the function."
+    )
