@@ -201,11 +201,11 @@ class Accounts:
             raise WrongCredentials
         self._store.end_tokens(user.uid, "refresh", "pending", "reset")
         self._sessions.revoke_others(user)
-        current_session = self._sessions.current()
-        if current_session is not None and current_session.record is not None:
-            self._sessions.renew(("password",))
         self._kit.events.tell("password_changed", user)
         self._postman.notify("password_changed", user)
+        own = self._sessions.current()
+        if own is not None and own.user.uid == user.uid:
+            self._sessions.renew(("password",))
 
     def ask_email_change(self, user: User, email: str) -> None:
         """Write to a new address that is to replace the one of a user, and to the one so far, from which it can be objected to.
@@ -383,8 +383,7 @@ class Accounts:
             raise WeakPassword(problems)
 
     def _may_write(self, address: Email, *further: str) -> None:
-        client = client_of_request().address
-        self._limits.hit("mail", address.key, client or "unknown", *further)
+        self._limits.hit("mail", address.key, client_of_request().address, *further)
         self._postman.check()
 
     def _ask(self, email: str, write: cabc.Callable[[User], None]) -> None:

@@ -12,7 +12,7 @@ from .kit import Kit
 from .limits import Limits
 from .passwords import Passwords
 from .proofs import Proofs
-from .sessions import Sessions
+from .sessions import Sessions, is_usable
 from .tokens import Tokens
 from .types import Token, User
 
@@ -73,18 +73,22 @@ class Logins:
     def check_password(self, email: str, password: str) -> User:
         """Return the user whose address and password these are, where nothing else is asked for: HTTP Basic.
 
-        A user who has a second factor, or has to have one, is refused as if the password were wrong; they use a token.
+        A user who has a second factor, or has to have one, is refused as if the password were wrong; they use a token. As every
+        request of a program asks, only failures count, and the caller has a rate for them; locks are the same as for logins.
 
         :param email: as it was typed.
         :param password: as it was typed.
         :raises WrongCredentials: for whatever does not fit.
         :raises TooManyAttempts: for known and unknown addresses alike.
         """
-        user = self._proofs.user_with_password(email, password)
+        user = self._proofs.user_with_password(email, password, counted=False)
         if self._factors.available(user) or self._factors.must_set_up(user):
             self._proofs.failed(user.email_key, user, "second factor")
             raise WrongCredentials
-        self._proofs.succeeded(user)
+        if user.failed_count:
+            # Not each time: a program asks often, and forgetting writes.
+            self._proofs.succeeded(user)
+            self._kit.store.change_user(user.uid, failed_count=0)
         return user
 
     def with_password(self, email: str, password: str, *, remember: bool = False) -> Step:
@@ -183,7 +187,7 @@ class Logins:
         self._sessions.renew(tuple(given))
 
     def _refuse_unusable(self, user: User) -> None:
-        if not self._proofs.may_log_in(user):
+        if not is_usable(user, self._kit.settings):
             self._kit.events.tell("login_failed", user, reason="state")
             raise WrongCredentials
 
@@ -196,13 +200,18 @@ class Logins:
             PENDING,
             user.uid,
             self._kit.settings.pending_lifetime,
-            data={"methods": list(methods), "remember": remember is True},
+            data={"methods": list(methods), "remember": remember is True, "password": _password_of(user)},
         )
         return Step(user=user, done=False, pending=secret, factors=factors)
 
     def _finish(self, user: User, methods: tuple[str, ...], *, remember: bool) -> Step:
         self._proofs.succeeded(user)
         self._sessions.begin(user, methods, remember=remember)
+        # A change of the password ends the sessions that there are then, which one that was about to begin was not.
+        again = self._kit.store.user(user.uid)
+        if again is None or _password_of(again) != _password_of(user):
+            self._sessions.end()
+            raise WrongCredentials
         # A passkey is a second factor already, so who has one is never asked to set one up.
         return Step(user=user, done=True, must_set_up=self._factors.must_set_up(user))
 
@@ -210,7 +219,11 @@ class Logins:
         token = self._tokens.look(secret, PENDING)
         user = None if token.uid is None else self._kit.store.user(token.uid)
         # Between the steps an account may have been switched off, or got another password.
-        if user is None or not self._proofs.may_log_in(user) or _is_older(token, user):
+        if (
+            user is None
+            or not is_usable(user, self._kit.settings)
+            or token.data["password"] != _password_of(user)
+        ):
             raise InvalidToken
         return token, user
 
@@ -227,14 +240,20 @@ class Logins:
             try:
                 return (
                     isinstance(answer, cabc.Mapping)
-                    and self._factors.passkeys.login(t.cast("cabc.Mapping[str, t.Any]", answer), user).uid == user.uid
+                    and self._factors.passkeys.login(t.cast("cabc.Mapping[str, t.Any]", answer), user).uid
+                    == user.uid
                 )
             except SecurityError:
                 return False
         if not isinstance(answer, str):
             return False
-        return self._factors.totp.check(user, answer) if kind == "totp" else self._factors.codes.use(user, answer)
+        return (
+            self._factors.totp.check(user, answer)
+            if kind == "totp"
+            else self._factors.codes.use(user, answer)
+        )
 
 
-def _is_older(token: Token, user: User) -> bool:
-    return user.password_changed_at is not None and token.created_at < user.password_changed_at
+def _password_of(user: User) -> str | None:
+    """Return which password of a user this is; a hash of other cost does not make it another one."""
+    return None if user.password_changed_at is None else user.password_changed_at.isoformat()

@@ -8,7 +8,7 @@ from .keys import digest
 from .kit import Kit
 from .limits import Limits
 from .passwords import Passwords
-from .sessions import client_of_request
+from .sessions import client_of_request, is_usable
 from .types import User
 
 
@@ -23,25 +23,20 @@ class Proofs:
     def __init__(self, kit: Kit, passwords: Passwords, limits: Limits) -> None:
         self._kit, self._passwords, self._limits = kit, passwords, limits
 
-    def guard(self, email_key: str | None) -> None:
+    def guard(self, email_key: str | None, *, counted: bool = True) -> None:
         """Count an attempt, and refuse it where there were too many.
 
         :param email_key: whose account it is about, known or not; ``None`` for nobody's.
+        :param counted: whether it counts for the rate of logins.
         :raises TooManyAttempts: before anything is compared, so that a right password does not show either.
         """
         address = client_of_request().address
-        self._limits.hit("login", address or "unknown")
+        if counted:
+            self._limits.hit("login", address)
         if email_key is not None:
             self._limits.check_lock(email_key, address)
 
-    def may_log_in(self, user: User) -> bool:
-        """Return whether an account may be used: it is active, and activated where that is required.
-
-        :param user: the user.
-        """
-        return user.is_active and (user.activated_at is not None or not self._kit.settings.activation_required)
-
-    def user_with_password(self, email: str, password: str) -> User:
+    def user_with_password(self, email: str, password: str, *, counted: bool = True) -> User:
         """Return the user whose address and password these are.
 
         Whatever is wrong, the work is the same: one look at the store, one comparison, one failure noted for the address, one for
@@ -49,14 +44,15 @@ class Proofs:
 
         :param email: as it was typed.
         :param password: as it was typed.
+        :param counted: whether it counts for the rate of logins.
         :raises WrongCredentials: for whatever does not fit.
         :raises TooManyAttempts: for known and unknown addresses alike.
         """
         key = self._key_of(email)
-        self.guard(key)
+        self.guard(key, counted=counted)
         user = None if key is None else self._kit.store.user_by_email(key)
         matches = self._compare(user, password)
-        if user is None or not matches or not self.may_log_in(user):
+        if user is None or not matches or not is_usable(user, self._kit.settings):
             # What can be no address is nobody's, which whoever typed it can see.
             reason = "address" if user is None else "password" if not matches else "state"
             self.failed(key or "", user, reason)
@@ -111,12 +107,13 @@ class Proofs:
         verdict = self._passwords.verify(password, stored)
         if not verdict.matches or user is None:
             return False
-        if verdict.replacement is not None and self.may_log_in(user):
-            # Only in place of the hash that was compared: the user may have changed the password in the meantime.
-            if self._kit.store.change_user_if(
+        # Only in place of the hash that was compared: the user may have changed the password in the meantime.
+        if (
+            verdict.replacement is not None
+            and is_usable(user, self._kit.settings)
+            and self._kit.store.change_user_if(
                 user.uid, {"password_hash": stored}, password_hash=verdict.replacement
-            ):
-                self._kit.events.tell("password_upgraded", user)
+            )
+        ):
+            self._kit.events.tell("password_upgraded", user)
         return True
-
-

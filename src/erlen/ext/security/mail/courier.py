@@ -51,7 +51,8 @@ class Courier:
                 self._at_work = os.getpid()
         if is_full:
             logger.error(
-                "A mail was not sent, as %d wait already. Does the mail server of SECURITY_MAIL_URL answer?", self._limit
+                "A mail was not sent, as %d wait already. Does the mail server of SECURITY_MAIL_URL answer?",
+                self._limit,
             )
         if begins:
             self._begin()

@@ -234,12 +234,14 @@ class ConsoleMailer:
 
 
 class Outbox:
-    """Keeps mails in a list, for tests::
+    """Keeps mails in a list, for tests.
 
-    outbox = Outbox()
-    Security(app, store=store, mailer=outbox)
-    ...
-    assert outbox.mails[-1].to == "jane@example.com"
+    ::
+
+        outbox = Outbox()
+        Security(app, store=store, mailer=outbox)
+        ...
+        assert outbox.mails[-1].to == "jane@example.com"
 
     .. versionadded:: 0.1
     """
@@ -301,8 +303,15 @@ def mailer_of(url: str, *, debug: bool) -> Mailer:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError as error:
-        raise ConfigurationError(f"SECURITY_MAIL_URL has no host or port that can be read. It has to be {FORMS}.") from error
-    if parts.scheme not in {"smtp", "smtps"} or not host or parts.path not in {"", "/"} or parts.query not in {"", "tls=no"}:
+        raise ConfigurationError(
+            f"SECURITY_MAIL_URL has no host or port that can be read. It has to be {FORMS}."
+        ) from error
+    if (
+        parts.scheme not in {"smtp", "smtps"}
+        or not host
+        or parts.path not in {"", "/"}
+        or parts.query not in {"", "tls=no"}
+    ):
         raise ConfigurationError(
             f"SECURITY_MAIL_URL begins with {parts.scheme!r} and names the host {host!r}. It has to be {FORMS}. A user or a password with "
             f"one of '@:/?#%' in it is written in percent-encoding."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections.abc as cabc
 import logging
+import re
 import typing as t
 from datetime import datetime
 from email.headerregistry import Address
@@ -93,7 +94,9 @@ class Postman:
         self._translate = translate
         # What tests and terminals show comes at once.
         self._courier = None if getattr(mailer, "is_immediate", False) else courier
-        self._site = kit.settings.site_name or site or urlsplit(kit.settings.site_url or "").hostname or "Erlen"
+        self._site = (
+            kit.settings.site_name or site or urlsplit(kit.settings.site_url or "").hostname or "Erlen"
+        )
         self._sender = self._sender_of(kit.settings.mail_sender)
 
     def check(self) -> None:
@@ -136,7 +139,8 @@ class Postman:
             self._mail(
                 to,
                 subject,
-                self._render(f"{FOLDER}/{name}.txt", context),
+                # Tags of templates leave empty lines.
+                re.sub(r"\n{3,}", "\n\n", self._render(f"{FOLDER}/{name}.txt", context).strip()) + "\n",
                 self._render(f"{FOLDER}/{name}.html", context),
             )
         )
@@ -171,7 +175,7 @@ class Postman:
         if user is None:
             return
         name, kind = NOTICES[event.name]
-        kind = kind or str(event.details.get("kind", ""))
+        kind = kind or str(event.details.get("factor", ""))
         what = FACTORS.get(kind, "a second factor")
         self.notify(name, user, factor=self._translate(what))
 
