@@ -164,7 +164,7 @@ class Events:
     ) -> None:
         self._store, self._clock, self._sender, self._client = store, clock, sender, client
 
-    def tell(self, name: str, user: User | None = None, **details: t.Any) -> Event:
+    def tell(self, name: str, user: User | None = None, /, **details: t.Any) -> Event:
         """Log an event, keep it, and send its signal. What fails of these is logged, and never raised.
 
         :param name: one of :data:`NAMES`.

@@ -50,17 +50,19 @@ class AccessTokens:
     :param keys: the application's keys: the first signs, all verify.
     :param issuer: the URL of the site, or its name.
     :param scopes: what tokens may be limited to.
+    :param lifetime: the longest life of a token; where it was made shorter, older tokens end earlier as well.
     :raises ConfigurationError: where these make tokens too long for a header.
     """
 
-    def __init__(self, keys: Keys, issuer: str, scopes: tuple[str, ...]) -> None:
+    def __init__(self, keys: Keys, issuer: str, scopes: tuple[str, ...], lifetime: timedelta) -> None:
         sizes = len(issuer.encode()), len(" ".join(scopes).encode())
         if sizes[0] > _MAX_ISSUER or sizes[1] > _MAX_SCOPES:
             raise ConfigurationError(
                 f"Access tokens hold the URL of the site and the scopes, of which {_MAX_ISSUER} and {_MAX_SCOPES} bytes fit."
                 f" SECURITY_SITE_URL has {sizes[0]}, and SECURITY_SCOPES together have {sizes[1]}. Shorten them."
             )
-        self._issuer = issuer
+        # Times of tokens are whole seconds.
+        self._issuer, self._longest = issuer, lifetime.total_seconds() + 1
         names = [key.hex()[:16] for key in keys.derive("access-token-name")]
         self._raw_keys = dict(zip(names, keys.derive("access-token"), strict=True))
         self._signs_with = names[0]
@@ -124,7 +126,7 @@ class AccessTokens:
         seconds, leeway = now.timestamp(), LEEWAY.total_seconds()
         if max(issued, begins or 0) > seconds + leeway:
             return False
-        return expires > seconds
+        return expires > seconds and expires - issued <= self._longest
 
 
 class _Loaded:

@@ -93,7 +93,9 @@ class Tokens:
                     f"SECURITY_SCOPES has {scope!r}. A scope is one word of ASCII without quotes and backslashes, such as 'orders:read'."
                 )
         issuer = (kit.settings.site_url or kit.settings.site_name or "erlen").rstrip("/")
-        self._access_tokens = AccessTokens(kit.keys, issuer, kit.settings.scopes)
+        self._access_tokens = AccessTokens(
+            kit.keys, issuer, kit.settings.scopes, kit.settings.access_token_lifetime
+        )
 
     # Of any purpose
 
