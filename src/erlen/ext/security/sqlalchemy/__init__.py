@@ -1,7 +1,7 @@
 """Accounts in a database of SQLAlchemy's: models, the store, a migration. ``models`` shows how an application declares its users."""
 
 try:
-    import sqlalchemy
+    import sqlalchemy as _sqlalchemy
 except ModuleNotFoundError as _error:
     raise ModuleNotFoundError(
         "The accounts of erlen.ext.security are stored with SQLAlchemy, which is not installed. "

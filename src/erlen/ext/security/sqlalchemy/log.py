@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections.abc as cabc
+import functools
 import typing as t
 from datetime import datetime, timedelta
 
@@ -106,7 +107,7 @@ class Log(Transactions):
             delete(models.Event).where(models.Event.at < events_before),
         )
         # Each in a transaction of its own, so that nobody waits for all of them.
-        return sum(self._write(lambda session: changed(session, statement)) for statement in statements)
+        return sum(self._write(functools.partial(changed, statement=one)) for one in statements)
 
     def _count(self, session: Session, key: str, start: datetime) -> tuple[int, datetime | None]:
         model = self._models.Attempt

@@ -107,6 +107,7 @@ class _Owned:
 
     @declared_attr
     def uid(cls) -> Mapped[str]:  # noqa: N805 - SQLAlchemy calls it with the class
+        """Whose it is."""
         return mapped_column(CleanText(RANDOM), _key_of_user(cls.__user_uid__), nullable=False)
 
 
@@ -150,6 +151,7 @@ class TokenMixin:
 
     @declared_attr
     def uid(cls) -> Mapped[str | None]:  # noqa: N805 - as above
+        """Whose it is, if anybody's."""
         return mapped_column(CleanText(RANDOM), _key_of_user(cls.__user_uid__), nullable=True)
 
     @declared_attr.directive
@@ -271,7 +273,7 @@ def make_models(base: type[t.Any], user_class: type[UserMixin], *, prefix: str =
 
     .. versionadded:: 0.1
     """
-    if not issubclass(user_class, UserMixin):
+    if not issubclass(t.cast("type[object]", user_class), UserMixin):
         raise ConfigurationError(
             f"{user_class!r} has no columns for an account. Give it the mixin: class {user_class.__name__}(UserMixin, Base)."
         )

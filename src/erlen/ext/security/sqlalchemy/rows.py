@@ -7,10 +7,12 @@ import dataclasses
 import functools
 import typing as t
 
-from sqlalchemy import CursorResult, Executable, inspect
-from sqlalchemy.orm import Session
+from sqlalchemy import CursorResult, Executable
+from sqlalchemy.orm import Session, class_mapper
 
+from ..types import Role, User
 from .columns import CleanText
+from .models import RoleMixin, UserMixin
 
 if t.TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -46,7 +48,7 @@ def row_of(model: type[M], record: DataclassInstance) -> M:
     return model(**values)
 
 
-def check(model: type[t.Any], values: cabc.Mapping[str, t.Any]) -> None:
+def check(model: type[object], values: cabc.Mapping[str, t.Any]) -> None:
     """Refuse what the columns have no place for, on every database alike.
 
     :param model: the model.
@@ -54,13 +56,29 @@ def check(model: type[t.Any], values: cabc.Mapping[str, t.Any]) -> None:
     :raises TypeError: for a name that is no column.
     :raises ValueError: for a text that is longer than its column.
     """
-    limits = _limits(model)
+    limits = _limits(t.cast("cabc.Hashable", model))
     for name, value in values.items():
         if name not in limits:
             raise TypeError(f"{model.__name__} has no column {name!r}; there are: {', '.join(limits)}.")
         limit = limits[name]
         if limit is not None and isinstance(value, str) and len(value) > limit:
             raise ValueError(f"{model.__name__}.{name} takes {limit} characters, and was given {len(value)}.")
+
+
+def as_user(row: UserMixin) -> User:
+    """Return a row as the user that it is.
+
+    :param row: the row. Pyright does not see that its columns are texts and times.
+    """
+    return t.cast("User", row)
+
+
+def as_role(row: RoleMixin) -> Role:
+    """Return a row as the role that it is.
+
+    :param row: the row.
+    """
+    return t.cast("Role", row)
 
 
 def bounded(number: int) -> int:
@@ -88,9 +106,9 @@ def _fields(kind: type[DataclassInstance]) -> tuple[str, ...]:
 
 
 @functools.cache
-def _limits(model: type[t.Any]) -> dict[str, int | None]:
+def _limits(model: cabc.Hashable) -> dict[str, int | None]:
     limits: dict[str, int | None] = {}
-    for attribute in inspect(model).column_attrs:
+    for attribute in class_mapper(t.cast("type[object]", model)).column_attrs:
         type_ = attribute.columns[0].type
         limits[attribute.key] = type_.limit if isinstance(type_, CleanText) else None
     return limits

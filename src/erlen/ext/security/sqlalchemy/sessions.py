@@ -9,7 +9,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session, joinedload
 
 from ..types import SessionRecord, User
-from .rows import bounded, changed, check, record_of, row_of
+from .rows import as_user, bounded, changed, check, record_of, row_of
 from .transactions import Transactions
 
 
@@ -53,7 +53,7 @@ class Sessions(Transactions):
             .options(joinedload(user.roles))
         )
         row = self._read(lambda session: session.execute(found).unique().one_or_none())
-        return None if row is None else (record_of(SessionRecord, row[0]), row[1])
+        return None if row is None else (record_of(SessionRecord, row[0]), as_user(row[1]))
 
     def change_session(self, key: str, **values: t.Any) -> bool:
         """Set values of a session; with another ``key`` the old one is worth nothing. Of several at once one changes a key.

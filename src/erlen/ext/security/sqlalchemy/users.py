@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 from ..errors import EmailTaken
 from ..types import Role, User
 from .models import EMAIL_KEY, RoleMixin, UserMixin
-from .rows import bounded, changed, check
+from .rows import as_role, as_user, bounded, changed, check
 from .transactions import Transactions
 
 
@@ -24,14 +24,14 @@ class Users(Transactions):
 
         :param uid: whom.
         """
-        return self._read(lambda session: self._find(session, uid=uid))
+        return self._find(uid=uid)
 
     def user_by_email(self, email_key: str) -> User | None:
         """Return the user with an address.
 
         :param email_key: the form that all spellings of the address share.
         """
-        return self._read(lambda session: self._find(session, email_key=email_key))
+        return self._find(email_key=email_key)
 
     def users(self, search: str = "", *, limit: int = 100, offset: int = 0) -> cabc.Sequence[User]:
         """Return users in the order of their addresses, of those that contain a text in any case.
@@ -53,7 +53,7 @@ class Users(Transactions):
                 )
             )
         found = found.limit(bounded(limit)).offset(bounded(offset))
-        return self._read(lambda session: session.scalars(found).all())
+        return [as_user(row) for row in self._read(lambda session: session.scalars(found).all())]
 
     def add_user(self, *, email: str, email_key: str, **values: t.Any) -> User:
         """Add a user.
@@ -79,7 +79,7 @@ class Users(Transactions):
             return user
 
         with _Taken(self, email_key):
-            return self._write(add)
+            return as_user(self._write(add))
 
     def change_user(self, uid: str, **values: t.Any) -> bool:
         """Set attributes of a user. Returns whether there is such a user.
@@ -178,13 +178,11 @@ class Users(Transactions):
         )
         return self._write(lambda session: changed(session, statement) > 0)
 
-    def _find(self, session: Session, **by: str) -> UserMixin | None:
+    def _find(self, **by: str) -> User | None:
         user = self._models.User
-        return (
-            session.scalars(select(user).filter_by(**by).options(joinedload(user.roles)))
-            .unique()
-            .one_or_none()
-        )
+        found = select(user).filter_by(**by).options(joinedload(user.roles))
+        row = self._read(lambda session: session.scalars(found).unique().one_or_none())
+        return None if row is None else as_user(row)
 
 
 class _Taken:
@@ -211,12 +209,14 @@ class Roles(Transactions):
 
         :param name: its name.
         """
-        return self._read(lambda session: session.get(self._models.Role, name))
+        row = self._read(lambda session: session.get(self._models.Role, name))
+        return None if row is None else as_role(row)
 
     def roles(self) -> cabc.Sequence[Role]:
         """Return all roles, by name."""
         role = self._models.Role
-        return self._read(lambda session: session.scalars(select(role).order_by(role.name)).all())
+        found = select(role).order_by(role.name)
+        return [as_role(row) for row in self._read(lambda session: session.scalars(found).all())]
 
     def put_role(self, name: str, description: str = "", permissions: cabc.Iterable[str] = ()) -> Role:
         """Add a role, or change the one of that name.
@@ -243,10 +243,10 @@ class Roles(Transactions):
             return session.scalars(select(model).where(model.name == name)).one()
 
         try:
-            return self._write(put)
+            return as_role(self._write(put))
         except exc.IntegrityError:
             # Somebody added it in between, so now it is there to be changed.
-            return self._write(put)
+            return as_role(self._write(put))
 
     def delete_role(self, name: str) -> bool:
         """Delete a role; nobody has it after that.

@@ -24,9 +24,6 @@ import typing as t
 
 import sqlalchemy as sa
 
-if t.TYPE_CHECKING:
-    from alembic.operations import Operations
-
 # What is written here stays as it is, whatever becomes of the models: a later change is a later migration.
 _TIME = sa.DateTime(timezone=True)
 
@@ -57,7 +54,7 @@ def user_columns() -> list[sa.Column[t.Any]]:
     ]
 
 
-def security_upgrade(op: Operations, *, users: str = "users", prefix: str = "security_") -> None:
+def security_upgrade(op: t.Any, *, users: str = "users", prefix: str = "security_") -> None:
     """Make the tables that belong to the users.
 
     :param op: ``alembic.op``.
@@ -73,7 +70,7 @@ def security_upgrade(op: Operations, *, users: str = "users", prefix: str = "sec
     _log(op, prefix)
 
 
-def security_downgrade(op: Operations, *, prefix: str = "security_") -> None:
+def security_downgrade(op: t.Any, *, prefix: str = "security_") -> None:
     """Drop the tables that belong to the users, with all that is in them.
 
     :param op: ``alembic.op``.
@@ -85,7 +82,7 @@ def security_downgrade(op: Operations, *, prefix: str = "security_") -> None:
         op.drop_table(prefix + name)
 
 
-def _roles(op: Operations, users: str, prefix: str) -> None:
+def _roles(op: t.Any, users: str, prefix: str) -> None:
     op.create_table(
         f"{prefix}roles",
         sa.Column("name", sa.String(255), primary_key=True),
@@ -101,7 +98,7 @@ def _roles(op: Operations, users: str, prefix: str) -> None:
     _index(op, f"{prefix}user_roles", "role")
 
 
-def _sessions(op: Operations, users: str, prefix: str) -> None:
+def _sessions(op: t.Any, users: str, prefix: str) -> None:
     op.create_table(
         f"{prefix}sessions",
         sa.Column("id", sa.String(64), primary_key=True),
@@ -120,7 +117,7 @@ def _sessions(op: Operations, users: str, prefix: str) -> None:
     _index(op, f"{prefix}sessions", "expires_at")
 
 
-def _tokens(op: Operations, users: str, prefix: str) -> None:
+def _tokens(op: t.Any, users: str, prefix: str) -> None:
     op.create_table(
         f"{prefix}tokens",
         sa.Column("id", sa.String(64), primary_key=True),
@@ -140,7 +137,7 @@ def _tokens(op: Operations, users: str, prefix: str) -> None:
     _index(op, f"{prefix}tokens", "expires_at")
 
 
-def _factors(op: Operations, users: str, prefix: str) -> None:
+def _factors(op: t.Any, users: str, prefix: str) -> None:
     op.create_table(
         f"{prefix}passkeys",
         sa.Column("credential_id", sa.String(1400), primary_key=True),
@@ -165,7 +162,7 @@ def _factors(op: Operations, users: str, prefix: str) -> None:
     _index(op, f"{prefix}identities", "uid")
 
 
-def _log(op: Operations, prefix: str) -> None:
+def _log(op: t.Any, prefix: str) -> None:
     op.create_table(
         f"{prefix}attempts",
         sa.Column("key", sa.String(64), primary_key=True),
@@ -192,5 +189,5 @@ def _user(users: str) -> sa.ForeignKey:
     return sa.ForeignKey(f"{users}.uid", ondelete="CASCADE")
 
 
-def _index(op: Operations, table: str, *columns: str) -> None:
+def _index(op: t.Any, table: str, *columns: str) -> None:
     op.create_index(f"ix_{table}_{'_'.join(columns)}", table, list(columns))
