@@ -33,6 +33,11 @@ TWICE = "This was sent more than once."
 UNREADABLE = "This has characters that cannot be used."
 UNKNOWN = "There is no such field."
 
+#: What does not depend on what was sent.
+FORM_TEXTS = frozenset(
+    {REQUIRED, NOT_TEXT, NOT_TRUTH, NOT_LIST, NOT_OBJECT, NOT_OFFERED, TWICE, UNREADABLE, UNKNOWN}
+)
+
 # Half of a character that UTF-16 writes in two parts; JSON can say it, and nothing can store it.
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")

@@ -13,7 +13,6 @@ from werkzeug.exceptions import HTTPException
 
 from erlen import Blueprint, Response, jsonify, request
 
-from .. import csrf
 from ..access import fresh_login_required, login_required
 from ..answers import Refused
 from ..api import ROUTES, Needs, Route
@@ -78,7 +77,7 @@ class Frame(Pages):
         if wants_json():
             answer = self.problem(status, error.description or "")
         else:
-            answer = self.page("error", status, title=self.text(error.name), text=error.description)
+            answer = self.page("error", status, title=error.name, text=error.description)
         for name, value in error.get_headers():
             if name.lower() not in {"content-type", "content-length"}:
                 answer.headers[name] = value
@@ -89,10 +88,6 @@ def _origins(allowed: cabc.Iterable[str]) -> cabc.Iterator[str]:
     for origin in allowed:
         parts = urlsplit(origin)
         yield f"{parts.scheme}://{parts.netloc}"
-
-
-def _check_form() -> None:
-    csrf.check()
 
 
 def _guarded(view: View, needs: Needs) -> View:
@@ -130,7 +125,6 @@ def make_blueprint(security: Parts) -> Blueprint:
     blueprint.context_processor(frame.context)
     # What `denied.html` needs, which views of the application show as well.
     blueprint.add_app_template_global(frame.context, "security_page")
-    blueprint.before_request(_check_form)
     blueprint.after_request(frame.headers)
     blueprint.register_error_handler(HTTPException, frame.http_error)
     return blueprint

@@ -20,9 +20,8 @@ from erlen import (
 )
 
 from ..answers import is_for_people, problem
-from ..csrf import csrf_field
 from ..errors import InvalidEmail, SecurityError, TooManyAttempts, WeakPassword
-from ..forms import Filled
+from ..forms import FORM_TEXTS, Filled
 from ..redirects import safe_target
 from ..types import Authentication, User
 from .shown import moment
@@ -53,6 +52,13 @@ NOTICES: cabc.Mapping[str, str] = {
     "kept": "Your address stays as it was, and everybody is signed out. Set a new password with the mail we have sent.",
     "expired": "That took too long. Sign in again.",
 }
+
+
+#: The category of flashed messages of these pages.
+OURS = "security"
+
+#: What may be looked up in a catalogue of translations. Other texts may have something in them that a visitor has written.
+KNOWN_TEXTS = FORM_TEXTS
 
 
 class Parts(t.Protocol):
@@ -97,14 +103,8 @@ class Pages:
 
     def __init__(self, security: Parts) -> None:
         self.security = security
-        # The extension may have one; the application replaces it.
-        self._translate = lambda text, **values: getattr(security, "translate", in_english)(text, **values)
 
     # Answers
-
-    def text(self, text: str, **values: t.Any) -> str:
-        """Return a text in the language of the request."""
-        return str(self._translate(text, **values))
 
     def page(self, name: str, status: int = 200, **values: t.Any) -> Response:
         """Return a page.
@@ -166,7 +166,7 @@ class Pages:
         if wants_json():
             return self.json({"status": "done", **values})
         if message:
-            flash(self.text(message), "done")
+            flash(message, OURS)
         return self.see(self.url(endpoint))
 
     def noticed(self, endpoint: str, notice: str) -> Response:
@@ -250,10 +250,13 @@ class Pages:
 
     def context(self) -> dict[str, t.Any]:
         """Return what all templates of the blueprint have."""
-        from_template = {"_": self._translate, "moment": lambda at: moment(at, self._translate)}
+        # What installs a translation, `gettext` and all, is asked; it is in the templates of the application already.
+        translate = current_app.jinja_env.globals.get("_", in_english)
         return {
-            **from_template,
-            "csrf_field": csrf_field,
+            "_": translate,
+            "moment": moment,
+            "known_texts": KNOWN_TEXTS,
+            "flashed_texts": OURS,
             "security": self.security,
             "settings": self.security.settings,
             "notice": NOTICES.get(request.args.get("notice", "")),

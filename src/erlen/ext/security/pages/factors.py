@@ -67,7 +67,7 @@ class FactorPages(Pages):
             return self.json({"status": "done", "codes": codes}, 201)
         if codes:
             # No redirect: codes are shown once, and kept nowhere for another page.
-            return self.page("codes_made", 201, user=user, codes=codes, notice=self.text(message))
+            return self.page("codes_made", 201, user=user, codes=codes, notice=message)
         return self.done("second_factor", message)
 
     def remove_totp(self) -> Response:

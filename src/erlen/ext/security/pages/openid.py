@@ -101,7 +101,7 @@ class OpenIDPages(Pages):
     def _failed(self, text: str) -> Response:
         filled = forms.LOGIN.blank()
         filled.status = 400
-        filled.refuse("", self.text(text))
+        filled.refuse("", text)
         return self.again("login", filled, providers=self.security.openid.providers)
 
     def _link(self, claims: Claims, uid: str) -> Response:

@@ -90,16 +90,15 @@ def device_of(agent: str) -> str:
     return word.group() if word else "Unknown device"
 
 
-def moment(at: datetime | None, translate: cabc.Callable[[str], str] = str) -> str:
-    """Return a time as people read it.
+def moment(at: datetime | None) -> str:
+    """Return a time as people read it; templates may do so in another way.
 
     :param at: the time.
-    :param translate: for the names of months.
     """
     if at is None:
         return ""
     at = at.astimezone(UTC)
-    return f"{at.day} {translate(_MONTHS[at.month - 1])} {at.year}, {at:%H:%M} UTC"
+    return f"{at.day} {_MONTHS[at.month - 1]} {at.year}, {at:%H:%M} UTC"
 
 
 def _iso(at: datetime | None) -> str | None:
