@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from erlen import Erlen
 from erlen.ext.security.settings import Settings
+from guarded import Guarded, guard
 from memory_store import MemoryStore
 
 
@@ -36,3 +38,8 @@ def settings() -> Settings:
 @pytest.fixture
 def store() -> MemoryStore:
     return MemoryStore()
+
+
+@pytest.fixture
+def parts(app: Erlen, settings: Settings, clock: Clock) -> Guarded:
+    return guard(app, settings, clock)

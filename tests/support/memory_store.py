@@ -209,7 +209,7 @@ class MemoryStore:
                 return None
             return record, t.cast("User", self._shown(self._users[record.uid]))
 
-    def change_session(self, key: str, **values: t.Any) -> bool:
+    def change_session(self, key: str, /, **values: t.Any) -> bool:
         with self._lock:
             record = self._sessions.pop(key, None)
             if record is None:

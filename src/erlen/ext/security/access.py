@@ -52,12 +52,12 @@ def _authenticate(current: State, methods: cabc.Sequence[str]) -> Authentication
         return found
     for one in methods:
         if one == "session" and (found := current.sessions.current()) is not None:
-            csrf.check()
+            csrf.check_csrf()
             known.method, known.authentication = "session", None
             return found
         if one == shows and shown is not None:
             if one == "basic":
-                csrf.check(by_session=False)
+                csrf.check_csrf(by_session=False)
             known.method, known.authentication = one, shown
             keep_private()
             return shown
@@ -79,7 +79,7 @@ def _shown(current: State, methods: cabc.Sequence[str]) -> tuple[Authentication 
 
 
 def _of_token(current: State, bearer: str) -> Authentication | None:
-    address = request.remote_addr or ""
+    address = request.remote_addr
     current.limits.check("api", address)
     found = current.tokens.authenticate(bearer)
     if found is not None and is_usable(found.user, current.kit.settings):

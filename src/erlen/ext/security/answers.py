@@ -256,7 +256,8 @@ def next_target() -> str | None:
 
 def _address_of(page: str, target: str | None) -> str:
     try:
-        return url_for(f"security.{page}", **({} if target is None else {"next": target}))
+        # What is None is no part of the address.
+        return url_for(f"security.{page}", next=target)
     except BuildError:
         # An application may do without our pages, and have its own at the same address.
         address = f"{request.root_path}{state().kit.settings.url_prefix}/{page}"

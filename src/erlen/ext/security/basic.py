@@ -26,7 +26,7 @@ def authenticate(state: State) -> Authentication | None:
     :raises ~.errors.TooManyAttempts: where this client was wrong too often.
     """
     shown = request.authorization
-    address = request.remote_addr or ""
+    address = request.remote_addr
     state.limits.check("api", address)
     if shown is not None and shown.type == "basic":
         try:

@@ -53,12 +53,14 @@ def csrf_field() -> Markup:
     return Markup('<input type="hidden" name="{}" value="{}">').format(FIELD, csrf_token())
 
 
-def check(*, by_session: bool = True) -> None:
+def check_csrf(*, by_session: bool = True) -> None:
     """Refuse the active request if another site may have had a browser send it.
 
     :param by_session: whether a session lets it in. Browsers send passwords of HTTP Basic along as well, but there is
         no page of ours that could have a token for those: then it is the headers that count.
     :raises ~.answers.Refused: for such a request.
+
+    .. versionadded:: 0.1
     """
     if is_websocket():
         # Its handshake is a GET, and no form. The core has looked at it, unless it was told not to.

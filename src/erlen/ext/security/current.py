@@ -54,11 +54,11 @@ class KnowsFactors(t.Protocol):
 class CountsAttempts(t.Protocol):
     """What counts attempts. Both raise :exc:`~.errors.TooManyAttempts`."""
 
-    def hit(self, kind: t.Literal["login", "mail", "api"], *keys: str) -> None:
+    def hit(self, kind: t.Literal["login", "mail", "api"], *keys: str | None) -> None:
         """Count one."""
         ...
 
-    def check(self, kind: t.Literal["login", "mail", "api"], *keys: str) -> None:
+    def check(self, kind: t.Literal["login", "mail", "api"], *keys: str | None) -> None:
         """Only look."""
         ...
 

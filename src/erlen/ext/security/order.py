@@ -66,7 +66,7 @@ def verify_order() -> None:
     """Look once at all views of the active application: those of blueprints are not known earlier."""
     extensions = current_app.extensions
     if _VERIFIED not in extensions:
-        _find_open_views(t.cast("Erlen", current_app))
+        _find_open_views(current_app)
         extensions[_VERIFIED] = True
 
 

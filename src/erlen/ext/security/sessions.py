@@ -165,7 +165,7 @@ class Sessions:
         if authentication is None or authentication.record is None:
             raise SecurityError("Nobody is logged in, so there is no session to renew. Log in first.")
         record, secret = authentication.record, new_secret()
-        values = {
+        values: dict[str, t.Any] = {
             "key": digest(secret),
             "methods": tuple(dict.fromkeys((*record.methods, *methods))),
             "authenticated_at": now,

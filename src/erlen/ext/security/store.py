@@ -94,7 +94,7 @@ class Store(t.Protocol):
         """Return a session and its user, whatever their state."""
         ...
 
-    def change_session(self, key: str, **values: t.Any) -> bool:
+    def change_session(self, key: str, /, **values: t.Any) -> bool:
         """Set values of a session; with another ``key`` the old one is worth nothing. Of several at once one changes a key."""
         ...
 
