@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from erlen import (
     Response,
+    current_app,
     flash,
     jsonify,
     make_response,
