@@ -6,6 +6,7 @@ An application replaces a page with a template of its own of the same name, and 
 from __future__ import annotations
 
 import collections.abc as cabc
+import functools
 import typing as t
 from urllib.parse import urlsplit
 
@@ -13,6 +14,7 @@ from werkzeug.exceptions import HTTPException
 
 from erlen import Blueprint, Response, jsonify, request
 
+from .. import forms
 from ..access import fresh_login_required, login_required
 from ..answers import Refused
 from ..api import ROUTES, Needs, Route
@@ -90,6 +92,18 @@ def _origins(allowed: cabc.Iterable[str]) -> cabc.Iterator[str]:
         yield f"{parts.scheme}://{parts.netloc}"
 
 
+def _bare(view: View, pages: Pages) -> View:
+    """Refuse JSON of a client that means something by it, where nothing is taken."""
+
+    @functools.wraps(view)
+    def checked(**values: t.Any) -> Response:
+        if request.method == "POST" and (filled := forms.NOTHING.read(request)).errors:
+            return pages.problem(filled.status, errors=filled.errors)
+        return view(**values)
+
+    return checked
+
+
 def _guarded(view: View, needs: Needs) -> View:
     if needs == "fresh":
         return t.cast(View, fresh_login_required(view))
@@ -97,8 +111,11 @@ def _guarded(view: View, needs: Needs) -> View:
 
 
 def _view_of(route: Route, subjects: cabc.Sequence[Pages]) -> View:
-    found = next(getattr(one, route.endpoint) for one in subjects if hasattr(type(one), route.endpoint))
-    return _guarded(t.cast(View, found), route.needs)
+    pages = next(one for one in subjects if hasattr(type(one), route.endpoint))
+    view: View = getattr(pages, route.endpoint)
+    if route.post is not None and route.post.form is forms.NOTHING:
+        view = _bare(view, pages)
+    return _guarded(view, route.needs)
 
 
 def make_blueprint(security: Parts) -> Blueprint:

@@ -86,9 +86,6 @@ class FactorPages(Pages):
             if wants_json():
                 return self.json({"codes_left": codes.left(user)})
             return self.page("codes", user=user, left=codes.left(user), form=forms.NOTHING.blank())
-        filled = forms.NOTHING.read(request)
-        if filled.errors:
-            return self.again("codes", filled, user=user, left=codes.left(user))
         if not {"totp", "passkey"} & set(self.security.factors.available(user)):
             abort(409, "Recovery codes stand in for another second factor. Set one up first.")
         made = codes.make(user)
@@ -122,11 +119,10 @@ class FactorPages(Pages):
 
     def new_passkey_options(self) -> Response:
         """Return what a browser needs to make a passkey."""
-        filled = forms.NOTHING.read(request)
-        if not filled.errors:
-            with refusing(filled):
-                passkeys = self.security.factors.passkeys
-                return self.json(passkeys.registration_options(self.user(), origin=self.origin()))
+        filled = forms.NOTHING.blank()
+        with refusing(filled):
+            passkeys = self.security.factors.passkeys
+            return self.json(passkeys.registration_options(self.user(), origin=self.origin()))
         return self.again("error", filled)
 
     def remove_passkey(self, id: str) -> Response:

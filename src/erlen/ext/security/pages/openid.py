@@ -54,9 +54,6 @@ class OpenIDPages(Pages):
         """Send a browser to a provider: to sign in, or, with ``link``, to link an account there to this one."""
         if name not in {one.name for one in self.security.openid.providers}:
             abort(404, f"No provider is called {name[:100]!r}.")
-        filled = forms.NOTHING.read(request)
-        if filled.errors:
-            return self.again("error", filled)
         uid = self.user().uid if request.args.get("link") and self.security.sessions.is_fresh() else None
         data = {"next": self.next_asked(), "link": uid}
         try:
@@ -92,11 +89,8 @@ class OpenIDPages(Pages):
             return self._failed(_NO_ACCOUNT)
         filled = forms.LOGIN.blank()
         with refusing(filled):
-            return self._on(self.security.logins.with_identity(user), claims)
+            return self.after(self.security.logins.with_identity(user), target=claims.data.get("next"))
         return self.again("login", filled, providers=self.security.openid.providers)
-
-    def _on(self, step: t.Any, claims: Claims) -> Response:
-        return self.after(step, target=claims.data.get("next"))
 
     def _failed(self, text: str) -> Response:
         filled = forms.LOGIN.blank()

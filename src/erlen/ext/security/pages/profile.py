@@ -57,11 +57,9 @@ class ProfilePages(Pages):
         """Show a button to whoever follows the link, and change the address when it is pressed."""
         filled = forms.NOTHING.blank()
         if request.method == "POST":
-            filled = forms.NOTHING.read(request)
-            if not filled.errors:
-                with refusing(filled):
-                    self.security.accounts.change_email(token)
-                    return self.noticed("login" if self.auth() is None else "overview", "email")
+            with refusing(filled):
+                self.security.accounts.change_email(token)
+                return self.noticed("login" if self.auth() is None else "overview", "email")
             if wants_json():
                 return self.again("confirm_email", filled)
             return self.page("link", filled.status, reason="email")
@@ -75,11 +73,9 @@ class ProfilePages(Pages):
         """Show a button to whoever did not ask for another address, and undo the change when it is pressed."""
         filled = forms.NOTHING.blank()
         if request.method == "POST":
-            filled = forms.NOTHING.read(request)
-            if not filled.errors:
-                with refusing(filled):
-                    self.security.accounts.object_to_email_change(token)
-                    return self.noticed("login", "kept")
+            with refusing(filled):
+                self.security.accounts.object_to_email_change(token)
+                return self.noticed("login", "kept")
             if wants_json():
                 return self.again("object_email", filled)
             return self.page("link", filled.status, reason="object")
@@ -94,12 +90,11 @@ class ProfilePages(Pages):
         user = self.user()
         if request.method != "POST":
             return self.page("delete", form=forms.NOTHING.blank(), user=user)
-        filled = forms.NOTHING.read(request)
-        if not filled.errors:
-            with refusing(filled):
-                self.security.accounts.delete(user)
-                self.security.sessions.end()
-                return self.noticed("login", "deleted")
+        filled = forms.NOTHING.blank()
+        with refusing(filled):
+            self.security.accounts.delete(user)
+            self.security.sessions.end()
+            return self.noticed("login", "deleted")
         return self.again("delete", filled, user=user)
 
     def log(self) -> Response:

@@ -36,11 +36,9 @@ class RegistrationPages(Pages):
         """
         filled = forms.NOTHING.blank()
         if request.method == "POST":
-            filled = forms.NOTHING.read(request)
-            if not filled.errors:
-                with refusing(filled):
-                    self.security.accounts.activate(token)
-                    return self.noticed("login", "activated")
+            with refusing(filled):
+                self.security.accounts.activate(token)
+                return self.noticed("login", "activated")
             if wants_json():
                 return self.again("activate", filled)
             return self.page("link", filled.status, reason="activate")
