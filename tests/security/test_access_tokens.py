@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
 
+from erlen import Erlen
 from erlen.ext.security.events import Events
 from erlen.ext.security.keys import Keys
 from erlen.ext.security.kit import Kit
@@ -131,7 +132,7 @@ def test_no_token_holds_what_is_secret_or_personal(genuine: str, user: User) -> 
     assert user.email not in json.dumps(claims_of(genuine))
 
 
-def test_without_the_url_of_the_site_its_name_is_the_issuer(
+def test_without_the_url_of_the_site_its_name_or_the_applications_is_the_issuer(
     settings: Settings, store: MemoryStore, clock: Clock, user: User
 ) -> None:
     named = replace(settings, site_url=None, site_name="Orders")
@@ -139,6 +140,11 @@ def test_without_the_url_of_the_site_its_name_is_the_issuer(
     assert claims_of(token)["iss"] == "Orders"
     other = tokens_with(replace(named, site_name="Invoices"), store, clock)
     assert other.authenticate(token) is None
+    events = Events(store, clock, Erlen("orders_application", static_folder=None), Client)
+    kit = Kit(
+        settings=replace(named, site_name=""), store=store, keys=Keys([KEY]), events=events, clock=clock
+    )
+    assert claims_of(Tokens(kit).pair(user, [], []).access_token)["iss"] == "orders_application"
 
 
 def test_the_longest_token_of_ours_is_read(

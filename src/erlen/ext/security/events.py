@@ -162,7 +162,9 @@ class Events:
         sender: t.Any,
         client: cabc.Callable[[], Client],
     ) -> None:
-        self._store, self._clock, self._sender, self._client = store, clock, sender, client
+        self._store, self._clock, self._client = store, clock, client
+        #: What signals are sent by: the application.
+        self.sender = sender
 
     def tell(self, name: str, user: User | None = None, /, **details: t.Any) -> Event:
         """Log an event, keep it, and send its signal. What fails of these is logged, and never raised.
@@ -195,7 +197,7 @@ class Events:
     def _send(self, told: EventSignal, user: User | None, event: Event) -> None:
         if told.is_muted:
             return
-        sender = ANY if self._sender is None else self._sender
+        sender = ANY if self.sender is None else self.sender
         for receiver in list(told.receivers_for(sender)):
             try:
                 # Async receivers run to their end here, as those of the framework's own signals do in plain code.

@@ -79,7 +79,8 @@ class TokenPair:
 class Tokens:
     """Hands out tokens and takes them back.
 
-    :param kit: what every part works with. Access tokens name ``site_url`` as issuer and audience, or else ``site_name``.
+    :param kit: what every part works with. Access tokens name ``site_url`` as issuer and audience, or else the name of
+        the site or the application.
     :raises ConfigurationError: where a scope is spelled as no scope can be.
 
     .. versionadded:: 0.1
@@ -92,7 +93,8 @@ class Tokens:
                 raise ConfigurationError(
                     f"SECURITY_SCOPES has {scope!r}. A scope is one word of ASCII without quotes and backslashes, such as 'orders:read'."
                 )
-        issuer = (kit.settings.site_url or kit.settings.site_name or "erlen").rstrip("/")
+        name = kit.settings.site_name or getattr(kit.events.sender, "name", "erlen")
+        issuer = (kit.settings.site_url or name).rstrip("/")
         self._access_tokens = AccessTokens(
             kit.keys, issuer, kit.settings.scopes, kit.settings.access_token_lifetime
         )
