@@ -123,12 +123,12 @@ def add_user(store: MemoryStore, name: str, at: t.Any) -> User:
 
 def guard(app: Erlen, settings: Settings, clock: t.Any, store: Counting | None = None) -> Guarded:
     """Give an application what access to views needs, and paths that log in and out."""
-    app.secret_key = app.secret_key or "a key of tests"
+    app.secret_key = key = app.secret_key or "a key of tests"
     store = store or Counting()
     kit = Kit(
         settings=settings,
         store=store,
-        keys=Keys([app.secret_key]),
+        keys=Keys([key]),
         events=Events(store, clock, app, client_of_request),
         clock=clock,
     )

@@ -375,7 +375,7 @@ class MemoryStore:
             return before - self._count_rows()
 
     def _count_rows(self) -> int:
-        return sum(map(len, (self._sessions, self._tokens, self._attempts, self._events)))
+        return len(self._sessions) + len(self._tokens) + len(self._attempts) + len(self._events)
 
 
 if t.TYPE_CHECKING:

@@ -17,9 +17,10 @@ import typing as t
 from urllib.parse import quote, urlsplit
 
 from markupsafe import Markup
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import Forbidden, HTTPException, TooManyRequests, Unauthorized
 from werkzeug.http import HTTP_STATUS_CODES
 from werkzeug.routing import BuildError
+from werkzeug.urls import iri_to_uri
 
 from erlen import current_app, redirect, render_template, request, url_for
 
@@ -94,7 +95,6 @@ def problem(status: int, code: str, detail: str, **members: t.Any) -> t.Any:
 class Refused(HTTPException):
     """A request that is not answered as it was asked to be.
 
-    :param status: the status: 401, 403 or 429.
     :param code: a name for programs: ``login_required``, ``invalid_token``, ``insufficient_scope``, ``wrong_credentials``,
         ``fresh_login_required``, ``forbidden``, ``csrf``, ``too_many_attempts``.
     :param detail: a sentence for people.
@@ -106,7 +106,6 @@ class Refused(HTTPException):
 
     def __init__(
         self,
-        status: int,
         code: str,
         detail: str,
         *,
@@ -114,7 +113,6 @@ class Refused(HTTPException):
         action: tuple[str, str] | None = None,
     ) -> None:
         super().__init__(detail)
-        self.code = status
         self.reason = code
         self.extra_headers = tuple(headers)
         self.action = action
@@ -126,7 +124,7 @@ class Refused(HTTPException):
         return [*super().get_headers(environ, scope), *self.extra_headers]
 
     def get_response(  # type: ignore[override]
-        self, environ: WSGIEnvironment | None = None, scope: dict[str, t.Any] | None = None
+        self, environ: t.Any = None, scope: dict[str, t.Any] | None = None
     ) -> t.Any:
         """Return the answer that fits the client."""
         if self.response is None:
@@ -164,6 +162,21 @@ class Refused(HTTPException):
             return _PAGE.format(title=_TITLES[status], text=detail, action=link)
 
 
+# Each is what Werkzeug calls it as well, so that error handlers for the code are asked.
+
+
+class NotKnown(Refused, Unauthorized):
+    """Nobody is known to ask."""
+
+
+class NotAllowed(Refused, Forbidden):
+    """Whoever asks may not do this."""
+
+
+class TooOften(Refused, TooManyRequests):
+    """Somebody asks too often."""
+
+
 _TITLES = {401: "Please log in", 403: "This is not for you", 429: "Please wait"}
 
 _NEEDED = {
@@ -188,7 +201,7 @@ def unknown(methods: cabc.Sequence[str], code: str = "login_required") -> HTTPEx
         return _sent_to("login")
     headers = [("WWW-Authenticate", challenge) for challenge in challenges(methods, code)]
     action = (_address_of("login", None), "Log in") if is_by_session else None
-    return Refused(401, code, _NEEDED[code], headers=headers, action=action)
+    return NotKnown(code, _NEEDED[code], headers=headers, action=action)
 
 
 def stale() -> HTTPException:
@@ -198,7 +211,7 @@ def stale() -> HTTPException:
     code = "fresh_login_required"
     headers = [("WWW-Authenticate", challenge) for challenge in challenges(("session",), code)]
     action = _address_of("reauthenticate", None), "Show who you are"
-    return Refused(401, code, _NEEDED[code], headers=headers, action=action)
+    return NotKnown(code, _NEEDED[code], headers=headers, action=action)
 
 
 def _sent_to(page: str) -> HTTPException:
@@ -246,7 +259,7 @@ def _quoted(text: str) -> str:
 
 def next_target() -> str | None:
     """Return the address of the active request without its origin, ``None`` for one that may lead somewhere else."""
-    parts = urlsplit(request.url)
+    parts = urlsplit(iri_to_uri(request.url))
     target = f"{parts.path}?{parts.query}" if parts.query else parts.path
     # The login page checks it again, as anybody can write such an address.
     if len(target) > MAX_NEXT or not target.startswith("/") or re.match(r"/[/\\]", target):
@@ -273,7 +286,7 @@ def forbidden(code: str = "forbidden", detail: str = "You are not allowed to do 
     :param code: a name for programs.
     :param detail: a sentence for people.
     """
-    return Refused(403, code, detail)
+    return NotAllowed(code, detail)
 
 
 def insufficient_scope(methods: cabc.Sequence[str], scopes: cabc.Sequence[str]) -> Refused:
@@ -284,7 +297,7 @@ def insufficient_scope(methods: cabc.Sequence[str], scopes: cabc.Sequence[str]) 
     """
     found = challenges([one for one in methods if one == "token"], "insufficient_scope", scopes)
     text = f"The token does not permit this. It needs: {', '.join(scopes)}."
-    return Refused(403, "insufficient_scope", text, headers=[("WWW-Authenticate", one) for one in found])
+    return NotAllowed("insufficient_scope", text, headers=[("WWW-Authenticate", one) for one in found])
 
 
 def too_many(error: TooManyAttempts) -> Refused:
@@ -293,4 +306,4 @@ def too_many(error: TooManyAttempts) -> Refused:
     :param error: says which.
     """
     headers = [("Retry-After", str(max(1, error.retry_after)))]
-    return Refused(429, "too_many_attempts", str(error), headers=headers)
+    return TooOften("too_many_attempts", str(error), headers=headers)

@@ -1,4 +1,4 @@
-"""What can go wrong, as exceptions.
+"""What can go wrong, as exceptions::
 
 SecurityError
  +- ConfigurationError     a setting is wrong, or one is missing
