@@ -62,6 +62,7 @@ def repository_files() -> t.Iterator[Path]:
                 ".so",
                 ".sqlite",
                 ".db",
+                ".gz",
             }:
                 yield path
 

@@ -70,6 +70,7 @@ def _parts(text: str) -> tuple[str, str]:
     try:
         found = validate_email(
             text,
+            strict=True,
             check_deliverability=False,
             # Of the names that reach nobody (RFC 6761) `.test` is taken, for tests.
             test_environment=True,

@@ -197,14 +197,12 @@ def _storage(url: str) -> Windows:
     )
     try:
         storage = storage_from_string(url, wrap_exceptions=True, **options)
-    except StorageRefusedError as error:
-        hint = (
-            f" Install what it needs with: pip install {scheme.partition('+')[0].rstrip('s')}"
-            if is_redis
-            else ""
-        )
+    except (StorageRefusedError, ValueError):
+        client = "valkey" if scheme.startswith("valkey") else "redis"
+        hint = f" Where it is not installed: pip install {client}" if is_redis else ""
         raise ConfigurationError(
-            f"{PREFIX}RATE_STORAGE is a URL of {scheme!r}, which is not to be had: {error}.{hint}"
+            f"{PREFIX}RATE_STORAGE is a URL of {scheme!r}, of which no storage of the library 'limits' could be made. Take 'memory://', or "
+            f"Redis with its Python package, as in 'redis://localhost:6379'.{hint}"
         ) from None
     if not hasattr(storage, "acquire_entry") or scheme.startswith("async"):
         raise ConfigurationError(

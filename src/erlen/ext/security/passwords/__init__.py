@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from ..errors import WeakPassword
 from ..settings import Settings
 from .breaches import BreachCheck, HaveIBeenPwned
-from .hashing import ARGON2, Hasher, encoded
+from .hashing import Hasher, encoded
 from .legacy import Stored, Unusable, read
 from .rules import problems_of
 
@@ -100,7 +100,7 @@ class Passwords:
         if known.most is not None and place < len(forms) and len(encoded(forms[place])) > known.most:
             # A longer one with the same beginning would fit as well, so this may not be the one its owner knows.
             return Verdict(matches=True)
-        is_current = place == 0 and known.scheme == ARGON2 and self._hasher.is_current(stored or "")
+        is_current = known.is_current and place == 0
         return Verdict(matches=True, replacement=None if is_current else self.hash(password))
 
     def problems(self, password: str, *, about: cabc.Iterable[str] = ()) -> list[str]:

@@ -11,9 +11,6 @@ from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatc
 from ..settings import Settings
 from .legacy import Stored, Unusable
 
-#: The scheme of hashes of Argon2, as opposed to those of ``legacy.py``.
-ARGON2 = "argon2"
-
 SALT_BYTES = 16
 HASH_BYTES = 32
 
@@ -54,15 +51,6 @@ class Hasher:
         """
         return self._hasher.hash(encoded(password))
 
-    def is_current(self, stored: str) -> bool:
-        """Return whether a hash costs what new ones do.
-
-        One that costs more is replaced as well: with hashes of one cost alone, time does not tell whose account is there.
-
-        :param stored: a hash that :meth:`read` takes.
-        """
-        return not self._hasher.check_needs_rehash(stored)
-
     def read(self, stored: str) -> Stored:
         """Return what checks passwords against a stored hash of Argon2, of whatever make.
 
@@ -84,15 +72,11 @@ class Hasher:
                 f"a hash of Argon2 with m={found.memory_cost}, t={found.time_cost}, p={found.parallelism} and "
                 f"{found.hash_len} bytes, which is out of bounds"
             )
-        return Stored(ARGON2, lambda password: self.check(password, stored))
+        # One that costs more is not current either: with hashes of one cost alone, time does not tell whose account is there.
+        is_current = not self._hasher.check_needs_rehash(stored)
+        return Stored("argon2", lambda password: self._check(password, stored), is_current=is_current)
 
-    def check(self, password: str, stored: str) -> bool:
-        """Return whether a password fits a hash.
-
-        :param password: the password; any text.
-        :param stored: the hash.
-        :raises Unusable: where the hash is damaged.
-        """
+    def _check(self, password: str, stored: str) -> bool:
         try:
             return self._hasher.verify(stored, encoded(password))
         except VerifyMismatchError:

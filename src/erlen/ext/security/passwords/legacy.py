@@ -13,7 +13,7 @@ import hashlib
 import hmac
 import re
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from werkzeug.security import check_password_hash
 
@@ -39,11 +39,13 @@ class Stored:
     :param scheme: how it was made.
     :param check: returns whether a password fits.
     :param most: how many bytes of a password it knows; ``None`` for all.
+    :param is_current: whether a new hash would be no other.
     """
 
     scheme: str
     check: cabc.Callable[[str], bool]
     most: int | None = None
+    is_current: bool = False
 
 
 def read(stored: str) -> Stored:
@@ -56,9 +58,11 @@ def read(stored: str) -> Stored:
     if kind is None:
         raise Unusable("a hash of no known kind")
     try:
-        return _READERS[kind](stored)
+        found = _READERS[kind](stored)
     except ValueError:
         raise Unusable(f"a damaged hash of the kind {kind.strip(':$')!r}") from None
+    # HMAC fills a short key up with NUL, so that PBKDF2 and scrypt take a password with one at its end for the same password.
+    return replace(found, check=lambda password: found.check(password) and "\0" not in password)
 
 
 def _number(text: str, most: int) -> int:
@@ -83,7 +87,8 @@ def _werkzeug(stored: str) -> Stored:
     if not salt:
         raise ValueError
     if name == "scrypt":
-        _check_scrypt(*rest)
+        cost, block, lanes = rest
+        _check_scrypt(cost, block, lanes)
     else:
         digest, iterations = rest
         if digest not in _DIGESTS:
@@ -211,8 +216,7 @@ def _bcrypt(stored: str, prepared: cabc.Callable[[str], bytes] | None = None) ->
 
     def check(password: str) -> bool:
         secret = prepared(password) if prepared else _bytes(password)
-        # To the first bcrypt a NUL was the end of a password.
-        return b"\0" not in secret and checkpw(secret[:BCRYPT_BYTES], whole)
+        return checkpw(secret[:BCRYPT_BYTES], whole)
 
     return Stored("bcrypt", check, None if prepared else BCRYPT_BYTES)
 

@@ -17,9 +17,9 @@ from .common import entries, folded, plain
 
 #: How many words of the list a password may not be made of, and how many digits and signs between and around them change nothing.
 PIECES = 2
-LOOSE = 8
+LOOSE = 10
 #: The same for a password without a letter, of which any could be a piece.
-LOOSE_DIGITS = 2
+LOOSE_DIGITS = 4
 SHORTEST_PIECE = 4
 LONGEST_PIECE = 24
 
@@ -132,7 +132,7 @@ def _is_common(text: str, words: frozenset[str]) -> bool:
         return True
     most_loose = LOOSE if any(letter.isalpha() for letter in text) else LOOSE_DIGITS
     # cheapest[n][place]: the fewest loose characters that the text up to here has beside n pieces.
-    cheapest = [[len(text)] * (len(text) + 1) for _ in range(PIECES + 1)]
+    cheapest = [[most_loose + 1] * (len(text) + 1) for _ in range(PIECES + 1)]
     cheapest[0][0] = 0
     for place, count in itertools.product(range(len(text)), range(PIECES + 1)):
         cost = cheapest[count][place]
