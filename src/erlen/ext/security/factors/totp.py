@@ -19,6 +19,7 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 import pyotp
+from pyotp.totp import TOTP
 
 from ..kit import Kit
 from ..types import User
@@ -160,8 +161,10 @@ class Totp:
         return None if stored is None else stored.totp_secret
 
     def _setup(self, user: User, secret: str, sealed: str) -> TotpSetup:
-        site = self._kit.settings.site_name or urlsplit(self._kit.settings.site_url or "").hostname or "Account"
-        uri = pyotp.TOTP(secret).provisioning_uri(name=user.email, issuer_name=site)
+        site = (
+            self._kit.settings.site_name or urlsplit(self._kit.settings.site_url or "").hostname or "Account"
+        )
+        uri = TOTP(secret).provisioning_uri(name=user.email, issuer_name=site)
         return TotpSetup(secret=secret, uri=uri, qr_svg=_drawn(uri), sealed=sealed)
 
     def _opened(self, user: User, sealed: str) -> str | None:
@@ -177,7 +180,7 @@ class Totp:
         if digits is None:
             return None
         now = int(self._kit.clock().timestamp())
-        generator = pyotp.TOTP(secret, interval=STEP_SECONDS, digits=DIGITS)
+        generator = TOTP(secret, interval=STEP_SECONDS, digits=DIGITS)
         found = None
         for step in sorted({(now - DRIFT_SECONDS) // STEP_SECONDS, now // STEP_SECONDS}):
             if hmac.compare_digest(generator.generate_otp(step), digits):

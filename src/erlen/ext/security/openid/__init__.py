@@ -61,14 +61,20 @@ class OpenID:
     """
 
     def __init__(
-        self, kit: Kit, tokens: Tokens, providers: cabc.Sequence[Provider] = (), http: httpx.Client | None = None
+        self,
+        kit: Kit,
+        tokens: Tokens,
+        providers: cabc.Sequence[Provider] = (),
+        http: httpx.Client | None = None,
     ) -> None:
         self._kit, self._tokens, self._fetcher = kit, tokens, Fetcher(http)
         self._directory = Directory(kit, self._fetcher)
         self._providers = {provider.name: provider for provider in providers}
         if len(self._providers) != len(providers):
             names = ", ".join(sorted(provider.name for provider in providers))
-            raise ConfigurationError(f"Each OpenID Connect provider needs a name of its own; there are: {names}.")
+            raise ConfigurationError(
+                f"Each OpenID Connect provider needs a name of its own; there are: {names}."
+            )
 
     @property
     def providers(self) -> cabc.Sequence[Provider]:
@@ -122,7 +128,9 @@ class OpenID:
         with _told_safely(provider):
             token, kept = self._begun(secret, args)
             if (kept[0], kept[1]) != (provider.name, redirect_uri):
-                raise ProviderError("The login was begun with another provider, or with another address to come back to.")
+                raise ProviderError(
+                    "The login was begun with another provider, or with another address to come back to."
+                )
             metadata = self._directory.metadata(provider)
             code = _code_of(provider, metadata, args)
             answer = self._exchange(provider, metadata, code, redirect_uri, kept[4])
@@ -186,12 +194,16 @@ class OpenID:
             token = self._tokens.look(secret, PURPOSE)
             kept = json.loads(self._kit.keys.unseal(token.data["sealed"], PURPOSE) or "null")
             if kept is None:
-                raise ProviderError("What the login was begun with cannot be read: the secret key has changed.")
+                raise ProviderError(
+                    "What the login was begun with cannot be read: the secret key has changed."
+                )
             if not hmac.compare_digest(args.get("state", "").encode("utf-8", "replace"), kept[2].encode()):
                 raise ProviderError("The state is of another login.")
             return self._tokens.use(secret, PURPOSE), kept
         except InvalidToken as error:
-            raise ProviderError("The browser has begun no login, has finished it, or has taken too long.") from error
+            raise ProviderError(
+                "The browser has begun no login, has finished it, or has taken too long."
+            ) from error
 
     def _exchange(
         self, provider: Provider, metadata: Metadata, code: str, redirect_uri: str, verifier: str
@@ -218,9 +230,13 @@ class OpenID:
             )
         status, answer = self._fetcher.post(metadata.token_endpoint, data, headers)
         if status != 200:
-            raise ProviderError(f"The code was refused with the status {status}: {answer.get('error')!r:.200}")
+            raise ProviderError(
+                f"The code was refused with the status {status}: {answer.get('error')!r:.200}"
+            )
         if str(answer.get("token_type")).lower() != "bearer":
-            raise ProviderError(f"The token is of the type {answer.get('token_type')!r:.100}, and not Bearer.")
+            raise ProviderError(
+                f"The token is of the type {answer.get('token_type')!r:.100}, and not Bearer."
+            )
         return answer
 
 
@@ -249,7 +265,7 @@ class _Shown(ProviderError):
 
 
 @contextlib.contextmanager
-def _told_safely(provider: Provider) -> cabc.Iterator[None]:
+def _told_safely(provider: Provider) -> cabc.Generator[None, None, None]:
     """Turn failures into a text for users that tells nothing, and a line of the log that tells what was wrong."""
     try:
         yield

@@ -56,8 +56,14 @@ class Provider:
 
     def __post_init__(self) -> None:
         where = f"The OpenID Connect provider {self.name!r}"
-        if not self.name or not self.name.isascii() or not self.name.replace("-", "a").replace("_", "a").isalnum():
-            raise ConfigurationError(f"{where} needs a name of letters, digits, '-' and '_', as it is a part of addresses.")
+        if (
+            not self.name
+            or not self.name.isascii()
+            or not self.name.replace("-", "a").replace("_", "a").isalnum()
+        ):
+            raise ConfigurationError(
+                f"{where} needs a name of letters, digits, '-' and '_', as it is a part of addresses."
+            )
         if not is_safe(self.issuer, loopback=True) or "?" in self.issuer:
             raise ConfigurationError(
                 f"{where} has the issuer {self.issuer!r}. It has to be an address as in https://accounts.example.com: with https "
@@ -128,7 +134,9 @@ class Directory:
         if not found and self._may_ask_again(provider):
             found = [key for key in self._asked_keys(provider) if _fits(key, header)]
         if len(found) != 1:
-            raise ProviderError(f"{len(found)} keys of {provider.issuer} fit the key id {header.get('kid')!r}.")
+            raise ProviderError(
+                f"{len(found)} keys of {provider.issuer} fit the key id {header.get('kid')!r}."
+            )
         return found[0]
 
     def _kept_keys(self, provider: Provider) -> list[Key]:
@@ -165,11 +173,15 @@ def _metadata_of(provider: Provider, document: dict[str, t.Any]) -> Metadata:
     loopback = provider.issuer.startswith("http://")
     for name in ("authorization_endpoint", "token_endpoint", "jwks_uri"):
         if not is_safe(document.get(name), loopback=loopback):
-            raise ProviderError(f"{provider.issuer} says that its {name} is {document.get(name)!r}, which is no address with https.")
+            raise ProviderError(
+                f"{provider.issuer} says that its {name} is {document.get(name)!r}, which is no address with https."
+            )
     # What is meant where a provider does not say it (Discovery, section 3).
     methods = document.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
     if not isinstance(methods, list):
-        raise ProviderError(f"{provider.issuer} says that clients show themselves with {methods!r}, which is no list.")
+        raise ProviderError(
+            f"{provider.issuer} says that clients show themselves with {methods!r}, which is no list."
+        )
     return Metadata(
         authorization_endpoint=document["authorization_endpoint"],
         token_endpoint=document["token_endpoint"],
@@ -185,7 +197,11 @@ def _key_of(data: object) -> Key | None:
     from joserfc.errors import JoseError, SecurityWarning
     from joserfc.jwk import JWKRegistry
 
-    if not isinstance(data, dict) or data.get("kty") not in {"RSA", "EC", "OKP"} or data.get("use", "sig") != "sig":
+    if (
+        not isinstance(data, dict)
+        or data.get("kty") not in {"RSA", "EC", "OKP"}
+        or data.get("use", "sig") != "sig"
+    ):
         return None
     try:
         with warnings.catch_warnings():
