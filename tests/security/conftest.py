@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import typing as t
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+import postgresql as support
+import stores
 from erlen import Erlen
 from erlen.ext.security.settings import Settings
+from erlen.ext.security.store import Store
 from guarded import Guarded, guard
 from memory_store import MemoryStore
 
@@ -43,3 +49,33 @@ def store() -> MemoryStore:
 @pytest.fixture
 def parts(app: Erlen, settings: Settings, clock: Clock) -> Guarded:
     return guard(app, settings, clock)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> t.Iterator[str]:
+    """Start a PostgreSQL for all tests that ask for one; they are skipped where it cannot be."""
+    with support.server() as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def opened_store(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> t.Iterator[t.Callable[[str], stores.Opened]]:
+    """Return what opens a store once, when it is first asked for."""
+    with contextlib.ExitStack() as leave:
+        folder = tmp_path_factory.mktemp("stores")
+
+        @functools.cache
+        def opened(kind: str) -> stores.Opened:
+            return stores.opened(kind, folder, lambda: request.getfixturevalue("postgresql"), leave)
+
+        yield opened
+
+
+@pytest.fixture(params=stores.KINDS)
+def any_store(request: pytest.FixtureRequest, opened_store: t.Callable[[str], stores.Opened]) -> Store:
+    """Return each of the stores, empty: what is tested with it holds for every implementation of the protocol."""
+    opened = opened_store(request.param)
+    opened.empty()
+    return opened.store

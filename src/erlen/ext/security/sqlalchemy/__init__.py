@@ -1,13 +1,13 @@
 """Accounts in a database of SQLAlchemy's: models, the store, a migration. ``models`` shows how an application declares its users."""
 
-try:
-    import sqlalchemy as _sqlalchemy
-except ModuleNotFoundError as _error:
+from importlib.util import find_spec
+
+if find_spec("sqlalchemy") is None:
     raise ModuleNotFoundError(
         "The accounts of erlen.ext.security are stored with SQLAlchemy, which is not installed. "
         "Install it with: pip install 'erlen[security]'",
-        name=_error.name,
-    ) from _error
+        name="sqlalchemy",
+    )
 
 from .columns import UtcDateTime as UtcDateTime
 from .models import Models as Models

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-import typing as t
 from datetime import UTC, datetime
 
 from sqlalchemy import JSON, DateTime, Dialect, String, Text, TypeDecorator
-from sqlalchemy.types import TypeEngine
 
 # What no database agrees to keep in a text: NUL (PostgreSQL), and halves of surrogate pairs, which UTF-8 has not.
 _UNFIT = re.compile("[\0\ud800-\udfff]")
@@ -45,25 +43,10 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-class CleanText(TypeDecorator[str]):
-    """Text from anywhere. What a database would refuse with an error is replaced by U+FFFD, in what is looked up as well.
+class _Clean(TypeDecorator[str]):
+    """Text from anywhere. What a database would refuse with an error is replaced by U+FFFD, in what is looked up as well."""
 
-    :param length: the most characters; any number by default.
-    """
-
-    impl = String
     cache_ok = True
-
-    def __init__(self, length: int | None = None) -> None:
-        super().__init__(length)
-        self.limit = length
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[t.Any]:
-        """Return the type of the database.
-
-        :param dialect: which makes it.
-        """
-        return dialect.type_descriptor(Text() if self.limit is None else String(self.limit))
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         """Return the text as any database keeps it.
@@ -72,6 +55,27 @@ class CleanText(TypeDecorator[str]):
         :param dialect: not asked.
         """
         return None if value is None else _UNFIT.sub("\ufffd", value)
+
+
+class CleanText(_Clean):
+    """Text of any length from anywhere."""
+
+    impl = Text
+    cache_ok = True
+
+
+class CleanString(_Clean):
+    """Text from anywhere that has an index.
+
+    :param length: the most characters.
+    """
+
+    impl = String
+    cache_ok = True
+
+    def __init__(self, length: int) -> None:
+        super().__init__(length)
+        self.limit = length
 
 
 class Texts(TypeDecorator[tuple[str, ...]]):

@@ -28,7 +28,7 @@ from sqlalchemy.schema import SchemaItem
 from ..errors import ConfigurationError
 from ..keys import new_id
 from ..kit import utc_now
-from .columns import CleanText, Texts, UtcDateTime
+from .columns import CleanString, CleanText, Texts, UtcDateTime
 
 M = t.TypeVar("M")
 
@@ -48,9 +48,9 @@ class UserMixin:
     .. versionadded:: 0.1
     """
 
-    uid: Mapped[str] = mapped_column(CleanText(RANDOM), unique=True, default=new_id)
-    email: Mapped[str] = mapped_column(CleanText(EMAIL))
-    email_key: Mapped[str] = mapped_column(CleanText(EMAIL_KEY), unique=True)
+    uid: Mapped[str] = mapped_column(CleanString(RANDOM), unique=True, default=new_id)
+    email: Mapped[str] = mapped_column(CleanString(EMAIL))
+    email_key: Mapped[str] = mapped_column(CleanString(EMAIL_KEY), unique=True)
     password_hash: Mapped[str | None] = mapped_column(CleanText(), default=None)
     password_changed_at: Mapped[datetime | None] = mapped_column(UtcDateTime(), default=None)
     is_active: Mapped[bool] = mapped_column(default=True)
@@ -93,7 +93,7 @@ class UserMixin:
 class RoleMixin:
     """The columns of a role."""
 
-    name: Mapped[str] = mapped_column(CleanText(NAME), primary_key=True)
+    name: Mapped[str] = mapped_column(CleanString(NAME), primary_key=True)
     description: Mapped[str] = mapped_column(CleanText(), default="")
     permissions: Mapped[tuple[str, ...]] = mapped_column(Texts(), default=())
 
@@ -108,14 +108,14 @@ class _Owned:
     @declared_attr
     def uid(cls) -> Mapped[str]:  # noqa: N805 - SQLAlchemy calls it with the class
         """Whose it is."""
-        return mapped_column(CleanText(RANDOM), _key_of_user(cls.__user_uid__), nullable=False)
+        return mapped_column(CleanString(RANDOM), _key_of_user(cls.__user_uid__), nullable=False)
 
 
 class SessionMixin(_Owned):
     """The columns of :class:`~erlen.ext.security.types.SessionRecord`."""
 
-    id: Mapped[str] = mapped_column(CleanText(RANDOM), primary_key=True)
-    key: Mapped[str] = mapped_column(CleanText(RANDOM), unique=True)
+    id: Mapped[str] = mapped_column(CleanString(RANDOM), primary_key=True)
+    key: Mapped[str] = mapped_column(CleanString(RANDOM), unique=True)
     methods: Mapped[tuple[str, ...]] = mapped_column(Texts())
     created_at: Mapped[datetime] = mapped_column(UtcDateTime())
     authenticated_at: Mapped[datetime] = mapped_column(UtcDateTime())
@@ -137,22 +137,22 @@ class TokenMixin:
     if t.TYPE_CHECKING:
         __tablename__: str
 
-    id: Mapped[str] = mapped_column(CleanText(RANDOM), primary_key=True)
-    key: Mapped[str] = mapped_column(CleanText(RANDOM), unique=True)
-    purpose: Mapped[str] = mapped_column(CleanText(NAME))
+    id: Mapped[str] = mapped_column(CleanString(RANDOM), primary_key=True)
+    key: Mapped[str] = mapped_column(CleanString(RANDOM), unique=True)
+    purpose: Mapped[str] = mapped_column(CleanString(NAME))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime())
     expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
     name: Mapped[str] = mapped_column(CleanText())
     scopes: Mapped[tuple[str, ...]] = mapped_column(Texts())
     data: Mapped[dict[str, t.Any]] = mapped_column(JSON())
-    family: Mapped[str | None] = mapped_column(CleanText(RANDOM))
+    family: Mapped[str | None] = mapped_column(CleanString(RANDOM))
     used_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
     last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
 
     @declared_attr
     def uid(cls) -> Mapped[str | None]:  # noqa: N805 - as above
         """Whose it is, if anybody's."""
-        return mapped_column(CleanText(RANDOM), _key_of_user(cls.__user_uid__), nullable=True)
+        return mapped_column(CleanString(RANDOM), _key_of_user(cls.__user_uid__), nullable=True)
 
     @declared_attr.directive
     def __table_args__(cls) -> tuple[SchemaItem, ...]:  # noqa: N805 - as above
@@ -163,7 +163,7 @@ class PasskeyMixin(_Owned):
     """The columns of :class:`~erlen.ext.security.types.Passkey`."""
 
     # 1023 bytes are the most (WebAuthn, 5.1.3); in base64url these are 1364 characters.
-    credential_id: Mapped[str] = mapped_column(CleanText(1400), primary_key=True)
+    credential_id: Mapped[str] = mapped_column(CleanString(1400), primary_key=True)
     public_key: Mapped[str] = mapped_column(CleanText())
     sign_count: Mapped[int] = mapped_column(BigInteger())
     name: Mapped[str] = mapped_column(CleanText())
@@ -180,8 +180,8 @@ class PasskeyMixin(_Owned):
 class IdentityMixin(_Owned):
     """The columns of :class:`~erlen.ext.security.types.Identity`."""
 
-    issuer: Mapped[str] = mapped_column(CleanText(512), primary_key=True)
-    subject: Mapped[str] = mapped_column(CleanText(NAME), primary_key=True)
+    issuer: Mapped[str] = mapped_column(CleanString(512), primary_key=True)
+    subject: Mapped[str] = mapped_column(CleanString(NAME), primary_key=True)
     email: Mapped[str] = mapped_column(CleanText())
     created_at: Mapped[datetime] = mapped_column(UtcDateTime())
 
@@ -193,7 +193,7 @@ class IdentityMixin(_Owned):
 class AttemptMixin:
     """The columns of one attempt. Those under one key are numbered, so that no two count as the same."""
 
-    key: Mapped[str] = mapped_column(CleanText(RANDOM), primary_key=True)
+    key: Mapped[str] = mapped_column(CleanString(RANDOM), primary_key=True)
     number: Mapped[int] = mapped_column(BigInteger(), primary_key=True, autoincrement=False)
     at: Mapped[datetime] = mapped_column(UtcDateTime())
 
@@ -210,9 +210,9 @@ class EventMixin:
 
     # SQLite numbers rows by itself in a column of this one type alone.
     id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer(), "sqlite"), primary_key=True)
-    name: Mapped[str] = mapped_column(CleanText(NAME))
+    name: Mapped[str] = mapped_column(CleanString(NAME))
     at: Mapped[datetime] = mapped_column(UtcDateTime())
-    uid: Mapped[str | None] = mapped_column(CleanText(RANDOM))
+    uid: Mapped[str | None] = mapped_column(CleanString(RANDOM))
     address: Mapped[str | None] = mapped_column(CleanText())
     agent: Mapped[str] = mapped_column(CleanText())
     details: Mapped[dict[str, t.Any]] = mapped_column(JSON())
@@ -329,10 +329,10 @@ def _user_roles(base: type[t.Any], uid: Column[str], role: type[RoleMixin], pref
     return Table(
         name,
         base.metadata,
-        Column("uid", CleanText(RANDOM), ForeignKey(uid, ondelete="CASCADE"), primary_key=True),
+        Column("uid", CleanString(RANDOM), ForeignKey(uid, ondelete="CASCADE"), primary_key=True),
         Column(
             "role",
-            CleanText(NAME),
+            CleanString(NAME),
             ForeignKey(inspect(role).columns["name"], ondelete="CASCADE"),
             primary_key=True,
         ),

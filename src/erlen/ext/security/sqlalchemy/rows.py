@@ -11,7 +11,7 @@ from sqlalchemy import CursorResult, Executable
 from sqlalchemy.orm import Session, class_mapper
 
 from ..types import Role, User
-from .columns import CleanText
+from .columns import CleanString
 from .models import RoleMixin, UserMixin
 
 if t.TYPE_CHECKING:
@@ -110,5 +110,5 @@ def _limits(model: cabc.Hashable) -> dict[str, int | None]:
     limits: dict[str, int | None] = {}
     for attribute in class_mapper(t.cast("type[object]", model)).column_attrs:
         type_ = attribute.columns[0].type
-        limits[attribute.key] = type_.limit if isinstance(type_, CleanText) else None
+        limits[attribute.key] = type_.limit if isinstance(type_, CleanString) else None
     return limits

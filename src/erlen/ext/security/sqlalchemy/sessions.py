@@ -55,7 +55,7 @@ class Sessions(Transactions):
         row = self._read(lambda session: session.execute(found).unique().one_or_none())
         return None if row is None else (record_of(SessionRecord, row[0]), as_user(row[1]))
 
-    def change_session(self, key: str, **values: t.Any) -> bool:
+    def change_session(self, key: str, /, **values: t.Any) -> bool:
         """Set values of a session; with another ``key`` the old one is worth nothing. Of several at once one changes a key.
 
         :param key: the digest of the secret in the cookie.

@@ -10,7 +10,7 @@ import time
 import typing as t
 import weakref
 
-from sqlalchemy import exc, false, select, update
+from sqlalchemy import Engine, exc, false, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
@@ -164,10 +164,16 @@ class Transactions:
             pause = min(pause * 2, 0.1)
 
     def _write(self, work: cabc.Callable[[Session], T]) -> T:
+        role = self._models.Role
+
         def locked(session: Session) -> T:
-            if session.get_bind(self._models.Role).dialect.name == "sqlite":
+            bind = session.get_bind(role)
+            if bind.dialect.name == "sqlite":
                 # SQLite has one lock for writing. Who reads before taking it fails where another wrote in between.
-                session.execute(update(self._models.Role).where(false()).values(description=""))
+                session.execute(update(role).where(false()).values(description=""))
+            elif isinstance(bind, Engine):
+                # What is read after a lock has to be what others wrote before they gave it away, whatever the engine is set to.
+                session.connection({"mapper": role}, execution_options={"isolation_level": "READ COMMITTED"})
             return work(session)
 
         return self._read(locked)

@@ -282,7 +282,11 @@ class Roles(Transactions):
             session.execute(insert(having).values(uid=uid, role=role))
             return True
 
-        return self._write_for(uid, give)
+        try:
+            return self._write_for(uid, give)
+        except exc.IntegrityError:
+            # The role was deleted at that time. Asked again, it is missed.
+            return self._write_for(uid, give)
 
     def withdraw(self, uid: str, role: str) -> bool:
         """Take a role from a user; ``False`` where they do not have it.
