@@ -512,6 +512,23 @@ def test_every_sentence_can_be_translated(kit: Kit) -> None:
     assert asked
 
 
+@pytest.mark.parametrize("newstyle", [True, False])
+def test_what_templates_of_the_application_call_gettext_translates_mails(kit: Kit, newstyle: bool) -> None:
+    """As Flask-Babel sets it up."""
+
+    def gettext(text: str, **values: t.Any) -> str:
+        text = text.replace("Your account at %(site)s was deleted", "Konto <bei> %(site)s gelöscht")
+        return text % values if values else text
+
+    app, outbox = site("A & B"), Outbox()
+    app.jinja_env.add_extension("jinja2.ext.i18n")
+    t.cast("t.Any", app.jinja_env).install_gettext_callables(gettext, None, newstyle=newstyle)
+    postman_of(app, kit, outbox).send("deleted", "jane@example.com", **VALUES)
+    assert outbox.mails[0].subject == "Konto <bei> A & B gelöscht"
+    assert "Konto <bei> A & B gelöscht" in outbox.mails[0].text
+    assert "Konto &lt;bei&gt; A &amp; B gelöscht" in outbox.mails[0].html
+
+
 def test_the_sender_is_that_of_the_settings(store: MemoryStore, clock: Clock) -> None:
     settings = Settings(
         site_url="https://example.test", mail_sender="Shop & Co <shop@example.com>", site_name="Shop & Co"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections.abc as cabc
 import itertools
+import threading
 import typing as t
 from datetime import datetime
 from pathlib import Path
@@ -148,18 +149,26 @@ class Site:
         return [name for name in found if name in names or not names]
 
 
+class LateOutbox(Outbox):
+    """Keeps mails, and gets them in the background, as a mail server does."""
+
+    is_immediate = False
+
+
 class RecordingStore:
-    """A store that writes down which of its methods are called."""
+    """A store that writes down which of its methods are called before the answer, by the thread that asks."""
 
     def __init__(self, store: MemoryStore) -> None:
         self.kept = store
         self.calls: list[str] = []
+        self.thread = threading.get_ident()
 
     def __getattr__(self, name: str) -> t.Any:
         method = getattr(self.kept, name)
 
         def called(*args: t.Any, **kwargs: t.Any) -> t.Any:
-            self.calls.append(name)
+            if threading.get_ident() == self.thread:
+                self.calls.append(name)
             return method(*args, **kwargs)
 
         return called

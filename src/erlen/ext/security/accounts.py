@@ -324,6 +324,7 @@ class Accounts:
         *,
         activated: bool = True,
         roles: cabc.Iterable[str] = (),
+        by: str = "administrator",
     ) -> User:
         """Make an account for somebody. They are told an address that is taken, so this is for administrators.
 
@@ -331,6 +332,7 @@ class Accounts:
         :param password: the password; without one the user asks for a recovery mail.
         :param activated: whether the address counts as confirmed.
         :param roles: names of roles that there are.
+        :param by: who makes it, for the log.
         :raises InvalidEmail: for what is no address.
         :raises WeakPassword: for a password that the rules refuse.
         :raises EmailTaken: if the address has an account.
@@ -345,7 +347,7 @@ class Accounts:
             self._refuse_weak(password, address.address)
         hashed = None if password is None else self._passwords.hash(password)
         user = self._insert(address, hashed, {"activated_at": self._kit.clock() if activated else None})
-        self._kit.events.tell("registered", user, by="administrator")
+        self._kit.events.tell("registered", user, by=by)
         for role in roles:
             self._store.grant(user.uid, role)
             self._kit.events.tell("role_granted", user, role=role)

@@ -150,7 +150,7 @@ class Logins:
         # Of two right answers at once one gets in.
         self._tokens.use(pending, PENDING)
         methods = (*(str(one) for one in token.data["methods"]), kind)
-        return self._finish(user, methods, remember=token.data["remember"] is True)
+        return self._finish(user, methods, remember=token.data["remember"])
 
     def reauthenticate(
         self,
@@ -206,7 +206,7 @@ class Logins:
 
     def _finish(self, user: User, methods: tuple[str, ...], *, remember: bool) -> Step:
         self._proofs.succeeded(user)
-        self._sessions.begin(user, methods, remember=remember)
+        self._sessions.begin(user, methods, remember=remember is True)
         # A change of the password ends the sessions that there are then, which one that was about to begin was not.
         again = self._kit.store.user(user.uid)
         if again is None or _password_of(again) != _password_of(user):

@@ -21,7 +21,24 @@ logger = logging.getLogger(__name__)
 
 Link: t.TypeAlias = cabc.Callable[[str, dict[str, t.Any]], str]
 Render: t.TypeAlias = cabc.Callable[[str, dict[str, t.Any]], str]
-Translate: t.TypeAlias = cabc.Callable[[str], str]
+
+
+class Translate(t.Protocol):
+    """Returns a text in the language of the reader, with values in place of ``%(name)s``."""
+
+    def __call__(self, text: str, /, **values: t.Any) -> str:
+        """Return the text."""
+        ...
+
+
+def in_english(text: str, /, **values: t.Any) -> str:
+    """Return a text as it is, with its values.
+
+    :param text: with ``%(name)s`` for values.
+    :param values: the values.
+    """
+    return text % values if values else text
+
 
 FOLDER = "security/mail"
 
@@ -87,7 +104,7 @@ class Postman:
         render: Render,
         *,
         courier: Courier | None = None,
-        translate: Translate = str,
+        translate: Translate = in_english,
         site: str = "",
     ) -> None:
         self._kit, self._mailer, self._link, self._render = kit, mailer, link, render
@@ -132,7 +149,7 @@ class Postman:
         :param values: what the templates show.
         """
         link = self._link(endpoint, {"token": token} if token else {}) if endpoint else ""
-        subject = self._translate(SUBJECTS[name]) % {"site": self._site}
+        subject = self._translate(SUBJECTS[name], site=self._site)
         context = {"_": self._translate, "site": self._site, "subject": subject, "link": link, "to": to}
         context |= {key: _shown(value) for key, value in values.items()}
         self._mailer.send(

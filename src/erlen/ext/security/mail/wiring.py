@@ -11,11 +11,17 @@ from ..kit import Kit
 from .courier import Courier
 from .links import Links
 from .mailer import Mailer, mailer_of
-from .messages import Postman, Translate
+from .messages import Postman, Translate, in_english
+
+_CALL = "{% autoescape false %}{{ _(text, **values) }}{% endautoescape %}"
 
 
 def postman_of(
-    app: t.Any, kit: Kit, mailer: Mailer | None = None, *, translate: Translate | None = None
+    app: t.Any,
+    kit: Kit,
+    mailer: Mailer | None = None,
+    *,
+    translate: t.Callable[[str], str] | None = None,
 ) -> Postman:
     """Return the postman of an application.
 
@@ -25,7 +31,8 @@ def postman_of(
     :param app: the application.
     :param kit: the settings, among them ``mail_url``.
     :param mailer: sends the mails in place of what ``mail_url`` names.
-    :param translate: returns a text in the language of the reader, ``gettext`` for example.
+    :param translate: returns a text in the language of the reader, ``gettext`` for example; what templates of the application
+        call ``_`` by default, as Flask-Babel and Jinja's ``i18n`` extension provide it.
     """
     postman = Postman(
         kit,
@@ -33,7 +40,7 @@ def postman_of(
         Links(app, kit.settings),
         _in_application(app),
         courier=Courier(app.spawn),
-        translate=translate or str,
+        translate=_translating(app, translate),
         site=app.name,
     )
     postman.notify_of_factors(app)
@@ -47,3 +54,17 @@ def _in_application(app: t.Any) -> t.Callable[[str, dict[str, t.Any]], str]:
             return render_template(template, **context)
 
     return render
+
+
+def _translating(app: t.Any, translate: t.Callable[[str], str] | None) -> Translate:
+    if translate is not None:
+        return lambda text, /, **values: in_english(str(translate(text)), **values)
+
+    def as_templates_do(text: str, /, **values: t.Any) -> str:
+        if "_" not in app.jinja_env.globals:
+            return in_english(text, **values)
+        # It may ask for the context of a template, so a template calls it. HTML is escaped by the one that shows the text.
+        template = app.jinja_env.from_string(_CALL)
+        return t.cast("str", template.render(text=text, values=values))
+
+    return as_templates_do
