@@ -187,9 +187,9 @@ _LOGIN = (
         page=False,
         post=Operation(
             summary="Get what navigator.credentials.get() needs",
-            form=forms.PENDING,
+            form=forms.PASSKEY_OPTIONS,
             answer=OPTIONS,
-            faults=(429,),
+            faults=(400, 429,),
         ),
     ),
     Route(

@@ -391,14 +391,17 @@ PASSKEY = Form(
 REFRESH = Form(
     "refresh", Field(name="refresh_token", label="The refresh token", kind="hidden", max_length=500)
 )
-PENDING = Form(
-    "pending",
+PASSKEY_OPTIONS = Form(
+    "passkey_options",
     Field(
-        name="pending",
-        label="What the first step has answered",
-        kind="hidden",
+        name="step",
+        label="What it is for: a login with nothing else, unless it is one of these",
+        kind="choice",
+        choices=(("login", "Login"), ("verify", "Second step"), ("reauthenticate", "Once more")),
         required=False,
-        max_length=200,
+    ),
+    Field(
+        name="pending", label="What the first step has answered", kind="hidden", required=False, max_length=200
     ),
 )
 IDENTITY = Form(

@@ -121,8 +121,7 @@ class FactorPages(Pages):
         """Return what a browser needs to make a passkey."""
         filled = forms.NOTHING.blank()
         with refusing(filled):
-            passkeys = self.security.factors.passkeys
-            return self.json(passkeys.registration_options(self.user(), origin=self.origin()))
+            return self.json(self.security.factors.passkeys.registration_options(self.user()))
         return self.again("error", filled)
 
     def remove_passkey(self, id: str) -> Response:

@@ -38,14 +38,21 @@ class LoginPages(Pages):
 
     def passkey_options(self) -> Response:
         """Return what a browser needs to log in with a passkey, or to be verified by one."""
-        filled = forms.PENDING.read(request)
+        filled = forms.PASSKEY_OPTIONS.read(request)
         if filled.errors:
             return self.again("error", filled)
-        auth = self.auth()
-        user = self._pending_user(filled["pending"]) if auth is None else auth.user
+        user, step, auth = None, filled["step"], self.auth()
+        if step == "verify":
+            user = self._pending_user(filled["pending"])
+        elif step == "reauthenticate" and auth is not None:
+            user = auth.user
+        if user is None and step in {"verify", "reauthenticate"}:
+            filled.status = 400
+            filled.refuse("", "The login has to begin anew.")
+            return self.again("error", filled)
         with refusing(filled):
             self.security.limits.hit("login", client_of_request().address or "")
-            return self.json(self.security.factors.passkeys.login_options(user, origin=self.origin()))
+            return self.json(self.security.factors.passkeys.login_options(user))
         return self.again("error", filled)
 
     def passkey_login(self) -> Response:

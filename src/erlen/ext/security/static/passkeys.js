@@ -48,7 +48,7 @@
 
   const run = async (place) => {
     const kind = place.dataset.passkey;
-    const publicKey = withBytes(await post(place.dataset.options, {}));
+    const publicKey = withBytes(await post(place.dataset.options, kind === "register" ? {} : { step: kind }));
     if (kind === "register") {
       const name = place.querySelector("input[name=name]").value.trim();
       const credential = withTexts(await navigator.credentials.create({ publicKey }));
