@@ -1,5 +1,6 @@
 # make run     starts the sign-up example on http://127.0.0.1:5000; another port: make run PORT=5001
 # make chat    starts the chat example over ASGI, at the same address; HOST and PORT as for run
+# make accounts  starts the example of accounts, as above; mails come to the terminal
 # make test    formatter check, linter, type checkers, tests but those below
 # make test-servers    the tests that start servers and reloaders, which take minutes
 # make test-ecosystem  extensions and applications of Flask, each on Flask and on Erlen
@@ -25,7 +26,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 SOURCES := pyproject.toml constraints.txt
 ENVIRONMENTS := $(patsubst ecosystem/environments/%.txt,%,$(wildcard ecosystem/environments/*.txt))
 
-.PHONY: run chat test test-servers test-ecosystem test-applications lint types pytest bench bench-charts bench-guard api-table format clean
+.PHONY: run chat accounts test test-servers test-ecosystem test-applications lint types pytest bench bench-charts bench-guard api-table format clean
 .DEFAULT_GOAL := test
 
 run: $(VENV)/.installed-example
@@ -33,6 +34,9 @@ run: $(VENV)/.installed-example
 
 chat: $(VENV)/.installed-chat
 	cd examples/chat && "$(abspath $(BIN))/granian" --interface asgi --host $(HOST) --port $(PORT) chat:app
+
+accounts: $(VENV)/.installed-accounts
+	cd examples/accounts && "$(abspath $(BIN))/erlen" --app accounts_example run --debug --host $(HOST) --port $(PORT)
 
 test: lint types pytest
 
