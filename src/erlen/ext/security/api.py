@@ -189,7 +189,10 @@ _LOGIN = (
             summary="Get what navigator.credentials.get() needs",
             form=forms.PASSKEY_OPTIONS,
             answer=OPTIONS,
-            faults=(400, 429,),
+            faults=(
+                400,
+                429,
+            ),
         ),
     ),
     Route(
