@@ -83,7 +83,10 @@ def pages_of(chromium: Browser, **options: t.Any) -> t.Iterator[Page]:
     context.set_default_timeout(20_000)
     page = context.new_page()
     refused: list[str] = []
-    page.on("console", lambda message: refused.append(message.text) if "Content Security" in message.text else None)
+    page.on(
+        "console",
+        lambda message: refused.append(message.text) if "Content Security" in message.text else None,
+    )
     yield page
     context.close()
     assert refused == []

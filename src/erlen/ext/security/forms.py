@@ -401,7 +401,11 @@ PASSKEY_OPTIONS = Form(
         required=False,
     ),
     Field(
-        name="pending", label="What the first step has answered", kind="hidden", required=False, max_length=200
+        name="pending",
+        label="What the first step has answered",
+        kind="hidden",
+        required=False,
+        max_length=200,
     ),
 )
 IDENTITY = Form(
