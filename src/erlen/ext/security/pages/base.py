@@ -266,7 +266,7 @@ class Pages:
 
 
 @contextlib.contextmanager
-def refusing(filled: Filled) -> t.Iterator[None]:
+def refusing(filled: Filled) -> cabc.Generator[None]:
     """Put what services refuse into the errors of a form.
 
     :param filled: the form; what is new in it is called ``email`` and ``password``.
