@@ -55,6 +55,7 @@ class PlainAccounts:
             email=address.address,
             email_key=address.key,
             password_hash=password and f"hash of {password}",
+            created_at=self.kit.clock(),
             activated_at=self.kit.clock() if activated else None,
         )
         for role in roles:
@@ -213,7 +214,7 @@ def test_an_application_without_accounts_is_told_what_it_lacks() -> None:
 
 
 class Unreachable(MemoryStore):
-    def users(self, search: str = "", *, limit: int = 100, offset: int = 0) -> cabc.Sequence[User]:
+    def users(self, search: str = "", *, limit: int = 100, offset: int = 0) -> t.NoReturn:
         raise OperationalError("SELECT 1", {}, Exception("no such table: users"))
 
     def roles(self) -> t.NoReturn:

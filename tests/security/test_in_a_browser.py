@@ -6,9 +6,9 @@ import re
 import typing as t
 from pathlib import Path
 
-import pyotp
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from pyotp.totp import TOTP
 
 from accounts_example import create_app
 from browser import NAMES, executable
@@ -148,7 +148,7 @@ def test_the_whole_walk_without_scripts(club: Club, plain: Page) -> None:
     plain.get_by_role("link", name="Set up authenticator app").click()
     expect(plain.get_by_role("img", name="QR code")).to_be_visible()
     secret = plain.locator(".secret").inner_text()
-    plain.get_by_label("Code that the app shows").fill(pyotp.TOTP(secret).now())
+    plain.get_by_label("Code that the app shows").fill(TOTP(secret).now())
     plain.get_by_role("button", name="Confirm").click()
     codes = plain.locator(".codes li").all_inner_texts()
     assert len(codes) == 10
@@ -218,8 +218,21 @@ def test_a_passkey_is_added_and_logs_in_alone_and_as_a_second_step(club: Club, s
     expect(scripted.get_by_role("heading", name="Devices")).to_be_visible()
 
 
-PATHS = ["", "password", "email", "second-factor", "second-factor/app", "passkeys", "tokens", "tokens/new"]
-PATHS += ["sessions", "log", "delete", "reauthenticate", "logout"]
+PATHS = [
+    "",
+    "password",
+    "email",
+    "second-factor",
+    "second-factor/app",
+    "passkeys",
+    "tokens",
+    "tokens/new",
+    "sessions",
+    "log",
+    "delete",
+    "reauthenticate",
+    "logout",
+]
 OPEN_PATHS = ["login", "register", "recover", "activate", "activate/nothing"]
 
 _SMALL = """() => [...document.querySelectorAll("button, main a, main input:not([type=hidden]), nav a")]

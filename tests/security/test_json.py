@@ -136,7 +136,7 @@ def test_a_token_for_programs_is_made_and_used(site: Site) -> None:
     assert "token" not in listed[0]
     found = site.parts.tokens.authenticate(made.get_json()["token"])
     assert found is not None
-    assert found.scopes == {"read"}
+    assert found.scopes == frozenset({"read"})
 
 
 def test_a_token_for_programs_opens_no_page_of_the_account(site: Site) -> None:

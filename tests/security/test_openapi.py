@@ -36,7 +36,7 @@ def test_every_address_that_speaks_json_is_in_the_document(site: Site) -> None:
         (re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule.removeprefix("/account")), method.lower())
         for rule in site.app.url_map.iter_rules()
         if rule.endpoint.startswith("security.") and rule.endpoint != "security.static"
-        for method in rule.methods - {"HEAD", "OPTIONS"}
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
     # What browsers alone ask for: pages that have nothing but a form, and where a provider sends them back to.
     pages = {(route.path, "get") for route in ROUTES if route.page and route.get is None}

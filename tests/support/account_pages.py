@@ -8,7 +8,7 @@ import typing as t
 from datetime import datetime
 from html import unescape
 
-import pyotp
+from pyotp.totp import TOTP
 
 from erlen import Erlen
 from erlen.ext.security.extension import Security
@@ -99,7 +99,7 @@ class Site:
 
     def code(self, secret: str) -> str:
         """Return what an authenticator application shows now."""
-        return pyotp.TOTP(secret).at(self.clock())
+        return TOTP(secret).at(self.clock())
 
     def set_up_totp(self) -> tuple[str, list[str]]:
         """Set up an authenticator application, and return its secret and the recovery codes."""

@@ -34,6 +34,8 @@ class User:
     email: str
     email_key: str
     uid: str = dataclasses.field(default_factory=new_id)
+    # What an application might add.
+    name: str = ""
     password_hash: str | None = None
     password_changed_at: datetime | None = None
     is_active: bool = True

@@ -6,8 +6,8 @@ import re
 import typing as t
 from pathlib import Path
 
-import pyotp
 import pytest
+from pyotp.totp import TOTP
 
 from accounts_example import create_app
 from erlen import Erlen
@@ -55,7 +55,7 @@ def test_the_walk(app: Erlen, outbox: Outbox) -> None:
     assert client.get("/admin", headers=HTML).status_code == 403
 
     setup = client.get("/account/second-factor/app", headers=JSON).get_json()
-    code = pyotp.TOTP(setup["secret"]).now()
+    code = TOTP(setup["secret"]).now()
     made = client.post(
         "/account/second-factor/app", json={"sealed": setup["sealed"], "code": code}, headers=JSON
     )

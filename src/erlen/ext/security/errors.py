@@ -1,4 +1,6 @@
-"""What can go wrong, as exceptions::
+"""What can go wrong, as exceptions.
+
+Their tree::
 
 SecurityError
  +- ConfigurationError     a setting is wrong, or one is missing

@@ -12,7 +12,7 @@ from erlen import Erlen, current_app, has_app_context
 from . import access, csrf, order
 from .accounts import Accounts
 from .answers import too_many
-from .cli import security_commands
+from .cli import commands
 from .current import NAME, current_auth, current_user
 from .errors import ConfigurationError, TooManyAttempts
 from .events import Events
@@ -168,7 +168,7 @@ class Security:
         blueprint.before_request(csrf.check_csrf)
         app.register_blueprint(blueprint)
         app.register_error_handler(TooManyAttempts, too_many)
-        app.cli.add_command(security_commands)
+        app.cli.add_command(commands)
         # Globals rather than a context processor, so that macros see them.
         helpers: dict[str, t.Any] = {
             "current_user": current_user,

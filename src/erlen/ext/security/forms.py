@@ -97,33 +97,32 @@ class Field:
         return nothings.get(self.kind, "")
 
     def _text(self, value: t.Any) -> str:
-        if type(value) is not str:
+        if not isinstance(value, str):
             raise Invalid(NOT_TEXT)
         is_password = self.kind == "password"
-        if not is_password:
-            value = value.strip()
+        text = value if is_password else value.strip()
         # Applications show codes in groups, and people type them so.
         if self.kind == "code":
-            value = "".join(value.split())
-        if not value:
+            text = "".join(text.split())
+        if not text:
             if self.required:
                 raise Invalid(REQUIRED)
             return ""
         # The length first: the rest reads the whole text.
-        if len(value) > self.max_length:
+        if len(text) > self.max_length:
             raise Invalid(f"Write at most {self.max_length} characters.")
-        if _SURROGATE.search(value) or ("\0" in value if is_password else _CONTROL.search(value)):
+        if _SURROGATE.search(text) or ("\0" in text if is_password else _CONTROL.search(text)):
             raise Invalid(UNREADABLE)
-        if self.kind == "choice" and value not in dict(self.choices):
+        if self.kind == "choice" and text not in dict(self.choices):
             raise Invalid(NOT_OFFERED)
-        return value
+        return text
 
     def _chosen(self, value: t.Any) -> list[str]:
         offered = dict(self.choices)
         if not isinstance(value, list):
             raise Invalid(NOT_LIST)
-        values = t.cast("list[t.Any]", value)
-        if not all(type(one) is str for one in values):
+        values: list[t.Any] = value
+        if not all(isinstance(one, str) for one in values):
             raise Invalid(NOT_LIST)
         if not all(one in offered for one in values):
             raise Invalid(NOT_OFFERED)

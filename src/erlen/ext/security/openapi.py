@@ -55,7 +55,7 @@ def _of_settings(form: Form, settings: Settings) -> dict[str, t.Any]:
     return schema
 
 
-def _operation(route: Route, method: str, operation: Operation, settings: Settings) -> dict[str, t.Any]:
+def _answers(route: Route, method: str, operation: Operation) -> dict[str, t.Any]:
     answers: dict[str, t.Any] = {
         str(operation.status): {
             "description": operation.summary,
@@ -69,11 +69,15 @@ def _operation(route: Route, method: str, operation: Operation, settings: Settin
         faults |= {401, 403}
     for status in sorted(faults):
         answers[str(status)] = {"$ref": f"#/components/responses/{status}"}
+    return answers
+
+
+def _operation(route: Route, method: str, operation: Operation, settings: Settings) -> dict[str, t.Any]:
     described: dict[str, t.Any] = {
         "operationId": f"{method}_{route.endpoint}",
         "summary": operation.summary,
         "tags": [route.subject],
-        "responses": answers,
+        "responses": _answers(route, method, operation),
         # An empty requirement is 'nobody has to be logged in'.
         "security": [] if route.needs == "nobody" else [{"session": []}],
     }
@@ -105,6 +109,11 @@ _WITH_NEXT = frozenset({"login", "passkey_login", "verify", "reauthenticate", "o
 def _operations(route: Route) -> list[tuple[str, Operation]]:
     pairs = (("get", route.get), ("post", route.post))
     return [(method, operation) for method, operation in pairs if operation is not None]
+
+
+def _fault(text: str) -> dict[str, t.Any]:
+    schema = {"$ref": "#/components/schemas/problem"}
+    return {"description": text, "content": {"application/problem+json": {"schema": schema}}}
 
 
 def document(settings: Settings, origin: str, cookie: str = "session") -> dict[str, t.Any]:
@@ -142,15 +151,7 @@ def document(settings: Settings, origin: str, cookie: str = "session") -> dict[s
         "paths": paths,
         "components": {
             "schemas": schemas,
-            "responses": {
-                str(status): {
-                    "description": text,
-                    "content": {
-                        "application/problem+json": {"schema": {"$ref": "#/components/schemas/problem"}}
-                    },
-                }
-                for status, text in _FAULTS.items()
-            },
+            "responses": {str(status): _fault(text) for status, text in _FAULTS.items()},
             "securitySchemes": {"session": {"type": "apiKey", "in": "cookie", "name": cookie}},
         },
     }

@@ -18,4 +18,3 @@ commands = Commands("security", help="Manage accounts: users, roles, tokens, ses
 
 for _command in (users, roles, tokens, sessions, log, purge):
     commands.add_command(_command)
-security_commands = commands

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from werkzeug.exceptions import HTTPException
 
-from erlen import Blueprint, Response, jsonify, request
+from erlen import Blueprint, Response, current_app, jsonify, request
 
 from .. import forms
 from ..access import fresh_login_required, login_required
@@ -47,7 +47,8 @@ class DocumentPages(Pages):
     def openapi(self) -> Response:
         """Return the OpenAPI document."""
         # Of no person, so it may be kept.
-        return jsonify(document(self.security.settings, self.origin()))
+        cookie = current_app.config["SESSION_COOKIE_NAME"]
+        return jsonify(document(self.security.settings, self.origin(), cookie))
 
 
 class Frame(Pages):
@@ -106,8 +107,8 @@ def _bare(view: View, pages: Pages) -> View:
 
 def _guarded(view: View, needs: Needs) -> View:
     if needs == "fresh":
-        return t.cast(View, fresh_login_required(view))
-    return t.cast(View, login_required(view)) if needs == "session" else view
+        return fresh_login_required(view)
+    return login_required(view) if needs == "session" else view
 
 
 def _view_of(route: Route, subjects: cabc.Sequence[Pages]) -> View:

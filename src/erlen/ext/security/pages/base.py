@@ -107,7 +107,7 @@ class Pages:
 
     # Answers
 
-    def page(self, name: str, status: int = 200, **values: t.Any) -> Response:
+    def page(self, name: str, status: int = 200, /, **values: t.Any) -> Response:
         """Return a page.
 
         :param name: of its template in ``security/``, without ``.html``.
@@ -126,7 +126,7 @@ class Pages:
         answer.status_code = status
         return answer
 
-    def again(self, name: str, filled: Filled, **values: t.Any) -> Response:
+    def again(self, name: str, filled: Filled, /, **values: t.Any) -> Response:
         """Return what was wrong with a form: on its page, or as a problem.
 
         :param name: of the template.
@@ -266,19 +266,17 @@ class Pages:
 
 
 @contextlib.contextmanager
-def refusing(filled: Filled, *, email: str = "email", password: str = "password") -> t.Iterator[None]:
+def refusing(filled: Filled) -> cabc.Generator[None]:
     """Put what services refuse into the errors of a form.
 
-    :param filled: the form.
-    :param email: its field for an address.
-    :param password: its field for a new password.
+    :param filled: the form; what is new in it is called ``email`` and ``password``.
     """
     try:
         yield
     except WeakPassword as error:
-        filled.refuse(password, *error.problems)
+        filled.refuse("password", *error.problems)
     except InvalidEmail as error:
-        filled.refuse(email, str(error))
+        filled.refuse("email", str(error))
     except TooManyAttempts as error:
         filled.status, filled.retry_after = 429, error.retry_after
         filled.refuse("", str(error))

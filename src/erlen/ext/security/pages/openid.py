@@ -30,7 +30,7 @@ class OpenIDPages(Pages):
         found = self.security.store.identities(user.uid)
         if wants_json():
             return self.json({"identities": [identity_shown(one) for one in found]})
-        names = {one.issuer: one.label or one.name for one in self.security.openid.providers}
+        names = {one.issuer: one.title for one in self.security.openid.providers}
         return self.page(
             "identities", user=user, identities=found, names=names, providers=self.security.openid.providers
         )
@@ -52,9 +52,16 @@ class OpenIDPages(Pages):
 
     def openid_start(self, name: str) -> Response:
         """Send a browser to a provider: to sign in, or, with ``link``, to link an account there to this one."""
-        if name not in {one.name for one in self.security.openid.providers}:
+        titles = {one.name: one.title for one in self.security.openid.providers}
+        if name not in titles:
             abort(404, f"No provider is called {name[:100]!r}.")
-        uid = self.user().uid if request.args.get("link") and self.security.sessions.is_fresh() else None
+        auth = self.auth() if self.security.sessions.is_fresh() else None
+        if request.args.get("link") and auth is None:
+            # Not a login instead, which is not what was asked for.
+            if wants_json():
+                return self.problem(403, "Show once more who you are, and link the account then.")
+            return self.see(self.url("reauthenticate", next=self.url("identities")))
+        uid = auth.user.uid if auth is not None and request.args.get("link") else None
         data = {"next": self.next_asked(), "link": uid}
         try:
             url, secret = self.security.openid.start(name, self._callback(name), data=data)
@@ -64,7 +71,7 @@ class OpenIDPages(Pages):
         if wants_json():
             return self.json({"url": url})
         # A page, not a redirect: `form-action 'self'` holds for where the answer to a form leads as well.
-        answer = self.page("leaving", url=url, name=name)
+        answer = self.page("leaving", url=url, name=titles[name])
         answer.headers["Refresh"] = f"0; url={url}"
         return answer
 
