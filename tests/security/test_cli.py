@@ -357,7 +357,7 @@ def test_a_user_is_shown(run: Run, ada: User, clock: Clock, security: PlainSecur
         Roles           none
         Password        changed never
         Second factors  none
-        Made            2030-01-01 00:00
+        Made            2030-01-02 03:04
         Activated       2030-01-02 03:04
         Last login      2030-01-02 03:04 from 192.0.2.1
         Before that     never

@@ -63,7 +63,7 @@ class User:
         return any(name in role.permissions for role in self.roles)
 
 
-COLUMNS = {field.name for field in dataclasses.fields(User)} - {"roles"}
+COLUMNS = {field.name for field in dataclasses.fields(User)} - {"roles", "name"}
 
 F = t.TypeVar("F", bound=cabc.Callable[..., t.Any])
 
@@ -139,7 +139,7 @@ class MemoryStore(Store):
 
     @_alone
     def change_user_if(self, uid: str, expected: cabc.Mapping[str, t.Any], **values: t.Any) -> bool:
-        if unknown := ({*values} - COLUMNS) | ({*values} & {"uid"}) | ({*expected} - COLUMNS):
+        if unknown := ({*values} - COLUMNS - {"name"}) | ({*values} & {"uid"}) | ({*expected} - COLUMNS):
             raise TypeError(unknown)
         user = self._users.get(uid)
         if user is None or any(getattr(user, name) != value for name, value in expected.items()):
