@@ -104,7 +104,7 @@ class AppContext:
         self._given: t.Any = None
         self._receive: t.Any = None
         self._fields: dict[bytes, bytes] | None = None
-        self._cookie: str | bytes | None = None
+        self._cookie: str | bytes | None = None if request is None else request.head.get("HTTP_COOKIE")
         self._match: t.Any = None
         #: The frozen steps of the matched endpoint; the pipeline sets it.
         self.steps: t.Any = None

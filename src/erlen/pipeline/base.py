@@ -14,7 +14,7 @@ from .. import urls
 from ..ctx import AppContext, context_var
 from ..logging import printable
 from ..response import ResponseHeaders
-from ..signals import listened, request_finished
+from ..signals import request_finished
 from ..typing import ResponseReturnValue
 from ..wrappers import Request, Response
 from . import responses
@@ -106,6 +106,15 @@ class Base:
         if protection is not None and not (context.steps or self._steps(context)).cross_origin_exempt:
             protection.check(head)
 
+    def _has_session(self, context: AppContext) -> bool:
+        """Return whether there may be a session to save, as far as can be said without opening it."""
+        plan = self.plan or self.freeze()
+        return (
+            context._session is not None
+            or plan.opens_every_session
+            or plan.has_session(context.request.head.get("HTTP_COOKIE", ""))
+        )
+
     def _needs_no_saving(self, context: AppContext) -> bool:
         """Return whether the session that a request has sent is neither touched nor due for a refresh.
 
@@ -175,10 +184,10 @@ class Base:
         if (
             plan is None
             or steps is None
-            or not (steps.finishes_at_once and plan.sends_text)
+            or not steps.finishes_at_once
             or context._after_request_functions is not None
             or context._session is not None
-            or listened
+            or request_finished.receivers
             or (context._cookie is not None and plan.has_session(context._cookie))
         ):
             return None
@@ -190,31 +199,16 @@ class Base:
         return None
 
     def response_at_once(self, value: t.Any, context: AppContext) -> Response | None:
-        """Return the response for a value after which nothing runs: no hook, no session, no signal.
+        """Return the response of what :meth:`text_at_once` returns.
 
-        PERF: plaintext, json: what finalize_request would make, for a third of its time.
+        PERF: hooks, HEAD: what finalize_request would make, for a third of its time.
 
         :param value: what a view or an error handler has returned.
         :param context: the context of the request.
         :return: ``None`` where :meth:`finalize_request` has to make it.
         """
-        plan, steps = self.plan, context.steps
-        if (
-            plan is None
-            or steps is None
-            or not steps.finishes_at_once
-            or context._after_request_functions is not None
-            or context._session is not None
-            or "HTTP_COOKIE" in context._request.head
-            or request_finished.receivers
-        ):
-            return None
-        kind = type(value)
-        if kind is str:
-            return plan.respond(value.encode(), plan.content_type, plan.default_headers)
-        if (kind is dict or kind is list) and plan.json_text is not None:
-            return plan.respond(plan.json_text(value).encode(), plan.json_content_type, plan.default_headers)
-        return None
+        whole = self.text_at_once(value, context)
+        return None if whole is None else respond(whole)
 
     def make_response(self, rv: t.Any) -> Response:
         """Make a response of a view's return value.
@@ -369,6 +363,15 @@ class _OfPlain:
         app = self._app
         ensure = app._ensure_called if self._name.startswith("do_teardown") else app.ensure_async
         return await ensure(getattr(app, self._name))(*args, **kwargs)
+
+
+def respond(whole: WholeText) -> Response:
+    """Make the response of a whole body.
+
+    :param whole: what :meth:`Base.text_at_once` has returned.
+    """
+    plan, body, content_type = whole
+    return plan.respond(body, content_type, plan.default_headers)
 
 
 def explain_call(error: Exception, request: t.Any) -> None:

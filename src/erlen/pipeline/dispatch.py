@@ -34,7 +34,7 @@ from ..signals import (
 from ..teardown import raise_all
 from ..typing import ResponseReturnValue
 from ..wrappers import Response
-from .base import Base, WholeText, explain_call, no_view
+from .base import Base, WholeText, explain_call, no_view, respond
 from .bridge import is_cancelled
 from .hooks import checked
 from .loops import unordered
@@ -131,7 +131,10 @@ class Dispatch(Base):
             if is_cancelled():
                 raise
             value = self.handle_user_exception(unordered(cancelled))
-        return self.text_at_once(value, context) or self.finalize_request(value)
+        whole = self.text_at_once(value, context)
+        if whole is None:
+            return self.finalize_request(value)
+        return whole if whole[0].sends_text else respond(whole)
 
     async def aanswer_shortly(self, context: AppContext) -> WholeText | Response:
         """Do what :meth:`answer_shortly` does."""
@@ -147,7 +150,10 @@ class Dispatch(Base):
             if is_cancelled():
                 raise
             value = await self.ahandle_user_exception(unordered(cancelled))
-        return self.text_at_once(value, context) or await self.afinalize_request(value)
+        whole = self.text_at_once(value, context)
+        if whole is None:
+            return await self.afinalize_request(value)
+        return whole if whole[0].sends_text else respond(whole)
 
     def preprocess_request(self) -> ResponseReturnValue | None:
         """Call what ``url_value_preprocessor`` and ``before_request`` registered.
@@ -302,12 +308,7 @@ class Dispatch(Base):
             response = checked(function, self.ensure_sync(function)(response))
         for hook in self._steps(context).after:
             response = checked(hook, hook(response))
-        plan = self.plan or self.freeze()
-        if (
-            context.session_is_open
-            or plan.opens_every_session
-            or plan.session_cookie in context.request.head.get("HTTP_COOKIE", "")
-        ):
+        if self._has_session(context):
             self._save_session(context, response)
         return response
 
@@ -318,12 +319,7 @@ class Dispatch(Base):
             response = checked(function, await self.ensure_async(function)(response))
         for hook in self._steps(context).aafter:
             response = checked(hook, await hook(response))
-        plan = self.plan or self.freeze()
-        if (
-            context.session_is_open
-            or plan.opens_every_session
-            or plan.session_cookie in context.request.head.get("HTTP_COOKIE", "")
-        ):
+        if self._has_session(context):
             await self._asave_session(context, response)
         return response
 
