@@ -371,7 +371,14 @@ class Request(ReceivedRequest):
         name = self.blueprint
         return [] if name is None else split_blueprint_path(name)
 
-    args = t.cast("MultiDict[str, str]", _Args())
+    if t.TYPE_CHECKING:
+
+        @cached_property
+        def args(self) -> MultiDict[str, str]:
+            """The query (WHATWG URL), a multi-dict. Raises the 400 for one that does not decode, where configured."""
+            ...
+    else:
+        args = _Args()
 
     def _read_args(self) -> MultiDict[str, str]:
         """Return the query (WHATWG URL), a multi-dict. Raise the 400 for one that does not decode, where configured."""
