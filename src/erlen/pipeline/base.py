@@ -14,7 +14,7 @@ from .. import urls
 from ..ctx import AppContext, context_var
 from ..logging import printable
 from ..response import ResponseHeaders
-from ..signals import request_finished
+from ..signals import listened, request_finished
 from ..typing import ResponseReturnValue
 from ..wrappers import Request, Response
 from . import responses
@@ -173,21 +173,22 @@ class Base:
             self._check_origin(context)
         return steps
 
-    def text_at_once(self, value: t.Any, context: AppContext) -> WholeText | None:
+    def text_at_once(self, value: t.Any, context: AppContext, is_seen: bool = False) -> WholeText | None:
         """Return the body for a value after which nothing runs: no hook, no session, no signal.
 
         :param value: what a view or an error handler has returned.
         :param context: the context of the request.
+        :param is_seen: whether a response is made of it, which then may change it.
         :return: ``None`` where :meth:`finalize_request` has to make a response.
         """
         plan, steps = self.plan, context.steps
         if (
             plan is None
             or steps is None
-            or not steps.finishes_at_once
+            or not (steps.finishes_at_once and (plan.sends_text or is_seen))
             or context._after_request_functions is not None
             or context._session is not None
-            or request_finished.receivers
+            or (listened and request_finished.receivers)
             or (context._cookie is not None and plan.has_session(context._cookie))
         ):
             return None
@@ -199,7 +200,7 @@ class Base:
         return None
 
     def response_at_once(self, value: t.Any, context: AppContext) -> Response | None:
-        """Return the response of what :meth:`text_at_once` returns.
+        """Return the response for what :meth:`text_at_once` returns.
 
         PERF: hooks, HEAD: what finalize_request would make, for a third of its time.
 
@@ -207,8 +208,11 @@ class Base:
         :param context: the context of the request.
         :return: ``None`` where :meth:`finalize_request` has to make it.
         """
-        whole = self.text_at_once(value, context)
-        return None if whole is None else respond(whole)
+        whole = self.text_at_once(value, context, is_seen=True)
+        if whole is None:
+            return None
+        plan, body, content_type = whole
+        return plan.respond(body, content_type, plan.default_headers)
 
     def make_response(self, rv: t.Any) -> Response:
         """Make a response of a view's return value.
@@ -363,15 +367,6 @@ class _OfPlain:
         app = self._app
         ensure = app._ensure_called if self._name.startswith("do_teardown") else app.ensure_async
         return await ensure(getattr(app, self._name))(*args, **kwargs)
-
-
-def respond(whole: WholeText) -> Response:
-    """Make the response of a whole body.
-
-    :param whole: what :meth:`Base.text_at_once` has returned.
-    """
-    plan, body, content_type = whole
-    return plan.respond(body, content_type, plan.default_headers)
 
 
 def explain_call(error: Exception, request: t.Any) -> None:

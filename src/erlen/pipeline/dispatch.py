@@ -34,7 +34,7 @@ from ..signals import (
 from ..teardown import raise_all
 from ..typing import ResponseReturnValue
 from ..wrappers import Response
-from .base import Base, WholeText, explain_call, no_view, respond
+from .base import Base, WholeText, explain_call, no_view
 from .bridge import is_cancelled
 from .hooks import checked
 from .loops import unordered
@@ -131,10 +131,7 @@ class Dispatch(Base):
             if is_cancelled():
                 raise
             value = self.handle_user_exception(unordered(cancelled))
-        whole = self.text_at_once(value, context)
-        if whole is None:
-            return self.finalize_request(value)
-        return whole if whole[0].sends_text else respond(whole)
+        return self.text_at_once(value, context) or self.finalize_request(value)
 
     async def aanswer_shortly(self, context: AppContext) -> WholeText | Response:
         """Do what :meth:`answer_shortly` does."""
@@ -150,10 +147,7 @@ class Dispatch(Base):
             if is_cancelled():
                 raise
             value = await self.ahandle_user_exception(unordered(cancelled))
-        whole = self.text_at_once(value, context)
-        if whole is None:
-            return await self.afinalize_request(value)
-        return whole if whole[0].sends_text else respond(whole)
+        return self.text_at_once(value, context) or await self.afinalize_request(value)
 
     def preprocess_request(self) -> ResponseReturnValue | None:
         """Call what ``url_value_preprocessor`` and ``before_request`` registered.
