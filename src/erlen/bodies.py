@@ -168,6 +168,40 @@ class MeasuredBody(BodyStream):
         return piece
 
 
+class UnreadBody(BodyStream):
+    """A body of which a part was read that is to be read once more.
+
+    :param data: that part.
+    :param stream: what is left of the body.
+    """
+
+    def __init__(self, data: bytes, stream: BodyStream) -> None:
+        super().__init__(stream)
+        self._data = data
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Return up to ``size`` bytes, all that is left by default."""
+        if not self._data:
+            return super().read(size)
+        if size is None or size < 0:
+            data, self._data = self._data, b""
+            return data + super().read()
+        piece, self._data = self._data[:size], self._data[size:]
+        return piece
+
+    def readline(self, size: int | None = -1) -> bytes:
+        """Return the bytes up to the next line feed, and with it."""
+        if not self._data:
+            return super().readline(size)
+        end = self._data.find(b"\n") + 1
+        most = len(self._data) if size is None or size < 0 else size
+        line = self.read(min(end or most, most))
+        if self._data or end:
+            return line
+        left = -1 if size is None or size < 0 else size - len(line)
+        return line + super().readline(left) if left else line
+
+
 class LimitedBody(BodyStream):
     """A body whose length nobody told, and which must not be larger than the limit.
 
