@@ -358,7 +358,7 @@ async def test_body_that_cannot_be_written_to_disk_is_an_error_of_who_reads_it(
     body = [bytes(65536 * 40 // pieces)] * pieces + [b""]
     assert (await answer(app, body=body)).status == 500
     assert len(set(told)) == 1 and told[0] == (
-        "The body of this request is larger than 1048576 bytes, and could not be written to a temporary file: [Errno 28] No "
+        "The body of this request is larger than 1114112 bytes, and could not be written to a temporary file: [Errno 28] No "
         "space left on device. Free some space, or let the environment variable TMPDIR name a folder on another disk."
     )
     assert "Exception on / [POST]" in caplog.text

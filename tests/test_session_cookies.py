@@ -292,3 +292,29 @@ def test_sessions_of_applications_that_share_a_key_are_read_by_both() -> None:
     two.add_url_rule("/", "index", lambda: str(session["a"]))
     cookie = one.test_client().get("/").headers["Set-Cookie"].partition(";")[0]
     assert two.test_client(use_cookies=False).get("/", headers={"Cookie": cookie}).text == "1"
+
+
+@pytest.mark.parametrize("hooked", [False, True])
+@pytest.mark.parametrize(
+    "spelled", ["session={}", "session ={}", "a=b; session\t= {}", "session_a=b; session={}"]
+)
+def test_untouched_permanent_session_is_refreshed_however_its_cookie_is_spelled(
+    spelled: str, hooked: bool
+) -> None:
+    app = Erlen("t", root_path=".")
+    app.secret_key = KEY
+    app.add_url_rule("/", "index", lambda: "text")
+    if hooked:
+        app.before_request(lambda: None)
+    serializer = SecureCookieSessionInterface().get_signing_serializer(t.cast(t.Any, app))
+    assert serializer is not None
+
+    def ask(cookie: str) -> str | None:
+        # Twice: the first request of a process takes the general way.
+        answers = [app.test_client(use_cookies=False).get("/", headers={"Cookie": cookie}) for _ in range(2)]
+        return answers[-1].headers.get("Set-Cookie")
+
+    kept = serializer.dumps({"_permanent": True, "a": 1})
+    assert (ask(spelled.format(kept)) or "").startswith("session=")
+    assert ask(spelled.format(serializer.dumps({"a": 1}))) is None
+    assert ask("mysession_id=b") is None

@@ -15,6 +15,7 @@ from werkzeug.formparser import FormDataParser
 from werkzeug.test import EnvironBuilder
 
 from erlen import Erlen, Request
+from erlen.bodies import BodyStream, UnreadBody
 from erlen.received import SHORT
 
 URLENCODED = "application/x-www-form-urlencoded"
@@ -99,6 +100,14 @@ class Short(io.BytesIO):
         return super().read(min(5, size or 0) if size and size > 0 else size)
 
 
+class Terminated(io.BytesIO):
+    """A stream of which the server says that it ends where the body ends."""
+
+
+class ShortTerminated(Short):
+    """Such a stream that returns less than it is asked for."""
+
+
 def over_wsgi(cls: type[Request], app: Erlen, headers: dict[str, str], body: bytes, stream: t.Any) -> Request:
     environ = EnvironBuilder("/", method="POST").get_environ()
     for name in ("CONTENT_TYPE", "CONTENT_LENGTH"):
@@ -106,9 +115,9 @@ def over_wsgi(cls: type[Request], app: Erlen, headers: dict[str, str], body: byt
     for name, value in headers.items():
         key = name.upper().replace("-", "_")
         environ[key if key.startswith("CONTENT") else f"HTTP_{key}"] = value
-    if "Transfer-Encoding" in headers:
-        environ["wsgi.input_terminated"] = True
     environ["wsgi.input"] = stream(body)
+    if "Transfer-Encoding" in headers or isinstance(environ["wsgi.input"], Terminated | ShortTerminated):
+        environ["wsgi.input_terminated"] = True
     request = cls(environ)
     request._application = app
     return request
@@ -149,13 +158,20 @@ lengths = st.sampled_from(["own"] * 6 + ["", "0", "3", "-1", "x", "²", "99", "9
     lengths,
     st.one_of(forms, texts, st.binary(max_size=30)),
     st.lists(st.sampled_from(sorted(ASKED)), min_size=1, max_size=5),
-    st.sampled_from([io.BytesIO, Short]),
+    st.sampled_from([io.BytesIO, Short, Terminated, ShortTerminated]),
     st.booleans(),
 )
 @example(over_wsgi, APPS[0], URLENCODED, "own", b"a=1", ["form", "the stream", "get_data"], Short, False)
 @example(over_asgi, APPS[0], URLENCODED, "own", b"a=1", ["form", "the stream", "get_data"], io.BytesIO, False)
 @example(over_wsgi, APPS[0], "application/json", "own", b"{}", ["json", "form", "data"], io.BytesIO, False)
 @example(over_wsgi, APPS[0], URLENCODED, "own", b"", ["form", "a line"], io.BytesIO, False)
+@example(
+    over_wsgi, APPS[0], "application/json", "99", b"", ["json", "a larger limit", "a line"], Short, False
+)
+@example(over_wsgi, APPS[0], URLENCODED, "own", b"a=1", ["form", "the stream", "get_data"], Terminated, False)
+@example(over_wsgi, APPS[0], URLENCODED, "3", b"a=1&b=2\nc", ["form", "a line"], ShortTerminated, False)
+@example(over_wsgi, APPS[0], "application/json", "3", b"[1, 2, 3]", ["json", "data"], Terminated, False)
+@example(over_wsgi, APPS[0], "application/json", "99", b"[1, 2, 3]", ["json", "data"], Terminated, False)
 @example(over_asgi, APPS[0], URLENCODED, "own", b"a=1", ["another stream", "form"], io.BytesIO, False)
 def test_answers_are_those_of_the_general_way(
     make: t.Any,
@@ -254,3 +270,30 @@ def test_limit_that_is_set_later_counts() -> None:
     app.config["MAX_CONTENT_LENGTH"] = 6
     with pytest.raises(HTTPException, match="larger than the 6 bytes"):
         _ = over_wsgi(Request, app, headers, b"a=1&b=2", io.BytesIO).form
+
+
+@given(st.binary(max_size=12), st.binary(max_size=12), st.lists(st.tuples(st.booleans(), st.integers(-1, 9))))
+def test_body_that_is_read_once_more_is_read_as_one(
+    data: bytes, rest: bytes, calls: list[tuple[bool, int]]
+) -> None:
+    parts, whole = UnreadBody(data, BodyStream(io.BytesIO(rest))), io.BytesIO(data + rest)
+    for by_lines, size in calls:
+        if by_lines:
+            assert parts.readline(size) == whole.readline(size)
+        else:
+            piece = parts.read(size)
+            # It may return less than it is asked for, and nothing at the end alone.
+            assert piece == whole.read(len(piece))
+            assert piece or not size or not whole.read(1)
+            assert size >= 0 or not whole.read(1)
+    assert parts.read() == whole.read()
+
+
+def test_terminated_body_is_not_read_beyond_its_limits() -> None:
+    app = make_app()
+    app.config["MAX_CONTENT_LENGTH"] = 1000
+    headers = {"Content-Type": URLENCODED, "Content-Length": "7"}
+    stream = Terminated(b"a=1&b=2" + b"&c=3" * 1000)
+    with pytest.raises(HTTPException, match="larger than"):
+        _ = over_wsgi(Request, app, headers, b"", lambda _: stream).form
+    assert stream.tell() < 2000

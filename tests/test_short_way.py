@@ -454,3 +454,36 @@ def test_threads_of_one_request_share_its_object() -> None:
         made.clear()
         over_wsgi(app, "/threads", "GET", [], kind=Slow)
         assert len({id(one) for one in made}) == 1
+
+
+def test_request_of_an_outer_application_is_not_taken_for_that_of_this_one() -> None:
+    app, made, theirs = make_app(general=False), list[t.Any](), list[Request]()
+
+    @app.get("/inner")
+    def inner() -> str:
+        made.append(request._get_current_object())  # type: ignore[attr-defined]
+        made.append(request.environ["werkzeug.request"])
+        return "text"
+
+    class Outer(dict[str, t.Any]):
+        def __init__(self, own: dict[str, t.Any]) -> None:
+            super().__init__(own)
+            theirs.append(Request(self))
+
+    for _ in range(2):
+        made.clear()
+        over_wsgi(app, "/inner", "GET", [], kind=Outer)
+        assert made[0] is made[1] is not theirs[-1]
+
+
+@pytest.mark.parametrize(
+    ("cookie", "is_finished"), [(None, True), ("theme=dark", True), ("session=a", False)]
+)
+def test_cookies_of_others_do_not_keep_a_response_from_being_finished_at_once(
+    cookie: str | None, is_finished: bool
+) -> None:
+    app = make_app(general=False)
+    headers = {} if cookie is None else {"Cookie": cookie}
+    with app.test_request_context("/", headers=headers) as context:
+        made = app.response_at_once("text", context)
+    assert (made is not None) is is_finished

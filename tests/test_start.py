@@ -305,7 +305,7 @@ import erlen.sessions
 erlen.sessions.SecureCookieSessionInterface.get_cookie_name = lambda self, app: "patched"
 app.get("/")(lambda: "hello")
 b"".join(app(environ, lambda *args: None))
-assert app.plan.session_cookie == "patched="
+assert app.plan.session_cookie == "patched"
 """,
         MADE,
     )

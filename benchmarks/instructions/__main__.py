@@ -64,7 +64,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--guard",
         action="store_true",
-        help=f"compare the guarded cases with {FILE.name}; more than {guard.LIMIT:.0%} growth fails",
+        help=f"compare the guarded cases with {FILE.name}; more than {100 * guard.LIMIT:.0f} %% growth fails",
     )
     parser.add_argument("--write", action="store_true", help=f"write the guarded cases to {FILE.name}")
     parser.add_argument("--file", type=Path, default=FILE, help=argparse.SUPPRESS)

@@ -26,8 +26,10 @@ if t.TYPE_CHECKING:
 
 F = t.TypeVar("F", bound=t.Callable[..., t.Any])
 
-#: How many bytes of a body are kept in memory.
-IN_MEMORY = 1024 * 1024
+#: How many bytes of a body are kept in memory: a file that its form keeps there, and the form around it.
+#:
+#: PERF: 1 MiB upload over ASGI: a temporary file for the body of a file that then is in memory costs 0.4 ms.
+IN_MEMORY = 1024 * 1024 + 64 * 1024
 
 #: How many bytes are read, and written to the temporary file, at once.
 PIECE = 256 * 1024
@@ -164,6 +166,40 @@ class MeasuredBody(BodyStream):
             raise ClientDisconnected
         self._left -= len(piece)
         return piece
+
+
+class UnreadBody(BodyStream):
+    """A body of which a part was read that is to be read once more.
+
+    :param data: that part.
+    :param stream: what is left of the body.
+    """
+
+    def __init__(self, data: bytes, stream: BodyStream) -> None:
+        super().__init__(stream)
+        self._data = data
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Return up to ``size`` bytes, all that is left by default."""
+        if not self._data:
+            return super().read(size)
+        if size is None or size < 0:
+            data, self._data = self._data, b""
+            return data + super().read()
+        piece, self._data = self._data[:size], self._data[size:]
+        return piece
+
+    def readline(self, size: int | None = -1) -> bytes:
+        """Return the bytes up to the next line feed, and with it."""
+        if not self._data:
+            return super().readline(size)
+        end = self._data.find(b"\n") + 1
+        most = len(self._data) if size is None or size < 0 else size
+        line = self.read(min(end or most, most))
+        if self._data or end:
+            return line
+        left = -1 if size is None or size < 0 else size - len(line)
+        return line + super().readline(left) if left else line
 
 
 class LimitedBody(BodyStream):

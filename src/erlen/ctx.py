@@ -47,6 +47,7 @@ shows_another: list[type[AppContext]] = []
 
 # Threads of one request, which share its context, may ask for the request at once: there is to be one.
 _making = threading.RLock()
+_acquire, _release = _making.acquire, _making.release
 
 #: The one context variable of Erlen. What it holds is mutable, so no step depends on copying it back.
 context_var: ContextVar[AppContext] = ContextVar("erlen.context")
@@ -103,7 +104,7 @@ class AppContext:
         self._given: t.Any = None
         self._receive: t.Any = None
         self._fields: dict[bytes, bytes] | None = None
-        self._cookie: str | bytes | None = None
+        self._cookie: str | bytes | None = None if request is None else request.head.get("HTTP_COOKIE")
         self._match: t.Any = None
         #: The frozen steps of the matched endpoint; the pipeline sets it.
         self.steps: t.Any = None
@@ -127,6 +128,10 @@ class AppContext:
             cls.push_at_once = _never  # type: ignore[assignment, method-assign]
         if cls.pop is not AppContext.pop and "pop_at_once" not in vars(cls):
             cls.pop_at_once = _never  # type: ignore[assignment, method-assign]
+
+    def _make_request(self) -> t.Any:
+        """Return the request, made if it is not there yet, or ``None`` for a context without one."""
+        return self._request
 
     @property
     def has_request(self) -> bool:
@@ -249,8 +254,7 @@ class AppContext:
             (self.app.plan or self.app.freeze()).match(self)
         return True
 
-    def push(self) -> None:
-        """Make this the active context, and match the request the first time."""
+    def _bind(self) -> None:
         forget_freed()
         token = context_var.set(self)
         if self._token is None:
@@ -258,6 +262,10 @@ class AppContext:
             self._token = token
         else:
             self._more_tokens = [*self._more_tokens, token]
+
+    def push(self) -> None:
+        """Make this the active context, and match the request the first time."""
+        self._bind()
         if appcontext_pushed.receivers and self.lender is None:
             tell(appcontext_pushed, self.app)
         request = self._request
@@ -266,12 +274,7 @@ class AppContext:
 
     async def apush(self) -> None:
         """Do what :meth:`push` does."""
-        forget_freed()
-        token = context_var.set(self)
-        if self._token is None:
-            self._token = token
-        else:
-            self._more_tokens = [*self._more_tokens, token]
+        self._bind()
         if appcontext_pushed.receivers and self.lender is None:
             await atell(appcontext_pushed, self.app)
         request = self._request
@@ -482,18 +485,21 @@ class RequestContext(AppContext):
         cls.is_made_plainly = vars(cls).get("is_made_plainly", False)
 
     def _make_request(self) -> t.Any:
-        with _making:
-            if self._made is not None:
-                return self._made
-            app, match, cls = self.app, self._match, self.app.request_class
+        request = self._made
+        if request is None:
+            request = self.app.request_class._of_context(self)
+            # PERF: query and header: held for this look alone, and called without ``with``: 0.07 us in place of 0.14.
+            _acquire()
+            try:
+                if self._made is not None:
+                    # Another thread was faster.
+                    return self._made
+                self._made = request
+            finally:
+                _release()
             if self._receive is None:
-                request = cls._of_environ(self._given, app)
-            else:
-                request = cls._of_get(self._given, self._fields, app)
-            if match is not None:
-                request.url_rule, request.view_args = match[0], match[1] or {}
-            self._made = request
-            return request
+                self._given["werkzeug.request"] = request
+        return request
 
     # PERF: plaintext: what nobody asks for is not made, 0.5 us.
     _request = Lazy(_make_request)

@@ -38,6 +38,8 @@ class FoundAtOnce(ImmutableMultiDict[str, str]):
 
 
 _values_of: t.Callable[[t.Any, str], list[str]] = dict.__getitem__
+_new: t.Callable[[t.Any], t.Any] = dict.__new__
+_fill: t.Callable[[t.Any, t.Any], None] = dict.update
 # What is seen of it is Werkzeug's.
 FoundAtOnce.__name__ = FoundAtOnce.__qualname__ = ImmutableMultiDict.__name__
 
@@ -79,8 +81,8 @@ def storage_at_once(cls: t.Any, text: str, most: int | None = None) -> t.Any:
                 lists[name].append(value)
             else:
                 lists[name] = [value]
-    storage = dict.__new__(kind)
-    dict.update(storage, lists)
+    storage = _new(kind)
+    _fill(storage, lists)
     return storage
 
 

@@ -47,6 +47,7 @@ class ContextProxy(LocalProxy[T]):
 
 
 _own = object.__getattribute__
+_active = context_var.get
 _current: t.Any = LocalProxy.__dict__["_get_current_object"].__get__
 
 
@@ -59,12 +60,14 @@ class RequestProxy(ContextProxy[T]):
     def __getattribute__(self, name: str) -> t.Any:
         if name in _OWN:
             return _own(self, name)
-        context = context_var.get(None)
+        context = _active(None)
         if context is None:
             raise RuntimeError(NO_REQUEST_CONTEXT)
-        request = context.request if shows_another else context._request
-        if request is None:
-            raise RuntimeError(NO_REQUEST_CONTEXT)
+        request = context._made
+        if request is None or shows_another:
+            request = context.request if shows_another else context._make_request()
+            if request is None:
+                raise RuntimeError(NO_REQUEST_CONTEXT)
         return getattr(request, name)
 
 

@@ -97,13 +97,23 @@ class Base:
         raise NotImplementedError
 
     def _check_origin(self, context: AppContext) -> None:
-        head = context._request.head
+        request = context._made
+        head = (context._make_request() if request is None else request).head
         # PERF: form POST: what CrossOriginProtection allows first, 0.2 us.
         if head.get("HTTP_SEC_FETCH_SITE") == "same-origin":
             return
         protection = (self.plan or self.freeze()).protection
         if protection is not None and not (context.steps or self._steps(context)).cross_origin_exempt:
             protection.check(head)
+
+    def _has_session(self, context: AppContext) -> bool:
+        """Return whether there may be a session to save, as far as can be said without opening it."""
+        plan = self.plan or self.freeze()
+        return (
+            context._session is not None
+            or plan.opens_every_session
+            or plan.has_session(context.request.head.get("HTTP_COOKIE", ""))
+        )
 
     def _needs_no_saving(self, context: AppContext) -> bool:
         """Return whether the session that a request has sent is neither touched nor due for a refresh.
@@ -163,21 +173,22 @@ class Base:
             self._check_origin(context)
         return steps
 
-    def text_at_once(self, value: t.Any, context: AppContext) -> WholeText | None:
+    def text_at_once(self, value: t.Any, context: AppContext, is_seen: bool = False) -> WholeText | None:
         """Return the body for a value after which nothing runs: no hook, no session, no signal.
 
         :param value: what a view or an error handler has returned.
         :param context: the context of the request.
+        :param is_seen: whether a response is made of it, which then may change it.
         :return: ``None`` where :meth:`finalize_request` has to make a response.
         """
         plan, steps = self.plan, context.steps
         if (
             plan is None
             or steps is None
-            or not (steps.finishes_at_once and plan.sends_text)
+            or not (steps.finishes_at_once and (plan.sends_text or is_seen))
             or context._after_request_functions is not None
             or context._session is not None
-            or listened
+            or (listened and request_finished.receivers)
             or (context._cookie is not None and plan.has_session(context._cookie))
         ):
             return None
@@ -189,31 +200,19 @@ class Base:
         return None
 
     def response_at_once(self, value: t.Any, context: AppContext) -> Response | None:
-        """Return the response for a value after which nothing runs: no hook, no session, no signal.
+        """Return the response for what :meth:`text_at_once` returns.
 
-        PERF: plaintext, json: what finalize_request would make, for a third of its time.
+        PERF: hooks, HEAD: what finalize_request would make, for a third of its time.
 
         :param value: what a view or an error handler has returned.
         :param context: the context of the request.
         :return: ``None`` where :meth:`finalize_request` has to make it.
         """
-        plan, steps = self.plan, context.steps
-        if (
-            plan is None
-            or steps is None
-            or not steps.finishes_at_once
-            or context._after_request_functions is not None
-            or context._session is not None
-            or "HTTP_COOKIE" in context._request.head
-            or request_finished.receivers
-        ):
+        whole = self.text_at_once(value, context, is_seen=True)
+        if whole is None:
             return None
-        kind = type(value)
-        if kind is str:
-            return plan.respond(value.encode(), plan.content_type, plan.default_headers)
-        if (kind is dict or kind is list) and plan.json_text is not None:
-            return plan.respond(plan.json_text(value).encode(), plan.json_content_type, plan.default_headers)
-        return None
+        plan, body, content_type = whole
+        return plan.respond(body, content_type, plan.default_headers)
 
     def make_response(self, rv: t.Any) -> Response:
         """Make a response of a view's return value.

@@ -302,12 +302,7 @@ class Dispatch(Base):
             response = checked(function, self.ensure_sync(function)(response))
         for hook in self._steps(context).after:
             response = checked(hook, hook(response))
-        plan = self.plan or self.freeze()
-        if (
-            context.session_is_open
-            or plan.opens_every_session
-            or plan.session_cookie in context.request.head.get("HTTP_COOKIE", "")
-        ):
+        if self._has_session(context):
             self._save_session(context, response)
         return response
 
@@ -318,12 +313,7 @@ class Dispatch(Base):
             response = checked(function, await self.ensure_async(function)(response))
         for hook in self._steps(context).aafter:
             response = checked(hook, await hook(response))
-        plan = self.plan or self.freeze()
-        if (
-            context.session_is_open
-            or plan.opens_every_session
-            or plan.session_cookie in context.request.head.get("HTTP_COOKIE", "")
-        ):
+        if self._has_session(context):
             await self._asave_session(context, response)
         return response
 

@@ -210,8 +210,8 @@ class Plan(Matching):
                 not _keeps_sessions_plainly(interface),
                 interface.get_cookie_name(app),
             )
-        #: How a cookie header begins that has a session alone.
-        self.session_cookie = f"{name}="
+        #: The name of the cookie that has a session. There may be blanks behind it, so the name alone is looked for.
+        self.session_cookie: str = name
 
     def _freeze_responses(self, app: t.Any, config: t.Any) -> None:
         self.default_headers = default_headers(config)
