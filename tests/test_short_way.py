@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import io
+import sys
 import threading
 import time
 import typing as t
+from contextlib import suppress
 from contextvars import copy_context
 
 import pytest
@@ -454,6 +456,66 @@ def test_threads_of_one_request_share_its_object() -> None:
         made.clear()
         over_wsgi(app, "/threads", "GET", [], kind=Slow)
         assert len({id(one) for one in made}) == 1
+
+
+def test_exception_from_a_signal_leaves_no_lock_behind() -> None:
+    """Wherever it comes. Handlers of signals run at the end of a call and at the beginning of a function."""
+    app, at, calls = make_app(general=False), 0, 0
+
+    class Timeout(BaseException):
+        """What a server raises in a worker whose time is up."""
+
+    def profile(frame: object, event: str, called: object) -> None:
+        nonlocal calls
+        if event in {"call", "c_return"}:
+            calls += 1
+            if calls == at:
+                raise Timeout
+
+    @app.get("/interrupted")
+    def interrupted() -> str:
+        sys.setprofile(profile)
+        try:
+            return request.path
+        finally:
+            sys.setprofile(None)
+
+    app.add_url_rule("/asked", "asked", lambda: request.path)
+
+    def is_answered() -> bool:
+        answers: list[t.Any] = []
+        thread = threading.Thread(
+            target=lambda: answers.append(over_wsgi(app, "/asked", "GET", [])), daemon=True
+        )
+        thread.start()
+        thread.join(10)
+        return bool(answers) and answers[0][2] == b"/asked"
+
+    assert is_answered()
+    while calls >= at:
+        at, calls = at + 1, 0
+        with suppress(Timeout):
+            over_wsgi(app, "/interrupted", "GET", [])
+        assert is_answered(), f"not after an exception at call {at}"
+    assert at > 5
+
+
+def test_request_is_in_its_environment_before_another_thread_finds_it() -> None:
+    app, found = make_app(general=False), list[bool]()
+
+    class Watched(dict[str, t.Any]):
+        """An environment that notes whether others could take the request before it is stored there."""
+
+        def __setitem__(self, key: str, value: t.Any) -> None:
+            if key == "werkzeug.request" and value is not None:
+                found.append(context_var.get()._made is None)
+            super().__setitem__(key, value)
+
+    app.add_url_rule("/environment", "environment", lambda: request.path)
+    for _ in range(2):
+        found.clear()
+        over_wsgi(app, "/environment", "GET", [], kind=Watched)
+    assert found == [True]
 
 
 def test_request_of_an_outer_application_is_not_taken_for_that_of_this_one() -> None:
