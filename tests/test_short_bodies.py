@@ -6,6 +6,7 @@ import io
 import json
 import typing as t
 
+import flask
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from werkzeug.formparser import FormDataParser
 from werkzeug.test import EnvironBuilder
 
 from erlen import Erlen, Request
+from erlen import request as erlen_request
 from erlen.bodies import BodyStream, UnreadBody
 from erlen.received import SHORT
 
@@ -76,6 +78,16 @@ ASKED: dict[str, t.Callable[[Request], t.Any]] = {
         request, "headers", Headers({"Content-Type": URLENCODED})
     ),
     "another stream": lambda request: request.environ.update({"wsgi.input": io.BytesIO(b"a=other" * 9)}),
+    "another environment": lambda request: setattr(
+        request,
+        "environ",
+        {
+            **request.environ,
+            "wsgi.input": io.BytesIO(b'{"b": 2}'),
+            "CONTENT_LENGTH": "8",
+            "CONTENT_TYPE": "x/y",
+        },
+    ),
     "an environment": lambda request: request.environ["REQUEST_METHOD"],
     "another parser": lambda request: setattr(request, "form_data_parser_class", FormDataParser),
 }
@@ -173,6 +185,8 @@ lengths = st.sampled_from(["own"] * 6 + ["", "0", "3", "-1", "x", "²", "99", "9
 @example(over_wsgi, APPS[0], "application/json", "3", b"[1, 2, 3]", ["json", "data"], Terminated, False)
 @example(over_wsgi, APPS[0], "application/json", "99", b"[1, 2, 3]", ["json", "data"], Terminated, False)
 @example(over_asgi, APPS[0], URLENCODED, "own", b"a=1", ["another stream", "form"], io.BytesIO, False)
+@example(over_wsgi, APPS[0], URLENCODED, "own", b"a=1", ["another environment", "form"], io.BytesIO, False)
+@example(over_asgi, APPS[0], "application/json", "own", b"1", ["another environment", "json"], Short, False)
 def test_answers_are_those_of_the_general_way(
     make: t.Any,
     app: Erlen,
@@ -270,6 +284,54 @@ def test_limit_that_is_set_later_counts() -> None:
     app.config["MAX_CONTENT_LENGTH"] = 6
     with pytest.raises(HTTPException, match="larger than the 6 bytes"):
         _ = over_wsgi(Request, app, headers, b"a=1&b=2", io.BytesIO).form
+
+
+@pytest.mark.parametrize("is_terminated", [False, True])
+@pytest.mark.parametrize(
+    ("content_type", "body", "other"),
+    [(URLENCODED, b"a=first", b"a=other one"), ("application/json", b'["first"]', b'["other one"]')],
+)
+def test_request_with_another_environment_is_that_of_flask(
+    content_type: str, body: bytes, other: bytes, is_terminated: bool
+) -> None:
+    def answer(app: t.Any, request: t.Any) -> t.Any:
+        @app.before_request
+        def replace() -> None:
+            request.environ = {
+                **request.environ,
+                **EnvironBuilder("/other?q=2", method="PUT", base_url="http://other.example/x").get_environ(),
+                "wsgi.input": io.BytesIO(other),
+                "CONTENT_LENGTH": str(len(other)),
+                "CONTENT_TYPE": "text/plain",
+                "REMOTE_ADDR": "10.0.0.2",
+                "HTTP_COOKIE": "name=other",
+                "HTTP_AUTHORIZATION": "Bearer other",
+                "HTTP_X_NAME": "other",
+            }
+
+        @app.post("/")
+        def index() -> t.Any:
+            return {
+                "body": request.form if content_type == URLENCODED else request.get_json(),
+                "request": f"{request.method} {request.url} {request.args} {request.remote_addr} {request.server} "
+                f"{request.mimetype} {request.content_length} {request.cookies} {request.authorization} "
+                f"{request.headers.get('X-Name')} {request.environ['PATH_INFO']} {request.full_path}",
+            }
+
+        builder = EnvironBuilder(
+            "/?q=1",
+            method="POST",
+            input_stream=io.BytesIO(body),
+            content_length=len(body),
+            content_type=content_type,
+            headers={"Cookie": "name=first", "Authorization": "Bearer first", "X-Name": "first"},
+            environ_overrides={"wsgi.input_terminated": True} if is_terminated else {},
+        )
+        return app.test_client().open(builder).json
+
+    expected = answer(flask.Flask("other", root_path="."), flask.request)
+    assert "other one" in str(expected["body"])
+    assert answer(Erlen("other", root_path="."), erlen_request) == expected
 
 
 @given(st.binary(max_size=12), st.binary(max_size=12), st.lists(st.tuples(st.booleans(), st.integers(-1, 9))))

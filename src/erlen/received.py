@@ -91,6 +91,7 @@ class ReceivedRequest(RequestBase):
     # What ASGI has called the application with; and what every request has of its environment.
     _scope: Scope | None = None
     head: dict[str, t.Any]
+    _environ: dict[str, t.Any] | None
 
     # Whether ``close`` has anything to do at the end of the request.
     _must_close: bool = False
@@ -293,6 +294,9 @@ class ReceivedRequest(RequestBase):
         :param most: the number of bytes that a body has at most that is read so.
         """
         head = self.head
+        if self._environ is not head and self._environ is not None:
+            # It was replaced, and with it the body.
+            return None
         if limit is not None and limit < most:
             most = limit
         if self._scope is not None:

@@ -46,6 +46,9 @@ KNOWN_HOSTS = 256
 # What ends the name of a cookie, or cannot stand in it.
 _NO_COOKIE_NAME = re.compile('[ \t=";]')
 
+# What stays when a request is given another environment; cookies and the method are read from ``head``.
+_OF_FIRST_ENVIRON = ("scheme", "server", "root_path", "path", "query_string", "headers", "remote_addr")
+
 T = t.TypeVar("T")
 
 _new: t.Any = object.__new__
@@ -267,6 +270,10 @@ class Request(ReceivedRequest):
 
     @environ.setter
     def environ(self, value: WSGIEnvironment) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
+        if "head" in self.__dict__:
+            # In Werkzeug the constructor sets them; another environment says something of the body alone.
+            for name in _OF_FIRST_ENVIRON:
+                getattr(self, name)
         self._environ = value
 
     def _fill_environ(self) -> WSGIEnvironment:
@@ -450,7 +457,7 @@ class Request(ReceivedRequest):
     def authorization(self) -> Authorization | None:
         """The credentials of the ``Authorization`` header (RFC 9110, section 11.6.2), ``None`` without readable ones."""
         try:
-            return Authorization.from_header(self.environ.get("HTTP_AUTHORIZATION"))
+            return Authorization.from_header(self.headers.get("Authorization"))
         except ValueError:
             # Characters beyond ASCII in the base64 of Basic.
             return None
