@@ -199,14 +199,22 @@ class ReceivedRequest(RequestBase):
     @cached_property
     def form(self) -> ImmutableMultiDict[str, str]:
         """The fields of the form, a multi-dict; empty where the body is none."""
-        self._load_form_data()
-        return self.form
+        return self._parsed("form")
 
     @cached_property
     def files(self) -> ImmutableMultiDict[str, FileStorage]:
         """The files of a multipart form by their fields' names, a multi-dict."""
-        self._load_form_data()
-        return self.files
+        return self._parsed("files")
+
+    def _parsed(self, name: str) -> t.Any:
+        known = self.__dict__
+        if name not in known:
+            self._load_form_data()
+            if name not in known:
+                # A subclass has put it where its property finds it.
+                return getattr(self, name)
+        # Not the attribute: a subclass may have a property that asks for this one.
+        return known[name]
 
     async def receive_body(self) -> None:
         """Receive what has not come yet of the body, so that form, files, data and JSON can be read without waiting.

@@ -23,7 +23,7 @@ from . import json
 from .bodies import ReceivedBody, ReceivedFile
 from .fields import RequestHeaders, ScopeHeaders
 from .forms import storage_at_once, storage_of
-from .lazy import Lazy, cached_property
+from .lazy import Lazy, cached_property, kept
 from .received import ReceivedRequest
 from .response import Response
 from .scopes import PRESERVE_CONTEXT, SCOPE, add_changes, fill_environ, has_body, joined, malformed, path_info
@@ -93,7 +93,11 @@ class _Args:
                 args = storage_at_once(instance.parameter_storage_class, query)
         if args is None:
             args = instance._read_args()
-        instance.args = args
+        try:
+            instance.args = args
+        except Exception:
+            # A subclass has a property without a setter, or refuses it.
+            return kept(instance, "args", args)
         return args
 
 
@@ -111,7 +115,11 @@ class _Headers:
         else:
             headers = _new(RequestHeaders)
             headers.environ = instance.environ
-        instance.headers = headers
+        try:
+            instance.headers = headers
+        except Exception:
+            # A subclass has a property without a setter, or refuses it.
+            return kept(instance, "headers", headers)
         return headers
 
 
