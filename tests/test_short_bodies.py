@@ -100,7 +100,7 @@ def outcomes(request: Request, asked: list[str]) -> list[t.Any]:
             found.append((name, ASKED[name](request)))
         except HTTPException as error:
             found.append((name, type(error), error.get_description()))
-        except UnicodeDecodeError as error:
+        except (UnicodeDecodeError, OSError) as error:
             found.append((name, type(error)))
     return found
 
@@ -112,12 +112,41 @@ class Short(io.BytesIO):
         return super().read(min(5, size or 0) if size and size > 0 else size)
 
 
+class Failing(io.BytesIO):
+    """A stream whose connection breaks after a few bytes, which are lost when more was asked for."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        if size is None or not 0 <= size <= 4 - self.tell():
+            self.seek(4)
+            raise OSError("the connection is broken")
+        return super().read(size)
+
+    def readline(self, size: int | None = -1) -> bytes:
+        return self.read(size)
+
+
 class Terminated(io.BytesIO):
     """A stream of which the server says that it ends where the body ends."""
 
 
-class ShortTerminated(Short):
+class ShortTerminated(Short, Terminated):
     """Such a stream that returns less than it is asked for."""
+
+
+class FailingTerminated(Terminated):
+    """Such a stream whose connection breaks after a few bytes."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        return super().read(self._most(size))
+
+    def readline(self, size: int | None = -1) -> bytes:
+        return super().readline(self._most(size))
+
+    def _most(self, size: int | None) -> int:
+        left = 4 - self.tell()
+        if left <= 0:
+            raise OSError("the connection is broken")
+        return left if size is None or size < 0 else min(size, left)
 
 
 def over_wsgi(cls: type[Request], app: Erlen, headers: dict[str, str], body: bytes, stream: t.Any) -> Request:
@@ -128,7 +157,7 @@ def over_wsgi(cls: type[Request], app: Erlen, headers: dict[str, str], body: byt
         key = name.upper().replace("-", "_")
         environ[key if key.startswith("CONTENT") else f"HTTP_{key}"] = value
     environ["wsgi.input"] = stream(body)
-    if "Transfer-Encoding" in headers or isinstance(environ["wsgi.input"], Terminated | ShortTerminated):
+    if "Transfer-Encoding" in headers or isinstance(environ["wsgi.input"], Terminated):
         environ["wsgi.input_terminated"] = True
     request = cls(environ)
     request._application = app
@@ -170,7 +199,7 @@ lengths = st.sampled_from(["own"] * 6 + ["", "0", "3", "-1", "x", "²", "99", "9
     lengths,
     st.one_of(forms, texts, st.binary(max_size=30)),
     st.lists(st.sampled_from(sorted(ASKED)), min_size=1, max_size=5),
-    st.sampled_from([io.BytesIO, Short, Terminated, ShortTerminated]),
+    st.sampled_from([io.BytesIO, Short, Failing, Terminated, ShortTerminated, FailingTerminated]),
     st.booleans(),
 )
 @example(over_wsgi, APPS[0], URLENCODED, "own", b"a=1", ["form", "the stream", "get_data"], Short, False)
@@ -185,8 +214,20 @@ lengths = st.sampled_from(["own"] * 6 + ["", "0", "3", "-1", "x", "²", "99", "9
 @example(over_wsgi, APPS[0], "application/json", "3", b"[1, 2, 3]", ["json", "data"], Terminated, False)
 @example(over_wsgi, APPS[0], "application/json", "99", b"[1, 2, 3]", ["json", "data"], Terminated, False)
 @example(over_asgi, APPS[0], URLENCODED, "own", b"a=1", ["another stream", "form"], io.BytesIO, False)
-@example(over_wsgi, APPS[0], URLENCODED, "own", b"a=1", ["another environment", "form"], io.BytesIO, False)
-@example(over_asgi, APPS[0], "application/json", "own", b"1", ["another environment", "json"], Short, False)
+@example(over_wsgi, APPS[0], URLENCODED, "own", b"a=1&b=2", ["form", "form", "the stream"], Failing, False)
+@example(
+    over_wsgi, APPS[0], URLENCODED, "own", b"a=1&b=2", ["form", "another stream", "form"], Failing, False
+)
+@example(
+    over_wsgi,
+    APPS[0],
+    "application/json",
+    "own",
+    b"[1, 2]",
+    ["json", "a smaller limit", "data"],
+    Failing,
+    False,
+)
 def test_answers_are_those_of_the_general_way(
     make: t.Any,
     app: Erlen,
