@@ -18,6 +18,7 @@ from contextvars import copy_context
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from werkzeug.test import create_environ
 
 from asgi_calls import Call
 from erlen import (
@@ -420,16 +421,20 @@ def test_request_class_with_a_method_of_its_own_is_protected() -> None:
 
 
 def test_proxy_shows_the_request_that_a_context_class_shows() -> None:
+    another = Request(create_environ("/another"))
+
     class Shown(RequestContext):
         @property
         def request(self) -> t.Any:
-            return "another"
+            return another
 
     app = make_app(general=False)
     app.request_context_class = Shown
-    with app.test_request_context("/"):
-        assert request.upper() == "ANOTHER"  # type: ignore[attr-defined]
-        assert str(request) == "another"
+    with app.test_request_context("/") as context:
+        # The other one is made already, and would be at hand.
+        assert context._made.path == "/"
+        assert request.path == "/another"
+        assert request == another
 
 
 def test_threads_of_one_request_share_its_object() -> None:
