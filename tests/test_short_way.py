@@ -1,7 +1,8 @@
 """The short way of a request and the general one give the same answers.
 
 The short way makes a context without its request, and sends the text of a view without a response. An application whose
-contexts are of a class of its own takes the general way, so each test asks two applications that differ in that alone.
+contexts are of a class of its own, and which has a say in how a response is made, takes the general way, so each test asks two
+applications that differ in that alone.
 """
 
 from __future__ import annotations
@@ -66,6 +67,16 @@ class General(RequestContext):
     """A context that the pipeline makes with its constructor."""
 
 
+class GeneralApp(Erlen):
+    """An application that has a say in how a response is made, and uses it for nothing."""
+
+    def finalize_request(self, rv: t.Any, from_error_handler: bool = False) -> Response:
+        return super().finalize_request(rv, from_error_handler)
+
+    async def afinalize_request(self, rv: t.Any, from_error_handler: bool = False) -> Response:
+        return await super().afinalize_request(rv, from_error_handler)
+
+
 def deed(name: str) -> t.Any:
     def adorn(response: Response) -> Response:
         response.headers["X-After"] = "yes"
@@ -104,7 +115,7 @@ def deed(name: str) -> t.Any:
 
 
 def make_app(general: bool, is_async: bool = False) -> Erlen:
-    app = Erlen("short")
+    app = GeneralApp("short") if general else Erlen("short")
     app.config.update(SECRET_KEY="key", PROPAGATE_EXCEPTIONS=False)
     app.logger.disabled = True
     if general:
@@ -236,6 +247,15 @@ def test_answers_over_asgi_are_those_of_the_general_way(
         assert context_var.get(None) is None
 
     asyncio.run(ask())
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_general_way_is_another_one(is_async: bool) -> None:
+    short, general = APPS[False, is_async].freeze(), APPS[True, is_async].freeze()
+    assert short.makes_contexts and short.steps_for("index").finishes_at_once
+    assert not general.makes_contexts and not general.steps_for("index").finishes_at_once
+    with APPS[True, is_async].test_request_context("/") as context:
+        assert APPS[True, is_async].response_at_once("text", context) is None
 
 
 def test_request_that_nobody_asks_for_is_not_made() -> None:
