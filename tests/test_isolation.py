@@ -705,13 +705,16 @@ def test_request_that_cannot_be_read_is_freed_at_once(
                 raise Conflict from error
         return request.form if "form" in content_type else request.get_json()
 
+    def start_response(status: str, headers: t.Any, error: t.Any = None) -> t.Any:
+        answers.append(status[:3])
+
     def ask() -> None:
         environ = create_environ(
             "/", method="POST", input_stream=stream(body), content_type=content_type, content_length=len(body)
         )
         if is_terminated:
             environ["wsgi.input_terminated"] = True
-        answer = app(environ, lambda status, *args: answers.append(status[:3]))  # type: ignore[arg-type, return-value]
+        answer = app(environ, start_response)
         b"".join(answer)
 
     gc.collect()

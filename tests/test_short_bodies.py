@@ -336,7 +336,6 @@ def test_request_with_another_environment_is_that_of_flask(
     content_type: str, body: bytes, other: bytes, is_terminated: bool
 ) -> None:
     def answer(app: t.Any, request: t.Any) -> t.Any:
-        @app.before_request
         def replace() -> None:
             request.environ = {
                 **request.environ,
@@ -350,7 +349,6 @@ def test_request_with_another_environment_is_that_of_flask(
                 "HTTP_X_NAME": "other",
             }
 
-        @app.post("/")
         def index() -> t.Any:
             return {
                 "body": request.form if content_type == URLENCODED else request.get_json(),
@@ -359,13 +357,15 @@ def test_request_with_another_environment_is_that_of_flask(
                 f"{request.headers.get('X-Name')} {request.environ['PATH_INFO']} {request.full_path}",
             }
 
+        app.before_request(replace)
+        app.add_url_rule("/", "index", index, methods=["POST"])
         builder = EnvironBuilder(
             "/?q=1",
             method="POST",
             input_stream=io.BytesIO(body),
             content_length=len(body),
             content_type=content_type,
-            headers={"Cookie": "name=first", "Authorization": "Bearer first", "X-Name": "first"},
+            headers=[("Cookie", "name=first"), ("Authorization", "Bearer first"), ("X-Name", "first")],
             environ_overrides={"wsgi.input_terminated": True} if is_terminated else {},
         )
         return app.test_client().open(builder).json

@@ -144,6 +144,12 @@ class AppContext:
             raise RuntimeError(NO_REQUEST_CONTEXT)
         return self._request
 
+    @request.setter
+    def request(self, value: t.Any) -> None:
+        _ = self.request  # Raises where there is none.
+        self._cookie = value.head.get("HTTP_COOKIE")
+        self._request = self._made = value
+
     @property
     def websocket(self) -> t.Any:
         """The WebSocket. Raises :exc:`RuntimeError` in a context that is not of one."""
@@ -475,8 +481,7 @@ class RequestContext(AppContext):
         if request is None:
             request = app.request_class(environ)
             request._application = app
-        self.app = app
-        self._request = request
+        self.app, self._request = app, request
         self._begin(request, session)
 
     def __init_subclass__(cls, **kwargs: t.Any) -> None:

@@ -199,12 +199,14 @@ class ReceivedRequest(RequestBase):
     @cached_property
     def form(self) -> ImmutableMultiDict[str, str]:
         """The fields of the form, a multi-dict; empty where the body is none."""
-        return self._parsed("form")
+        form: ImmutableMultiDict[str, str] = self._parsed("form")
+        return form
 
     @cached_property
     def files(self) -> ImmutableMultiDict[str, FileStorage]:
         """The files of a multipart form by their fields' names, a multi-dict."""
-        return self._parsed("files")
+        files: ImmutableMultiDict[str, FileStorage] = self._parsed("files")
+        return files
 
     def _parsed(self, name: str) -> t.Any:
         known = self.__dict__

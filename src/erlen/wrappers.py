@@ -390,13 +390,12 @@ class Request(ReceivedRequest):
 
         @cached_property
         def args(self) -> MultiDict[str, str]:
-            """The query (WHATWG URL), a multi-dict. Raises the 400 for one that does not decode, where configured."""
+            """The query of a request, a multi-dict."""
             ...
     else:
         args = _Args()
 
     def _read_args(self) -> MultiDict[str, str]:
-        """Return the query (WHATWG URL), a multi-dict. Raise the 400 for one that does not decode, where configured."""
         strict = self._is_strict()
         try:
             text = self.query_string.decode()
