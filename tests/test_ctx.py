@@ -15,11 +15,13 @@ import typing as t
 import pytest
 from greenlet import greenlet  # type: ignore[import-untyped]
 from werkzeug.exceptions import NotFound
+from werkzeug.test import create_environ
 
 from asgi_peer import Peer, begun, get, run
 from erlen import (
     Blueprint,
     Erlen,
+    Request,
     after_this_request,
     appcontext_pushed,
     appcontext_tearing_down,
@@ -1281,3 +1283,22 @@ def test_client_that_leaves_does_not_cancel_teardown(app: Erlen, answer: str, ki
 
     run(main())
     assert log == ["given back"]
+
+
+def test_context_may_be_given_another_request(app: Erlen) -> None:
+    app.secret_key = "key"
+
+    @app.post("/replaced")
+    def replaced() -> t.Any:
+        first = request.path
+        own: t.Any = app.request_class(create_environ("/another?a=2", headers={"Cookie": "name=another"}))
+        own._application = app
+        request_ctx.request = own
+        assert request == own and request_ctx.request is own
+        return {"paths": [first, request.path], "a": request.args["a"], "name": request.cookies["name"]}
+
+    for _ in range(2):
+        answer = app.test_client().post("/replaced?a=1", headers={"Cookie": "name=first"})
+        assert answer.json == {"paths": ["/replaced", "/another"], "a": "2", "name": "another"}
+    with app.app_context() as context, pytest.raises(RuntimeError, match="request"):
+        context.request = Request(create_environ("/"))

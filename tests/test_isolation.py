@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import io
 import json
 import logging
 import sys
 import threading
+import traceback
 import typing as t
 import weakref
 
 import pytest
 from greenlet import greenlet  # type: ignore[import-untyped]
+from werkzeug.exceptions import Conflict, NotFound
+from werkzeug.test import create_environ
 
 from erlen import (
     Blueprint,
@@ -659,3 +663,94 @@ def test_request_is_freed_at_once_when_it_was_answered() -> None:
         ] == []
     finally:
         gc.enable()
+
+
+class Broken(io.BytesIO):
+    """A body that cannot be read to its end."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        if self.tell():
+            raise OSError("the connection is gone")
+        return super().read(3)
+
+
+@pytest.mark.protocol("wsgi")
+@pytest.mark.parametrize(
+    ("content_type", "body", "stream", "status"),
+    [
+        ("application/json", b'{"a', io.BytesIO, "400"),
+        ("application/json", b'{"a"', Broken, "400"),
+        ("application/x-www-form-urlencoded", b"a=\xff", io.BytesIO, "400"),
+        ("application/x-www-form-urlencoded", b"a=%zz", io.BytesIO, "400"),
+        ("application/x-www-form-urlencoded", b"a=1&b=2", Broken, "400"),
+        ("multipart/form-data; boundary=b", b"--b\r\nx", io.BytesIO, "400"),
+        ("text/plain", b"text", io.BytesIO, "415"),
+        ("text/own", b"text", io.BytesIO, "409"),
+    ],
+)
+@pytest.mark.parametrize("is_terminated", [False, True])
+def test_request_that_cannot_be_read_is_freed_at_once(
+    content_type: str, body: bytes, stream: t.Any, status: str, is_terminated: bool
+) -> None:
+    app, answers = Erlen("unread", root_path="."), list[str]()
+    references: list[weakref.ref[t.Any]] = []
+
+    @app.post("/")
+    def read() -> t.Any:
+        references.append(weakref.ref(request._get_current_object()))  # type: ignore[attr-defined]
+        if content_type == "text/own":
+            try:
+                raise LookupError(content_type)
+            except LookupError as error:
+                raise Conflict from error
+        return request.form if "form" in content_type else request.get_json()
+
+    def start_response(status: str, headers: t.Any, error: t.Any = None) -> t.Any:
+        answers.append(status[:3])
+
+    def ask() -> None:
+        environ = create_environ(
+            "/", method="POST", input_stream=stream(body), content_type=content_type, content_length=len(body)
+        )
+        if is_terminated:
+            environ["wsgi.input_terminated"] = True
+        answer = app(environ, start_response)
+        b"".join(answer)
+
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(2):
+            ask()
+        assert answers == [status] * 2
+        assert [reference() for reference in references] == [None, None]
+    finally:
+        gc.enable()
+
+
+@pytest.mark.protocol("wsgi")
+def test_error_that_is_being_handled_keeps_its_traceback_when_another_is_answered() -> None:
+    app = Erlen("kept", root_path=".")
+    client, answered = app.test_client(), list[Exception]()
+
+    @app.get("/missing")
+    def missing() -> t.NoReturn:
+        try:
+            raise LookupError("missing")
+        except LookupError as error:
+            answered.append(error)
+            raise NotFound from error
+
+    def fail() -> t.NoReturn:
+        raise ZeroDivisionError
+
+    handled: BaseException | None = None
+    try:
+        fail()
+    except ZeroDivisionError as error:
+        client.get("/missing")
+        handled = error
+    # The one that the view has handled has lost it, and is still there.
+    assert answered[0].__traceback__ is None
+    assert answered[0].__context__ is handled is not None
+    assert traceback.extract_tb(handled.__traceback__)[-1].name == "fail"

@@ -6,6 +6,7 @@ import io
 import json
 import typing as t
 
+import flask
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from werkzeug.formparser import FormDataParser
 from werkzeug.test import EnvironBuilder
 
 from erlen import Erlen, Request
+from erlen import request as erlen_request
 from erlen.bodies import BodyStream, UnreadBody
 from erlen.received import SHORT
 
@@ -76,6 +78,16 @@ ASKED: dict[str, t.Callable[[Request], t.Any]] = {
         request, "headers", Headers({"Content-Type": URLENCODED})
     ),
     "another stream": lambda request: request.environ.update({"wsgi.input": io.BytesIO(b"a=other" * 9)}),
+    "another environment": lambda request: setattr(
+        request,
+        "environ",
+        {
+            **request.environ,
+            "wsgi.input": io.BytesIO(b'{"b": 2}'),
+            "CONTENT_LENGTH": "8",
+            "CONTENT_TYPE": "x/y",
+        },
+    ),
     "an environment": lambda request: request.environ["REQUEST_METHOD"],
     "another parser": lambda request: setattr(request, "form_data_parser_class", FormDataParser),
 }
@@ -88,7 +100,7 @@ def outcomes(request: Request, asked: list[str]) -> list[t.Any]:
             found.append((name, ASKED[name](request)))
         except HTTPException as error:
             found.append((name, type(error), error.get_description()))
-        except UnicodeDecodeError as error:
+        except (UnicodeDecodeError, OSError) as error:
             found.append((name, type(error)))
     return found
 
@@ -100,12 +112,41 @@ class Short(io.BytesIO):
         return super().read(min(5, size or 0) if size and size > 0 else size)
 
 
+class Failing(io.BytesIO):
+    """A stream whose connection breaks after a few bytes, which are lost when more was asked for."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        if size is None or not 0 <= size <= 4 - self.tell():
+            self.seek(4)
+            raise OSError("the connection is broken")
+        return super().read(size)
+
+    def readline(self, size: int | None = -1) -> bytes:
+        return self.read(size)
+
+
 class Terminated(io.BytesIO):
     """A stream of which the server says that it ends where the body ends."""
 
 
-class ShortTerminated(Short):
+class ShortTerminated(Short, Terminated):
     """Such a stream that returns less than it is asked for."""
+
+
+class FailingTerminated(Terminated):
+    """Such a stream whose connection breaks after a few bytes."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        return super().read(self._most(size))
+
+    def readline(self, size: int | None = -1) -> bytes:
+        return super().readline(self._most(size))
+
+    def _most(self, size: int | None) -> int:
+        left = 4 - self.tell()
+        if left <= 0:
+            raise OSError("the connection is broken")
+        return left if size is None or size < 0 else min(size, left)
 
 
 def over_wsgi(cls: type[Request], app: Erlen, headers: dict[str, str], body: bytes, stream: t.Any) -> Request:
@@ -116,7 +157,7 @@ def over_wsgi(cls: type[Request], app: Erlen, headers: dict[str, str], body: byt
         key = name.upper().replace("-", "_")
         environ[key if key.startswith("CONTENT") else f"HTTP_{key}"] = value
     environ["wsgi.input"] = stream(body)
-    if "Transfer-Encoding" in headers or isinstance(environ["wsgi.input"], Terminated | ShortTerminated):
+    if "Transfer-Encoding" in headers or isinstance(environ["wsgi.input"], Terminated):
         environ["wsgi.input_terminated"] = True
     request = cls(environ)
     request._application = app
@@ -158,7 +199,7 @@ lengths = st.sampled_from(["own"] * 6 + ["", "0", "3", "-1", "x", "²", "99", "9
     lengths,
     st.one_of(forms, texts, st.binary(max_size=30)),
     st.lists(st.sampled_from(sorted(ASKED)), min_size=1, max_size=5),
-    st.sampled_from([io.BytesIO, Short, Terminated, ShortTerminated]),
+    st.sampled_from([io.BytesIO, Short, Failing, Terminated, ShortTerminated, FailingTerminated]),
     st.booleans(),
 )
 @example(over_wsgi, APPS[0], URLENCODED, "own", b"a=1", ["form", "the stream", "get_data"], Short, False)
@@ -173,6 +214,20 @@ lengths = st.sampled_from(["own"] * 6 + ["", "0", "3", "-1", "x", "²", "99", "9
 @example(over_wsgi, APPS[0], "application/json", "3", b"[1, 2, 3]", ["json", "data"], Terminated, False)
 @example(over_wsgi, APPS[0], "application/json", "99", b"[1, 2, 3]", ["json", "data"], Terminated, False)
 @example(over_asgi, APPS[0], URLENCODED, "own", b"a=1", ["another stream", "form"], io.BytesIO, False)
+@example(over_wsgi, APPS[0], URLENCODED, "own", b"a=1&b=2", ["form", "form", "the stream"], Failing, False)
+@example(
+    over_wsgi, APPS[0], URLENCODED, "own", b"a=1&b=2", ["form", "another stream", "form"], Failing, False
+)
+@example(
+    over_wsgi,
+    APPS[0],
+    "application/json",
+    "own",
+    b"[1, 2]",
+    ["json", "a smaller limit", "data"],
+    Failing,
+    False,
+)
 def test_answers_are_those_of_the_general_way(
     make: t.Any,
     app: Erlen,
@@ -270,6 +325,54 @@ def test_limit_that_is_set_later_counts() -> None:
     app.config["MAX_CONTENT_LENGTH"] = 6
     with pytest.raises(HTTPException, match="larger than the 6 bytes"):
         _ = over_wsgi(Request, app, headers, b"a=1&b=2", io.BytesIO).form
+
+
+@pytest.mark.parametrize("is_terminated", [False, True])
+@pytest.mark.parametrize(
+    ("content_type", "body", "other"),
+    [(URLENCODED, b"a=first", b"a=other one"), ("application/json", b'["first"]', b'["other one"]')],
+)
+def test_request_with_another_environment_is_that_of_flask(
+    content_type: str, body: bytes, other: bytes, is_terminated: bool
+) -> None:
+    def answer(app: t.Any, request: t.Any) -> t.Any:
+        def replace() -> None:
+            request.environ = {
+                **request.environ,
+                **EnvironBuilder("/other?q=2", method="PUT", base_url="http://other.example/x").get_environ(),
+                "wsgi.input": io.BytesIO(other),
+                "CONTENT_LENGTH": str(len(other)),
+                "CONTENT_TYPE": "text/plain",
+                "REMOTE_ADDR": "10.0.0.2",
+                "HTTP_COOKIE": "name=other",
+                "HTTP_AUTHORIZATION": "Bearer other",
+                "HTTP_X_NAME": "other",
+            }
+
+        def index() -> t.Any:
+            return {
+                "body": request.form if content_type == URLENCODED else request.get_json(),
+                "request": f"{request.method} {request.url} {request.args} {request.remote_addr} {request.server} "
+                f"{request.mimetype} {request.content_length} {request.cookies} {request.authorization} "
+                f"{request.headers.get('X-Name')} {request.environ['PATH_INFO']} {request.full_path}",
+            }
+
+        app.before_request(replace)
+        app.add_url_rule("/", "index", index, methods=["POST"])
+        builder = EnvironBuilder(
+            "/?q=1",
+            method="POST",
+            input_stream=io.BytesIO(body),
+            content_length=len(body),
+            content_type=content_type,
+            headers=[("Cookie", "name=first"), ("Authorization", "Bearer first"), ("X-Name", "first")],
+            environ_overrides={"wsgi.input_terminated": True} if is_terminated else {},
+        )
+        return app.test_client().open(builder).json
+
+    expected = answer(flask.Flask("other", root_path="."), flask.request)
+    assert "other one" in str(expected["body"])
+    assert answer(Erlen("other", root_path="."), erlen_request) == expected
 
 
 @given(st.binary(max_size=12), st.binary(max_size=12), st.lists(st.tuples(st.booleans(), st.integers(-1, 9))))

@@ -1,21 +1,25 @@
 """The short way of a request and the general one give the same answers.
 
 The short way makes a context without its request, and sends the text of a view without a response. An application whose
-contexts are of a class of its own takes the general way, so each test asks two applications that differ in that alone.
+contexts are of a class of its own, and which has a say in how a response is made, takes the general way, so each test asks two
+applications that differ in that alone.
 """
 
 from __future__ import annotations
 
 import asyncio
 import io
+import sys
 import threading
 import time
 import typing as t
+from contextlib import suppress
 from contextvars import copy_context
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from werkzeug.test import create_environ
 
 from asgi_calls import Call
 from erlen import (
@@ -63,6 +67,16 @@ class General(RequestContext):
     """A context that the pipeline makes with its constructor."""
 
 
+class GeneralApp(Erlen):
+    """An application that has a say in how a response is made, and uses it for nothing."""
+
+    def finalize_request(self, rv: t.Any, from_error_handler: bool = False) -> Response:
+        return super().finalize_request(rv, from_error_handler)
+
+    async def afinalize_request(self, rv: t.Any, from_error_handler: bool = False) -> Response:
+        return await super().afinalize_request(rv, from_error_handler)
+
+
 def deed(name: str) -> t.Any:
     def adorn(response: Response) -> Response:
         response.headers["X-After"] = "yes"
@@ -101,7 +115,7 @@ def deed(name: str) -> t.Any:
 
 
 def make_app(general: bool, is_async: bool = False) -> Erlen:
-    app = Erlen("short")
+    app = GeneralApp("short") if general else Erlen("short")
     app.config.update(SECRET_KEY="key", PROPAGATE_EXCEPTIONS=False)
     app.logger.disabled = True
     if general:
@@ -233,6 +247,15 @@ def test_answers_over_asgi_are_those_of_the_general_way(
         assert context_var.get(None) is None
 
     asyncio.run(ask())
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_general_way_is_another_one(is_async: bool) -> None:
+    short, general = APPS[False, is_async].freeze(), APPS[True, is_async].freeze()
+    assert short.makes_contexts and short.steps_for("index").finishes_at_once
+    assert not general.makes_contexts and not general.steps_for("index").finishes_at_once
+    with APPS[True, is_async].test_request_context("/") as context:
+        assert APPS[True, is_async].response_at_once("text", context) is None
 
 
 def test_request_that_nobody_asks_for_is_not_made() -> None:
@@ -418,16 +441,20 @@ def test_request_class_with_a_method_of_its_own_is_protected() -> None:
 
 
 def test_proxy_shows_the_request_that_a_context_class_shows() -> None:
+    another = Request(create_environ("/another"))
+
     class Shown(RequestContext):
-        @property
+        @property  # type: ignore[misc]
         def request(self) -> t.Any:
-            return "another"
+            return another
 
     app = make_app(general=False)
     app.request_context_class = Shown
-    with app.test_request_context("/"):
-        assert request.upper() == "ANOTHER"  # type: ignore[attr-defined]
-        assert str(request) == "another"
+    with app.test_request_context("/") as context:
+        # The other one is made already, and would be at hand.
+        assert context._made.path == "/"
+        assert request.path == "/another"
+        assert request == another
 
 
 def test_threads_of_one_request_share_its_object() -> None:
@@ -454,6 +481,66 @@ def test_threads_of_one_request_share_its_object() -> None:
         made.clear()
         over_wsgi(app, "/threads", "GET", [], kind=Slow)
         assert len({id(one) for one in made}) == 1
+
+
+def test_exception_from_a_signal_leaves_no_lock_behind() -> None:
+    """Wherever it comes. Handlers of signals run at the end of a call and at the beginning of a function."""
+    app, at, calls = make_app(general=False), 0, 0
+
+    class Timeout(BaseException):
+        """What a server raises in a worker whose time is up."""
+
+    def profile(frame: object, event: str, called: object) -> None:
+        nonlocal calls
+        if event in {"call", "c_return"}:
+            calls += 1
+            if calls == at:
+                raise Timeout
+
+    @app.get("/interrupted")
+    def interrupted() -> str:
+        sys.setprofile(profile)
+        try:
+            return request.path
+        finally:
+            sys.setprofile(None)
+
+    app.add_url_rule("/asked", "asked", lambda: request.path)
+
+    def is_answered() -> bool:
+        answers: list[t.Any] = []
+        thread = threading.Thread(
+            target=lambda: answers.append(over_wsgi(app, "/asked", "GET", [])), daemon=True
+        )
+        thread.start()
+        thread.join(10)
+        return bool(answers) and answers[0][2] == b"/asked"
+
+    assert is_answered()
+    while calls >= at:
+        at, calls = at + 1, 0
+        with suppress(Timeout):
+            over_wsgi(app, "/interrupted", "GET", [])
+        assert is_answered(), f"not after an exception at call {at}"
+    assert at > 5
+
+
+def test_request_is_in_its_environment_before_another_thread_finds_it() -> None:
+    app, found = make_app(general=False), list[bool]()
+
+    class Watched(dict[str, t.Any]):
+        """An environment that notes whether others could take the request before it is stored there."""
+
+        def __setitem__(self, key: str, value: t.Any) -> None:
+            if key == "werkzeug.request" and value is not None:
+                found.append(context_var.get()._made is None)
+            super().__setitem__(key, value)
+
+    app.add_url_rule("/environment", "environment", lambda: request.path)
+    for _ in range(2):
+        found.clear()
+        over_wsgi(app, "/environment", "GET", [], kind=Watched)
+    assert found == [True]
 
 
 def test_request_of_an_outer_application_is_not_taken_for_that_of_this_one() -> None:

@@ -319,6 +319,56 @@ class Counting(Request):
         super().close()
 
 
+def _property_of(name: str) -> t.Any:
+    def ask(self: t.Any) -> t.Any:
+        return getattr(super(self.__class__, self), name)
+
+    return property(ask)
+
+
+@pytest.mark.parametrize(
+    "content_type", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=b"]
+)
+@pytest.mark.parametrize(
+    "name",
+    "args form files cookies values headers url base_url root_url host_url path scheme authorization".split(),
+)
+def test_property_of_a_subclass_may_ask_for_what_it_overrides(
+    app: Erlen, name: str, content_type: str
+) -> None:
+    app.freeze()
+    own: t.Any = type("Own", (Request,), {name: _property_of(name)})
+    multipart = b'--b\r\nContent-Disposition: form-data; name="b"\r\n\r\n2\r\n--b--\r\n'
+
+    def make(cls: type[Request]) -> Request:
+        data = multipart if content_type.startswith("m") else b"b=2"
+        sent = {"Cookie": "c=3", "Authorization": "Bearer d"}
+        environ = create_environ("/?a=1", method="POST", data=data, content_type=content_type, headers=sent)
+        made = cls(environ)
+        made._application = app
+        return made
+
+    one, plain = make(own), make(Request)
+    for _ in range(2):
+        assert str(getattr(one, name)) == str(getattr(plain, name))
+    if name != "values":
+        assert getattr(one, name) is getattr(one, name)
+    assert (one.args["a"], one.form["b"], one.cookies["c"]) == ("1", "2", "3")
+
+
+def test_subclass_may_refuse_attributes_that_are_kept() -> None:
+    class Frozen(Request):
+        def __setattr__(self, name: str, value: object) -> None:
+            if name in {"args", "headers", "form"}:
+                raise TypeError(f"{name} is not set")
+            super().__setattr__(name, value)
+
+    own = Frozen(create_environ("/?a=1", headers={"X-Name": "name"}, method="POST", data={"b": "2"}))
+    for _ in range(2):
+        assert own.args["a"] == "1" and own.headers["X-Name"] == "name" and own.form["b"] == "2"
+    assert own.args is own.args
+
+
 def test_overridden_close_is_called_at_the_end_of_each_request(app: Erlen, client: ErlenClient) -> None:
     Counting.closed.clear()
     app.request_class = Counting

@@ -14,6 +14,7 @@ __all__ = [
     "decimal",
     "futures",
     "is_untouched",
+    "kept",
     "kept_default",
     "pathlib",
     "queue",
@@ -24,6 +25,17 @@ __all__ = [
 T = t.TypeVar("T")
 
 _set = object.__setattr__
+
+
+def kept(instance: t.Any, name: str, value: t.Any) -> t.Any:
+    """Keep the value of an attribute that a subclass has in its own way, and asks for with ``super()``.
+
+    :param instance: what has the attribute, and cannot be assigned it.
+    :param name: the attribute.
+    :param value: what was made now.
+    :return: what was made first.
+    """
+    return instance.__dict__.setdefault(name, value)
 
 
 class Lazy(t.Generic[T]):
@@ -57,7 +69,10 @@ class Lazy(t.Generic[T]):
         # From now on the instance's own dict answers, and this method is not called again.
         value = self.make(instance)
         # PERF: query and header: not through the instance's dict, which Python would have to make first, 0.2 us.
-        _set(instance, self.name, value)
+        try:
+            _set(instance, self.name, value)
+        except AttributeError:
+            return t.cast("T", kept(instance, self.name, value))
         return value
 
     if t.TYPE_CHECKING:

@@ -91,6 +91,7 @@ class ReceivedRequest(RequestBase):
     # What ASGI has called the application with; and what every request has of its environment.
     _scope: Scope | None = None
     head: dict[str, t.Any]
+    _environ: dict[str, t.Any] | None
 
     # Whether ``close`` has anything to do at the end of the request.
     _must_close: bool = False
@@ -198,14 +199,24 @@ class ReceivedRequest(RequestBase):
     @cached_property
     def form(self) -> ImmutableMultiDict[str, str]:
         """The fields of the form, a multi-dict; empty where the body is none."""
-        self._load_form_data()
-        return self.form
+        form: ImmutableMultiDict[str, str] = self._parsed("form")
+        return form
 
     @cached_property
     def files(self) -> ImmutableMultiDict[str, FileStorage]:
         """The files of a multipart form by their fields' names, a multi-dict."""
-        self._load_form_data()
-        return self.files
+        files: ImmutableMultiDict[str, FileStorage] = self._parsed("files")
+        return files
+
+    def _parsed(self, name: str) -> t.Any:
+        known = self.__dict__
+        if name not in known:
+            self._load_form_data()
+            if name not in known:
+                # A subclass has put it where its property finds it.
+                return getattr(self, name)
+        # Not the attribute: a subclass may have a property that asks for this one.
+        return known[name]
 
     async def receive_body(self) -> None:
         """Receive what has not come yet of the body, so that form, files, data and JSON can be read without waiting.
@@ -293,6 +304,9 @@ class ReceivedRequest(RequestBase):
         :param most: the number of bytes that a body has at most that is read so.
         """
         head = self.head
+        if self._environ is not head and self._environ is not None:
+            # It was replaced, and with it the body.
+            return None
         if limit is not None and limit < most:
             most = limit
         if self._scope is not None:

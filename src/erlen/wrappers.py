@@ -23,7 +23,7 @@ from . import json
 from .bodies import ReceivedBody, ReceivedFile
 from .fields import RequestHeaders, ScopeHeaders
 from .forms import storage_at_once, storage_of
-from .lazy import Lazy, cached_property
+from .lazy import Lazy, cached_property, kept
 from .received import ReceivedRequest
 from .response import Response
 from .scopes import PRESERVE_CONTEXT, SCOPE, add_changes, fill_environ, has_body, joined, malformed, path_info
@@ -45,6 +45,9 @@ KNOWN_HOSTS = 256
 
 # What ends the name of a cookie, or cannot stand in it.
 _NO_COOKIE_NAME = re.compile('[ \t=";]')
+
+# What stays when a request is given another environment; cookies and the method are read from ``head``.
+_OF_FIRST_ENVIRON = ("scheme", "server", "root_path", "path", "query_string", "headers", "remote_addr")
 
 T = t.TypeVar("T")
 
@@ -90,7 +93,11 @@ class _Args:
                 args = storage_at_once(instance.parameter_storage_class, query)
         if args is None:
             args = instance._read_args()
-        instance.args = args
+        try:
+            instance.args = args
+        except Exception:
+            # A subclass has a property without a setter, or refuses it.
+            return kept(instance, "args", args)
         return args
 
 
@@ -108,7 +115,11 @@ class _Headers:
         else:
             headers = _new(RequestHeaders)
             headers.environ = instance.environ
-        instance.headers = headers
+        try:
+            instance.headers = headers
+        except Exception:
+            # A subclass has a property without a setter, or refuses it.
+            return kept(instance, "headers", headers)
         return headers
 
 
@@ -267,6 +278,10 @@ class Request(ReceivedRequest):
 
     @environ.setter
     def environ(self, value: WSGIEnvironment) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
+        if "head" in self.__dict__:
+            # In Werkzeug the constructor sets them; another environment says something of the body alone.
+            for name in _OF_FIRST_ENVIRON:
+                getattr(self, name)
         self._environ = value
 
     def _fill_environ(self) -> WSGIEnvironment:
@@ -375,13 +390,12 @@ class Request(ReceivedRequest):
 
         @cached_property
         def args(self) -> MultiDict[str, str]:
-            """The query (WHATWG URL), a multi-dict. Raises the 400 for one that does not decode, where configured."""
+            """The query of a request, a multi-dict."""
             ...
     else:
         args = _Args()
 
     def _read_args(self) -> MultiDict[str, str]:
-        """Return the query (WHATWG URL), a multi-dict. Raise the 400 for one that does not decode, where configured."""
         strict = self._is_strict()
         try:
             text = self.query_string.decode()
@@ -450,7 +464,7 @@ class Request(ReceivedRequest):
     def authorization(self) -> Authorization | None:
         """The credentials of the ``Authorization`` header (RFC 9110, section 11.6.2), ``None`` without readable ones."""
         try:
-            return Authorization.from_header(self.environ.get("HTTP_AUTHORIZATION"))
+            return Authorization.from_header(self.headers.get("Authorization"))
         except ValueError:
             # Characters beyond ASCII in the base64 of Basic.
             return None

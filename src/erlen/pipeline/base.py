@@ -173,19 +173,20 @@ class Base:
             self._check_origin(context)
         return steps
 
-    def text_at_once(self, value: t.Any, context: AppContext, is_seen: bool = False) -> WholeText | None:
+    def _whole_of(self, plan: Plan, value: t.Any, context: AppContext) -> WholeText | None:
         """Return the body for a value after which nothing runs: no hook, no session, no signal.
 
+        It is sent without a response only where ``plan.sends_text``.
+
+        :param plan: the plan that the application has.
         :param value: what a view or an error handler has returned.
         :param context: the context of the request.
-        :param is_seen: whether a response is made of it, which then may change it.
         :return: ``None`` where :meth:`finalize_request` has to make a response.
         """
-        plan, steps = self.plan, context.steps
+        steps = context.steps
         if (
-            plan is None
-            or steps is None
-            or not (steps.finishes_at_once and (plan.sends_text or is_seen))
+            steps is None
+            or not steps.finishes_at_once
             or context._after_request_functions is not None
             or context._session is not None
             or (listened and request_finished.receivers)
@@ -200,7 +201,7 @@ class Base:
         return None
 
     def response_at_once(self, value: t.Any, context: AppContext) -> Response | None:
-        """Return the response for what :meth:`text_at_once` returns.
+        """Return the response for a value after which nothing runs.
 
         PERF: hooks, HEAD: what finalize_request would make, for a third of its time.
 
@@ -208,10 +209,10 @@ class Base:
         :param context: the context of the request.
         :return: ``None`` where :meth:`finalize_request` has to make it.
         """
-        whole = self.text_at_once(value, context, is_seen=True)
-        if whole is None:
+        plan = self.plan
+        if plan is None or (whole := self._whole_of(plan, value, context)) is None:
             return None
-        plan, body, content_type = whole
+        _, body, content_type = whole
         return plan.respond(body, content_type, plan.default_headers)
 
     def make_response(self, rv: t.Any) -> Response:

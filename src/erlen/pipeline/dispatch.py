@@ -131,7 +131,10 @@ class Dispatch(Base):
             if is_cancelled():
                 raise
             value = self.handle_user_exception(unordered(cancelled))
-        return self.text_at_once(value, context) or self.finalize_request(value)
+        plan = self.plan
+        if plan is None or not plan.sends_text or (whole := self._whole_of(plan, value, context)) is None:
+            return self.finalize_request(value)
+        return whole
 
     async def aanswer_shortly(self, context: AppContext) -> WholeText | Response:
         """Do what :meth:`answer_shortly` does."""
@@ -147,7 +150,10 @@ class Dispatch(Base):
             if is_cancelled():
                 raise
             value = await self.ahandle_user_exception(unordered(cancelled))
-        return self.text_at_once(value, context) or await self.afinalize_request(value)
+        plan = self.plan
+        if plan is None or not plan.sends_text or (whole := self._whole_of(plan, value, context)) is None:
+            return await self.afinalize_request(value)
+        return whole
 
     def preprocess_request(self) -> ResponseReturnValue | None:
         """Call what ``url_value_preprocessor`` and ``before_request`` registered.

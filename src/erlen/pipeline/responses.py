@@ -40,8 +40,7 @@ def make_response(app: t.Any, value: t.Any) -> Response:
         value, status, headers = _taken_apart(value)
     if isinstance(value, HTTPException) and not is_application(value):
         error, value = value, _page_of(app, plan, value)
-        # Its traceback holds the frames of the view, and those whatever was uploaded.
-        error.__traceback__ = None
+        _drop_frames(error)
     elif type(value) is bytes and status is headers is None and plan.plain_responses:
         response = plan.respond(value, plan.content_type, plan.default_headers)
         return response
@@ -57,6 +56,31 @@ def make_response(app: t.Any, value: t.Any) -> Response:
     if headers:
         answer.headers.update(headers)
     return t.cast(Response, answer)
+
+
+def _drop_frames(error: BaseException) -> None:
+    """Take the tracebacks off an exception that was answered, and off those that led to it.
+
+    They hold the frames of the view, and those whatever was uploaded, until the garbage collector runs.
+    """
+    error.__traceback__ = None
+    if error.__cause__ is None and error.__context__ is None:
+        return
+    before = [error.__cause__, error.__context__]
+    # What somebody is still handling is left to them, such as the error that made them call this application.
+    running, frame = set[int](), inspect.currentframe()
+    while frame is not None:
+        running.add(id(frame))
+        frame = frame.f_back
+    seen = {id(error)}
+    while before:
+        one = before.pop()
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        if one.__traceback__ is None or id(one.__traceback__.tb_frame) not in running:
+            one.__traceback__ = None
+            before += one.__cause__, one.__context__
 
 
 def is_application(value: t.Any) -> bool:

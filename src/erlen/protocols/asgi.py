@@ -198,7 +198,7 @@ class ASGI(WSGI):
                 await send_stream(send, start, sent, self.threads.executor(), copy_context(), watch)
 
     async def _send_whole(self, start: Start, sent: t.Any, send: Send, watch: Watch) -> None:
-        """Send a complete answer: what :meth:`text_at_once` returns, or the pieces of a body."""
+        """Send a complete answer: what :meth:`answer_shortly` returns, or the pieces of a body."""
         is_text = type(sent) is tuple
         await send(sent[0].start_of(sent[1], sent[2]) if is_text else start.message())
         watch.finish()

@@ -47,7 +47,7 @@ class WSGI:
             its request has not been made.
         :param start_response: the server's callable for status and headers.
         :param context: the context of the request, where it was made already; ASGI passes it.
-        :return: the body. With ``None`` for an environment, what :meth:`text_at_once` returned may come unsent.
+        :return: the body. With ``None`` for an environment, what :meth:`answer_shortly` returned may come unsent.
         """
         if context is None:
             context = (self.plan or self.freeze()).context_of(self, environ)
