@@ -22,6 +22,7 @@ import pytest
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from pyotp.totp import TOTP
 from sqlalchemy.orm import Session
 
 from erlen import Erlen
@@ -166,6 +167,29 @@ def test_the_registration_of_the_page_asks_for_more(club: t.Callable[[str], t.An
     assert client.post("/join", data=sent, headers=headers).status_code == 202
     assert module.security.store.user_by_email("ada@example.com").nickname == "Ada"
     assert client.post("/join", data={**sent, "password": "short"}, headers=headers).status_code == 422
+
+
+def test_the_hook_of_the_page_asks_for_a_second_factor(
+    club: t.Callable[[str], t.Any], tmp_path: Path
+) -> None:
+    # The application of the page, with one setting more.
+    setting = 'SECURITY_SITE_NAME="The Harbour Club",'
+    text = files()["club.py"]
+    assert setting in text
+    (tmp_path / "club.py").write_text(
+        text.replace(setting, f'{setting} SECURITY_SECOND_FACTOR_ROLES=["admin"],'), encoding="utf-8"
+    )
+    module = club("club")
+    user_of(module, "ada@example.com")
+    user_of(module, "eve@example.com", "admin", "auditor")
+    assert logged_in(module.app, "ada@example.com").get("/").status_code == 200
+    eve = logged_in(module.app, "eve@example.com")
+    assert [eve.get(path).location for path in ("/", "/admin")] == ["/account/second-factor"] * 2
+    assert eve.get("/account/second-factor").status_code == 200
+    secret = eve.get("/account/second-factor/app").json
+    code = TOTP(secret["secret"]).now()
+    assert eve.post("/account/second-factor/app", json={"sealed": secret["sealed"], "code": code}).status_code == 201
+    assert statuses(eve, "/", "/admin") == [200, 200]
 
 
 def test_the_signal_of_the_page_is_heard(club: t.Callable[[str], t.Any]) -> None:
