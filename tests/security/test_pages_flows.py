@@ -349,6 +349,27 @@ def test_sessions_are_listed_and_ended(site: Site) -> None:
     assert "That device is signed out." in site.get("/account/sessions").text
 
 
+def test_programs_are_listed_beside_the_sessions_and_end_with_them(site: Site) -> None:
+    """ASVS 7.5.2: logins of programs are sessions, too."""
+    site.add()
+    site.log_in()
+    assert "Programs" not in site.get("/account/sessions").text
+    first = site.send("/account/token", {"scopes": []}).get_json()["refresh_token"]
+    found = re.search(
+        r'action="(/account/sessions/programs/[^"]+/revoke)"', site.get("/account/sessions").text
+    )
+    assert found is not None
+    assert site.post(found.group(1)).headers["Location"] == "/account/sessions"
+    assert "That program is signed out." in site.get("/account/sessions").text
+    assert site.send("/account/token/refresh", {"refresh_token": first}).status_code == 400
+
+    second = site.send("/account/token", {"scopes": []}).get_json()["refresh_token"]
+    assert "all other devices and programs" in site.get("/account/sessions").text
+    assert site.send("/account/sessions/revoke", {}).get_json() == {"status": "done", "count": 1}
+    assert site.send("/account/token/refresh", {"refresh_token": second}).status_code == 400
+    assert site.get("/account/").status_code == 200
+
+
 def test_a_token_is_shown_once_and_revoked(site: Site) -> None:
     site.add()
     site.log_in()
