@@ -32,6 +32,11 @@ def app() -> Erlen:
     def me() -> str:
         return str(current_user.email)
 
+    @app.post("/me")
+    @login_required
+    def change() -> str:
+        return "changed"
+
     @app.get("/admin")
     @roles_required("admin")
     def admin() -> str:
@@ -58,6 +63,13 @@ def test_a_client_is_logged_in(app: Erlen) -> None:
     assert other.get("/me").status_code == 401
 
 
+def test_forms_are_sent_as_by_a_page_of_the_site(app: Erlen) -> None:
+    client: t.Any = app.test_client()
+    login(client, add_user(app, "ada@example.com"))
+    assert client.post("/me", data={"name": "Ada"}).text == "changed"
+    assert client.post("/me", data={}, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
+
+
 def test_a_client_is_logged_in_by_an_address_of_any_spelling(app: Erlen) -> None:
     add_user(app, "ada@example.com", roles=["admin"])
     client: t.Any = app.test_client()
@@ -81,6 +93,7 @@ def test_an_async_client_is_logged_in(app: Erlen) -> None:
     async def ask() -> str:
         client: t.Any = app.async_test_client()
         login(client, add_user(app, "ada@example.com"))
+        assert (await client.post("/me", data={})).status_code == 200
         return str((await client.get("/me")).text)
 
     assert asyncio.run(ask()) == "ada@example.com"

@@ -32,6 +32,11 @@ class Client(t.Protocol):
         """The application that it calls."""
         ...
 
+    @property
+    def environ_base(self) -> dict[str, t.Any]:
+        """What every request's environment begins with."""
+        ...
+
     def session_transaction(self, *args: t.Any, **kwargs: t.Any) -> AbstractContextManager[t.Any]:
         """Open the session of the next request."""
         ...
@@ -59,6 +64,9 @@ def login(
     client: Client, user: User | str, *, methods: cabc.Sequence[str] = ("password",), fresh: bool = True
 ) -> SessionRecord:
     """Log a test client in, as the login page would at the end: with a record in the store, and a cookie.
+
+    From here on the client says with each request that a page of the site has sent it, as browsers do; forms need no token then.
+    A request with a header ``Sec-Fetch-Site`` of its own is what that says.
 
     :param client: ``app.test_client()``, or the async one.
     :param user: the user, or the address of one.
@@ -91,4 +99,5 @@ def login(
     with client.session_transaction() as session:
         parts.store.add_session(record, settings.session_limit)
         session[KEY] = secret
+    client.environ_base.setdefault("HTTP_SEC_FETCH_SITE", "same-origin")
     return record
