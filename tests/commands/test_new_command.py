@@ -87,7 +87,7 @@ def test_a_full_project_has_a_package_of_its_name(folder: Path) -> None:
 
 
 def test_no_mark_of_a_template_is_left(folder: Path) -> None:
-    for template in ("minimal", "full"):
+    for template in ("minimal", "full", "accounts"):
         new(template, "-t", template)
         for path in (folder / template).rglob("*"):
             assert not path.name.endswith(".jinja")
@@ -415,9 +415,9 @@ class Terminal:
 def test_on_a_terminal_the_template_is_asked_for(folder: Path) -> None:
     terminal = Terminal("new", "shop")
     terminal.wait_for("Template [minimal]: ")
-    assert "full   " in terminal.output.replace("\x1b[0m", "")
+    assert "full    " in terminal.output.replace("\x1b[0m", "")
     terminal.type("large\n")
-    terminal.wait_for("'large' is not one of 'minimal', 'full'")
+    terminal.wait_for("'large' is not one of 'minimal', 'full', 'accounts'")
     terminal.type("full\n")
     assert terminal.end() == 0
     assert "\x1b[1mshop\x1b[0m" in terminal.output
@@ -461,7 +461,7 @@ def test_a_taken_place_is_told_before_anything_is_asked(folder: Path) -> None:
 def test_a_template_that_there_is_not(folder: Path) -> None:
     result = new("shop", "-t", "huge")
     assert result.exit_code == 2
-    assert "'minimal', 'full'" in result.stderr
+    assert "'minimal', 'full', 'accounts'" in result.stderr
 
 
 # Names

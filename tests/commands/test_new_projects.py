@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-PROJECTS = [("minimal", "my-idea"), ("full", "my-shop")]
+PROJECTS = [("minimal", "my-idea"), ("full", "my-shop"), ("accounts", "my-club")]
 
 
 def environment(**variables: str) -> dict[str, str]:
@@ -96,7 +96,7 @@ def test_it_is_formatted_and_the_linter_finds_nothing(project: Project) -> None:
     assert "All checks passed" in project.run("ruff", "check", "--no-cache", ".")
 
 
-@pytest.mark.parametrize("template", ["minimal", "full"])
+@pytest.mark.parametrize("template", ["minimal", "full", "accounts"])
 @pytest.mark.parametrize("name", ["z", "z" * 40])
 def test_it_is_formatted_whatever_its_name(tmp_path: Path, cache: Path, template: str, name: str) -> None:
     made = make(tmp_path, cache, template, name)
@@ -112,7 +112,8 @@ def test_its_routes_are_shown(project: Project) -> None:
 def test_it_needs_the_version_that_made_it(project: Project) -> None:
     configured = tomllib.loads((project.folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert configured["name"] == project.folder.name
-    assert f"erlen>={metadata.version('erlen')}" in configured["dependencies"]
+    needed = [line.replace("[passkeys]", "") for line in configured["dependencies"]]
+    assert f"erlen>={metadata.version('erlen')}" in needed
     extras = {
         line.split("[")[1].rstrip("]")
         for lines in configured["optional-dependencies"].values()
@@ -171,7 +172,10 @@ def test_it_runs_at_once(project: Project, tmp_path: Path) -> None:
         if (project.folder / "Containerfile").is_file():
             assert served.get("/health") == (200, '{"status":"ok"}\n')
             status, page = served.get("/notes/")
-            assert (status, "There are no notes yet" in page) == (200, True)
+            if (project.folder / "tests" / "test_accounts.py").is_file():
+                assert (status, '"code": "login_required"' in page) == (401, True)
+            else:
+                assert (status, "There are no notes yet" in page) == (200, True)
     finally:
         served.stop()
 

@@ -151,6 +151,7 @@ def test_the_whole_walk_without_scripts(club: Club, plain: Page) -> None:
     plain.get_by_label("Code that the app shows").fill(TOTP(secret).now())
     plain.get_by_role("button", name="Confirm").click()
     codes = plain.locator(".codes li").all_inner_texts()
+    assert plain.locator(".codes").evaluate("(list) => list.scrollWidth <= list.clientWidth")
     assert len(codes) == 10
 
     # A token.
@@ -241,6 +242,10 @@ _SMALL = """() => [...document.querySelectorAll("button, main a, main input:not(
     .filter(([, height]) => height < 43.5)"""
 
 
+# Such as the name of the account, which is there for password managers.
+_SHOWN = """() => [...document.querySelectorAll("[hidden]")].filter((one) => one.checkVisibility()).map((one) => one.outerHTML)"""
+
+
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_pages_fit_a_phone_and_their_buttons_a_thumb(club: Club, scripted: Page, dark: bool) -> None:
     club.add()
@@ -252,6 +257,7 @@ def test_pages_fit_a_phone_and_their_buttons_a_thumb(club: Club, scripted: Page,
         wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
         assert not scripted.evaluate(wide), path
         assert scripted.evaluate(_SMALL) == [], path
+        assert scripted.evaluate(_SHOWN) == [], path
         assert scripted.locator("h1").count() == 1, path
 
     for path in OPEN_PATHS:

@@ -351,8 +351,16 @@ def test_without_a_url_mails_are_printed_in_debug_mode_alone() -> None:
 
 
 def test_printing_mails_outside_of_debug_mode_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
-    assert isinstance(mailer_of("console:", debug=False), ConsoleMailer)
-    assert "reads the links that reset passwords" in caplog.text
+    mailer = mailer_of("console:", debug=False)
+    assert isinstance(mailer, ConsoleMailer)
+    # A command that sends none is not disturbed.
+    assert caplog.text == ""
+    mailer.send(mail())
+    mailer.send(mail())
+    assert caplog.text.count("reads the links that reset passwords") == 1
+    caplog.clear()
+    mailer_of("console:", debug=True).send(mail())
+    assert caplog.text == ""
 
 
 def test_a_mail_is_readable_on_any_terminal() -> None:

@@ -97,6 +97,10 @@ def test_what_is_answered_is_what_the_document_says(site: Site, clock: t.Any) ->
     [token] = call("get", "/tokens")["tokens"]
     call("post", "/tokens/{id}/revoke", {}, id=token["id"])
     call("post", "/tokens/{id}/revoke", {}, id=token["id"])
+    call("post", "/token", {"scopes": ["read"]})
+    [program] = call("get", "/sessions")["programs"]
+    call("post", "/sessions/programs/{id}/revoke", {}, id=program["id"])
+    call("post", "/sessions/programs/{id}/revoke", {}, id=program["id"])
     pair = call("post", "/token", {"scopes": ["read"]})
     renewed = call("post", "/token/refresh", {"refresh_token": pair["refresh_token"]})
     call("post", "/token/refresh", {"refresh_token": "wrong"})

@@ -238,16 +238,15 @@ def test_an_authenticator_app_is_set_up_on_the_page(site: Site) -> None:
     page = site.get("/account/second-factor/app").text
     assert "<svg" in page
     sealed = re.search(r'name="sealed" value="([^"]+)"', page)
-    secret = re.search(r'class="mono secret">([A-Z2-7]+)<', page)
+    groups = re.search(r'class="mono secret">((<span>[A-Z2-7]{1,4}</span>)+)<', page)
     assert sealed is not None
-    assert secret is not None
+    assert groups is not None
+    secret = re.sub("<.*?>", "", groups.group(1))
     wrong = site.post("/account/second-factor/app", {"sealed": sealed.group(1), "code": "000000"})
     assert wrong.status_code == 422
     # It is in the app already.
-    assert secret.group(1) in wrong.text
-    done = site.post(
-        "/account/second-factor/app", {"sealed": sealed.group(1), "code": site.code(secret.group(1))}
-    )
+    assert groups.group(1) in wrong.text
+    done = site.post("/account/second-factor/app", {"sealed": sealed.group(1), "code": site.code(secret)})
     assert done.status_code == 201
     assert done.text.count("<li>") >= 10
     assert site.parts.factors.totp.is_on(site.user())
@@ -348,6 +347,27 @@ def test_sessions_are_listed_and_ended(site: Site) -> None:
     assert answer.headers["Location"] == "/account/sessions"
     assert other.get("/account/").status_code == 401
     assert "That device is signed out." in site.get("/account/sessions").text
+
+
+def test_programs_are_listed_beside_the_sessions_and_end_with_them(site: Site) -> None:
+    """ASVS 7.5.2: logins of programs are sessions, too."""
+    site.add()
+    site.log_in()
+    assert "Programs" not in site.get("/account/sessions").text
+    first = site.send("/account/token", {"scopes": []}).get_json()["refresh_token"]
+    found = re.search(
+        r'action="(/account/sessions/programs/[^"]+/revoke)"', site.get("/account/sessions").text
+    )
+    assert found is not None
+    assert site.post(found.group(1)).headers["Location"] == "/account/sessions"
+    assert "That program is signed out." in site.get("/account/sessions").text
+    assert site.send("/account/token/refresh", {"refresh_token": first}).status_code == 400
+
+    second = site.send("/account/token", {"scopes": []}).get_json()["refresh_token"]
+    assert "all other devices and programs" in site.get("/account/sessions").text
+    assert site.send("/account/sessions/revoke", {}).get_json() == {"status": "done", "count": 1}
+    assert site.send("/account/token/refresh", {"refresh_token": second}).status_code == 400
+    assert site.get("/account/").status_code == 200
 
 
 def test_a_token_is_shown_once_and_revoked(site: Site) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import re
+import subprocess
+import sys
 import typing as t
 import uuid
 from datetime import UTC, datetime, timedelta, timezone
@@ -368,3 +370,33 @@ def decided(store: SQLAlchemyStore) -> None:
         return False
 
     assert sum(at_once(register)) == 1
+
+
+def test_plain_sessions_need_no_greenlet_which_sqlalchemy_does_not_install_by_itself() -> None:
+    code = """
+import sys
+sys.modules["greenlet"] = None
+from sqlalchemy import create_engine
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, sessionmaker
+from sqlalchemy.pool import StaticPool
+from erlen.ext.security import ConfigurationError
+from erlen.ext.security.sqlalchemy import SQLAlchemyStore, UserMixin, make_models
+
+class Base(DeclarativeBase): pass
+class User(UserMixin, Base):
+    __tablename__ = "users"
+    id: Mapped[int] = mapped_column(primary_key=True)
+
+models = make_models(Base, User)
+engine = create_engine("sqlite://", poolclass=StaticPool)
+Base.metadata.create_all(engine)
+assert SQLAlchemyStore(sessionmaker(engine), models).users() == []
+try:
+    SQLAlchemyStore(engine, models)
+except ConfigurationError as error:
+    assert "sessionmaker(engine)" in str(error)
+else:
+    raise SystemExit("an engine was taken")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

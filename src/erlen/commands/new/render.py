@@ -44,6 +44,8 @@ def render_project(template: Template, name: ProjectName) -> list[ProjectFile]:
         "package": name.package,
         "title": name.title,
         "prefix": name.prefix,
+        # What an optional part changes in files that are there without it.
+        "has_accounts": "accounts" in template.folders,
         "secret_key": secrets.token_urlsafe(32),
         # What a wheel of somebody's own has behind its number cannot be asked for.
         "erlen_version": metadata.version("erlen").partition("+")[0],

@@ -25,6 +25,9 @@ TEMPLATES = {
     for one in (
         Template("minimal", "one file and its test", ("common", "minimal")),
         Template("full", "factory, database, forms, tests, container file", ("common", "full")),
+        Template(
+            "accounts", "the full one, and users who register and log in", ("common", "full", "accounts")
+        ),
     )
 }
 

@@ -44,6 +44,7 @@ if t.TYPE_CHECKING:
     from .events import signals as signals
     from .extension import Parts as Parts
     from .extension import Security as Security
+    from .forms import Field as Field
     from .kit import Kit as Kit
     from .openid import Provider as Provider
     from .settings import Settings as Settings
@@ -66,6 +67,7 @@ _MODULES = {
     "errors": "ConfigurationError EmailTaken InvalidEmail InvalidToken ProviderError SecurityError TooManyAttempts WeakPassword WrongCredentials",
     "events": "signals",
     "extension": "Parts Security",
+    "forms": "Field",
     "kit": "Kit",
     "openid": "Provider",
     "settings": "Settings",
@@ -86,6 +88,7 @@ __all__ = [
     "ConfigurationError",
     "EmailTaken",
     "Event",
+    "Field",
     "InvalidEmail",
     "InvalidToken",
     "Kit",

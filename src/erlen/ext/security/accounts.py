@@ -66,7 +66,7 @@ class Accounts:
         """Make an account for a visitor, and write to the address.
 
         An address that has an account gets a mail that says so; the visitor hears the same as for a new one. Where the account was
-        never activated nor used, the last registration counts: its password, and the link of its mail alone. The event ``registered``
+        never activated nor used, the last registration counts: its password and values, and the link of its mail alone. The event ``registered``
         is told after the answer.
 
         :param email: as it was typed.
@@ -93,7 +93,7 @@ class Accounts:
         known = self._store.user_by_email(address.key)
         added = None if known is not None else self._add(address, hashed, values)
         # Another registration may have come at the same moment.
-        user = added or self._take_over(known or self._store.user_by_email(address.key), hashed)
+        user = added or self._take_over(known or self._store.user_by_email(address.key), hashed, values)
         self._postman.later(lambda: self._registered(address, user, hashed, is_new=added is not None))
 
     def send_activation(self, email: str) -> None:
@@ -420,8 +420,8 @@ class Accounts:
         except EmailTaken:
             return None
 
-    def _take_over(self, known: User | None, hashed: str) -> User | None:
-        """Give an account that nobody has activated or used the password of another registration."""
+    def _take_over(self, known: User | None, hashed: str, values: cabc.Mapping[str, t.Any]) -> User | None:
+        """Give an account that nobody has activated or used what another registration says."""
         if known is None:
             return None
         now = self._kit.clock()
@@ -432,6 +432,7 @@ class Accounts:
                 {"activated_at": None, "password_hash": known.password_hash},
                 password_hash=hashed,
                 password_changed_at=now,
+                **values,
             ):
                 return known
             return None

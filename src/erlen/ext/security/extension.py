@@ -10,13 +10,14 @@ from datetime import datetime
 from erlen import Erlen, current_app, has_app_context
 
 from . import access, csrf, order
-from .accounts import Accounts
+from .accounts import RESERVED, Accounts
 from .answers import too_many
 from .cli import commands
 from .current import NAME, current_auth, current_user
 from .errors import ConfigurationError, TooManyAttempts
 from .events import Events
 from .factors import Factors
+from .forms import REGISTER, Field, Form
 from .keys import Keys
 from .kit import Kit, utc_now
 from .limits import Limits
@@ -53,6 +54,7 @@ class Parts:
     accounts: Accounts
     logins: Logins
     openid: OpenID
+    register_form: Form = REGISTER
 
     @property
     def keys(self) -> Keys:
@@ -81,6 +83,7 @@ class Security:
     :param mailer: sends mails in place of what ``SECURITY_MAIL_URL`` names.
     :param providers: with whom users may sign in (OpenID Connect).
     :param breaches: knows passwords that were leaked.
+    :param register_fields: what those who register are asked beside address and password; attributes of the user's class.
     :param clock: returns the time, aware; for tests.
 
     .. versionadded:: 0.1
@@ -95,10 +98,12 @@ class Security:
         mailer: Mailer | None = None,
         providers: cabc.Sequence[Provider] = (),
         breaches: BreachCheck | None = None,
+        register_fields: cabc.Iterable[Field] = (),
         clock: cabc.Callable[[], datetime] = utc_now,
     ) -> None:
         self._store, self._given, self._clock = store, settings, clock
         self._mailer, self._providers, self._breaches = mailer, providers, breaches
+        self._register_form = _register_form(register_fields)
         self._apps: list[Erlen] = []
         if app is not None:
             self.init_app(app)
@@ -160,6 +165,7 @@ class Security:
             accounts=Accounts(kit, passwords, tokens, limits, sessions, factors, postman),
             logins=Logins(kit, passwords, tokens, limits, sessions, factors),
             openid=OpenID(kit, tokens, self._providers),
+            register_form=self._register_form,
         )
 
     def _register(self, app: Erlen, parts: Parts) -> None:
@@ -300,6 +306,21 @@ def _secret_keys(app: Erlen) -> list[str | bytes]:
             "JSON, so a key of digits alone becomes a number: quote it there, '\"123\"'."
         )
     return keys
+
+
+def _register_form(fields: cabc.Iterable[Field]) -> Form:
+    fields, names = tuple(fields), set(REGISTER.fields)
+    for one in fields:
+        if one.name in names:
+            raise ConfigurationError(
+                f"register_fields has {one.name!r} twice, or beside the one that is always there."
+            )
+        if one.name in RESERVED or one.name == csrf.FIELD or one.kind == "object":
+            raise ConfigurationError(
+                f"register_fields has {one.name!r}, which visitors may not choose. Name attributes of your own user's class there."
+            )
+        names.add(one.name)
+    return REGISTER.with_fields(fields)
 
 
 def _has_role(name: str) -> bool:

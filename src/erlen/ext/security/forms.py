@@ -51,6 +51,9 @@ class Invalid(ValueError):
 class Field:
     """One thing that a form asks for.
 
+    An application writes some for what it wants to know of who registers: ``Security(app, ..., register_fields=[Field(name="nickname",
+    label="Nickname")])``. A checkbox is a truth value to the user's class, ``choices`` a list of texts, all others are texts.
+
     :param name: its name in forms and JSON.
     :param label: what people read.
     :param kind: ``text``, ``email``, ``password``, ``code`` (of an authenticator application, or a recovery code), ``hidden``,
@@ -59,6 +62,8 @@ class Field:
     :param autocomplete: the token by which browsers and password managers know it (HTML, section 4.10.18.7).
     :param max_length: the most characters.
     :param choices: values and what people read of them.
+
+    .. versionadded:: 0.1
     """
 
     name: str
@@ -259,6 +264,13 @@ class Form:
             dataclasses.replace(one, **changes) if one.name == name else one for one in self.fields.values()
         ]
         return Form(self.name, *fields)
+
+    def with_fields(self, fields: t.Iterable[Field]) -> Form:
+        """Return the form with further fields at its end.
+
+        :param fields: the fields.
+        """
+        return Form(self.name, *self.fields.values(), *fields)
 
     def read(self, request: Request) -> Filled:
         """Return what a request sends.

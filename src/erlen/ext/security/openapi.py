@@ -6,7 +6,7 @@ import typing as t
 from importlib import metadata
 
 from .api import ROUTES, Operation, Route
-from .forms import Form
+from .forms import REGISTER, Form
 from .settings import Settings
 
 _PROBLEM: dict[str, t.Any] = {
@@ -116,12 +116,15 @@ def _fault(text: str) -> dict[str, t.Any]:
     return {"description": text, "content": {"application/problem+json": {"schema": schema}}}
 
 
-def document(settings: Settings, origin: str, cookie: str = "session") -> dict[str, t.Any]:
+def document(
+    settings: Settings, origin: str, cookie: str = "session", register_form: Form = REGISTER
+) -> dict[str, t.Any]:
     """Return the document.
 
     :param settings: of the application.
     :param origin: where the site is.
     :param cookie: the name of the session's cookie.
+    :param register_form: what the application asks those who register.
     """
     paths: dict[str, t.Any] = {}
     schemas: dict[str, t.Any] = {"problem": _PROBLEM}
@@ -137,7 +140,8 @@ def document(settings: Settings, origin: str, cookie: str = "session") -> dict[s
         for method, operation in found:
             item[method] = _operation(route, method, operation, settings)
             if operation.form is not None:
-                schemas[operation.form.name] = _of_settings(operation.form, settings)
+                form = register_form if operation.form is REGISTER else operation.form
+                schemas[form.name] = _of_settings(form, settings)
         paths[route.path] = item
     return {
         "openapi": "3.1.0",

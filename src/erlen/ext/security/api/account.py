@@ -10,6 +10,7 @@ from .shapes import (
     EVENT,
     NUMBER,
     PAIR,
+    PROGRAM,
     SENT,
     SESSION,
     TOKEN,
@@ -91,7 +92,10 @@ PROFILE = (
         rule="/sessions",
         subject="sessions",
         needs="session",
-        get=Operation(summary="List your sessions", answer=record(sessions=list_of(SESSION))),
+        get=Operation(
+            summary="List your sessions, and the programs that are logged in with a refresh token",
+            answer=record(sessions=list_of(SESSION), programs=list_of(PROGRAM)),
+        ),
     ),
     Route(
         endpoint="revoke_session",
@@ -108,9 +112,19 @@ PROFILE = (
         needs="session",
         page=False,
         post=Operation(
-            summary="End all your sessions but this one",
+            summary="End all your sessions but this one, and the logins of all programs",
             form=forms.NOTHING,
             answer=status("done", count=NUMBER),
+        ),
+    ),
+    Route(
+        endpoint="revoke_program",
+        rule="/sessions/programs/<id>/revoke",
+        subject="sessions",
+        needs="session",
+        page=False,
+        post=Operation(
+            summary="Log one of your programs out", form=forms.NOTHING, answer=DONE, faults=(404,)
         ),
     ),
 )

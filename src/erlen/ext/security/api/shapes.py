@@ -148,6 +148,14 @@ SESSION = record(
     expires_at=TIME,
     remember=TRUTH,
 )
+PROGRAM = record(
+    id=TEXT,
+    scopes=TEXTS,
+    methods=TEXTS,
+    created_at=TIME,
+    last_used_at=TIME_OR_NONE,
+    expires_at=TIME_OR_NONE,
+)
 TOKEN = record(
     id=TEXT,
     name=TEXT,

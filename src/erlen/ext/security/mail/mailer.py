@@ -199,20 +199,28 @@ class ConsoleMailer:
     """Prints mails on the terminal, for development.
 
     :param stream: where to; standard output by default.
+    :param debug: whether this is development; otherwise the first mail is warned of.
 
     .. versionadded:: 0.1
     """
 
     is_immediate = True
 
-    def __init__(self, stream: t.TextIO | None = None) -> None:
-        self._stream = stream
+    def __init__(self, stream: t.TextIO | None = None, *, debug: bool = True) -> None:
+        self._stream, self._is_quiet = stream, debug
 
     def send(self, mail: Mail) -> None:
         """Print the text of a mail.
 
         :param mail: the mail.
         """
+        if not self._is_quiet:
+            # Once, and not before: commands that send no mail have nothing to warn of.
+            self._is_quiet = True
+            logger.warning(
+                "SECURITY_MAIL_URL is 'console:' and debug mode is off: who reads the output of this process reads the links that reset "
+                "passwords."
+            )
         stream = self._stream or sys.stdout
         lines = [
             "",
@@ -291,12 +299,7 @@ def mailer_of(url: str, *, debug: bool) -> Mailer:
     if not url:
         return ConsoleMailer() if debug else NoMailer()
     if url.rstrip("/") == "console:":
-        if not debug:
-            logger.warning(
-                "SECURITY_MAIL_URL is 'console:' and debug mode is off: who reads the output of this process reads the links that reset "
-                "passwords."
-            )
-        return ConsoleMailer()
+        return ConsoleMailer(debug=debug)
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port

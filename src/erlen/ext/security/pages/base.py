@@ -22,7 +22,7 @@ from erlen import (
 
 from ..answers import is_for_people, problem
 from ..errors import InvalidEmail, SecurityError, TooManyAttempts, WeakPassword
-from ..forms import FORM_TEXTS, Filled
+from ..forms import FORM_TEXTS, Filled, Form
 from ..redirects import safe_target
 from ..types import Authentication, User
 from .shown import moment
@@ -75,6 +75,7 @@ class Parts(t.Protocol):
     accounts: Accounts
     logins: Logins
     openid: OpenID
+    register_form: Form
 
 
 def in_english(text: str, **values: t.Any) -> str:

@@ -7,7 +7,7 @@ from erlen import Response, abort, request
 from .. import forms
 from ..errors import InvalidToken
 from .base import Pages, refusing, wants_json
-from .shown import ALARMING, EVENTS, account_shown, device_of, event_shown, session_shown
+from .shown import ALARMING, EVENTS, account_shown, device_of, event_shown, program_shown, session_shown
 
 #: How many events the log of a user shows.
 EVENTS_SHOWN = 50
@@ -114,10 +114,22 @@ class ProfilePages(Pages):
         auth = self.auth()
         assert auth is not None  # the view asks for a login
         current = None if auth.record is None else auth.record.id
-        records = self.security.sessions.all(auth.user)
+        records, programs = self.security.sessions.all(auth.user), self.security.tokens.families(auth.user)
         if wants_json():
-            return self.json({"sessions": [session_shown(one, current) for one in records]})
-        return self.page("sessions", user=auth.user, records=records, current=current, device_of=device_of)
+            return self.json(
+                {
+                    "sessions": [session_shown(one, current) for one in records],
+                    "programs": [program_shown(one) for one in programs],
+                }
+            )
+        return self.page(
+            "sessions",
+            user=auth.user,
+            records=records,
+            programs=programs,
+            current=current,
+            device_of=device_of,
+        )
 
     def revoke_session(self, id: str) -> Response:
         """End one session."""
@@ -125,7 +137,14 @@ class ProfilePages(Pages):
             abort(404, "You have no such session. It may have ended already.")
         return self.done("sessions", "That device is signed out.")
 
+    def revoke_program(self, id: str) -> Response:
+        """End the login of a program."""
+        if not self.security.tokens.revoke_family(self.user(), id):
+            abort(404, "You have no such program. It may have been signed out already.")
+        return self.done("sessions", "That program is signed out.")
+
     def revoke_other_sessions(self) -> Response:
-        """End all sessions but this one."""
-        count = self.security.sessions.revoke_others(self.user())
+        """End all sessions but this one, and the logins of programs."""
+        user = self.user()
+        count = self.security.sessions.revoke_others(user) + self.security.tokens.revoke_families(user)
         return self.done("sessions", "All other devices are signed out.", count=count)

@@ -20,12 +20,12 @@ class RegistrationPages(Pages):
             if "sent" in request.args:
                 return self.page("sent", reason="register")
             return self.page(
-                "register", form=forms.REGISTER.blank(), providers=self.security.openid.providers
+                "register", form=self.security.register_form.blank(), providers=self.security.openid.providers
             )
-        filled = forms.REGISTER.read(request)
+        filled = self.security.register_form.read(request)
         if not filled.errors:
             with refusing(filled):
-                self.security.accounts.register(filled["email"], filled["password"])
+                self.security.accounts.register(**filled.values)
                 return self.sent("register")
         return self.again("register", filled, providers=self.security.openid.providers)
 

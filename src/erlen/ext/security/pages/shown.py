@@ -124,6 +124,18 @@ def session_shown(record: SessionRecord, current: str | None) -> dict[str, t.Any
     }
 
 
+def program_shown(family: Token) -> dict[str, t.Any]:
+    """Return the login of a program as JSON has it."""
+    return {
+        "id": family.id,
+        "scopes": list(family.scopes),
+        "methods": list(family.data.get("methods", ())),
+        "created_at": _iso(family.created_at),
+        "last_used_at": _iso(family.last_used_at),
+        "expires_at": _iso(family.expires_at),
+    }
+
+
 def token_shown(token: Token) -> dict[str, t.Any]:
     """Return a token as JSON has it, without its secret, which nobody knows any more."""
     return {

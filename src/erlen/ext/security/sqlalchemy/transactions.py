@@ -5,21 +5,25 @@ from __future__ import annotations
 import asyncio
 import collections.abc as cabc
 import os
+import sys
 import threading
 import time
 import typing as t
 import weakref
 
 from sqlalchemy import Engine, exc, false, select, update
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 from ..errors import ConfigurationError
 from .models import Models, UserMixin, models_of
 
+if t.TYPE_CHECKING:
+    # It needs greenlet, which SQLAlchemy installs for those alone who ask for 'sqlalchemy[asyncio]'.
+    from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
+
 T = t.TypeVar("T")
 
-SessionFactory: t.TypeAlias = sessionmaker[t.Any] | async_sessionmaker[t.Any] | scoped_session[t.Any]
+SessionFactory: t.TypeAlias = "sessionmaker[t.Any] | async_sessionmaker[t.Any] | scoped_session[t.Any]"
 
 #: For how many seconds a transaction is begun again that the database could not bring in line with others.
 _PATIENCE = 5.0
@@ -135,11 +139,10 @@ class Transactions:
             session_factory = session_factory.session_factory
         self._plain: sessionmaker[t.Any] | None = None
         self._async: tuple[async_sessionmaker[t.Any], Loop] | None = None
-        if isinstance(session_factory, async_sessionmaker):
-            bind = session_factory.kw.get("bind")
-            self._async = session_factory, Loop(bind if isinstance(bind, AsyncEngine) else None)
-        elif isinstance(t.cast("object", session_factory), sessionmaker):
+        if isinstance(session_factory, sessionmaker):
             self._plain = session_factory
+        elif (found := _async_of(session_factory)) is not None:
+            self._async = found
         else:
             raise ConfigurationError(
                 f"SQLAlchemyStore was given {session_factory!r} to make sessions with. "
@@ -206,6 +209,21 @@ class Transactions:
         # Nothing expires: what is returned is used when the session is gone.
         with self._plain(expire_on_commit=False) as session, session.begin():
             return work(session)
+
+
+def _async_of(session_factory: object) -> tuple[async_sessionmaker[t.Any], Loop] | None:
+    """Return a factory of async sessions with the loop that it is used on, ``None`` for anything else."""
+    # Who has a factory of async sessions has imported it: where it is not there, this is none.
+    if "sqlalchemy.ext.asyncio" not in sys.modules:
+        return None
+    # Optional: it needs greenlet.
+    from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
+
+    if not isinstance(session_factory, async_sessionmaker):
+        return None
+    factory: async_sessionmaker[t.Any] = session_factory
+    bind = factory.kw.get("bind")
+    return factory, Loop(bind if isinstance(bind, AsyncEngine) else None)
 
 
 async def _once_async(factory: async_sessionmaker[t.Any], work: cabc.Callable[[Session], T]) -> T:
