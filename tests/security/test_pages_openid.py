@@ -84,6 +84,7 @@ def test_an_account_is_linked_by_who_is_logged_in_and_unlinked(site: Site, local
     site.send("/account/logout")
     assert come_back(site, local.visit(leave(site))).status_code == 303
     assert site.fetch("/account/").get_json()["email"] == ADA
+    site.send("/account/reauthenticate", {"password": PASSWORD})
     answer = site.send(
         "/account/identities/remove", {"issuer": identity["issuer"], "subject": identity["subject"]}
     )

@@ -12,7 +12,7 @@ from pyotp.totp import TOTP
 
 from erlen import Erlen
 from erlen.ext.security.extension import Security
-from erlen.ext.security.mail import Outbox
+from erlen.ext.security.mail import Mailer, Outbox
 from erlen.ext.security.settings import Settings
 from erlen.ext.security.types import User
 from memory_store import MemoryStore
@@ -28,11 +28,19 @@ class Site:
 
     :param clock: the clock of the tests.
     :param providers: for OpenID Connect.
+    :param store: where accounts are kept.
+    :param mailer: sends mails in place of the list of the tests.
     :param settings: those that differ from the tests' own.
     """
 
     def __init__(
-        self, clock: cabc.Callable[[], datetime], providers: cabc.Sequence[t.Any] = (), **settings: t.Any
+        self,
+        clock: cabc.Callable[[], datetime],
+        providers: cabc.Sequence[t.Any] = (),
+        *,
+        store: t.Any = None,
+        mailer: Mailer | None = None,
+        **settings: t.Any,
     ) -> None:
         self.app = Erlen(__name__)
         self.app.config.update(TESTING=True, SECRET_KEY="a key of the tests")
@@ -46,12 +54,13 @@ class Site:
             "mail_rate": "1000 per minute",
             "api_rate": "1000 per minute",
         }
-        self.store, self.outbox, self.clock = MemoryStore(), Outbox(), clock
+        self.store: t.Any = MemoryStore() if store is None else store
+        self.outbox, self.clock = Outbox(), clock
         Security(
             self.app,
             store=self.store,
             settings=Settings(**{**values, **settings}),
-            mailer=self.outbox,
+            mailer=mailer or self.outbox,
             providers=providers,
             clock=clock,
         )

@@ -88,6 +88,20 @@ def _of_token(current: State, bearer: str) -> Authentication | None:
     return None
 
 
+def _need_factor(found: Authentication) -> None:
+    """Refuse a user whose role asks for a second factor and who has none; the pages on which one is set up are open to them."""
+    known = entry()
+    if known.looked_at != found.user.uid and not _is_own_page():
+        _check_factor(found)
+        known.looked_at = found.user.uid
+        known.checks.append(_check_factor)
+
+
+def _check_factor(found: Authentication) -> None:
+    if state().factors.must_set_up(found.user):
+        raise answers.without_factor()
+
+
 @dataclass(frozen=True, slots=True)
 class _Guard:
     """What a view asks of those who use it.
@@ -107,6 +121,7 @@ class _Guard:
         current = state()
         try:
             found = _authenticate(current, self.methods or (entry().method or "session",))
+            _need_factor(found)
             if self.check is not None:
                 self._examine(current, found, self.check)
         except TooManyAttempts as error:
@@ -290,8 +305,7 @@ def _methods(methods: cabc.Sequence[t.Any]) -> tuple[str, ...]:
 
 
 def _check_fresh(found: Authentication) -> None:
-    kit, record = state().kit, found.record
-    if record is None or kit.clock() - record.authenticated_at >= kit.settings.fresh_for:
+    if not state().sessions.is_fresh(found):
         raise answers.stale()
 
 
@@ -387,7 +401,11 @@ def _is_open() -> bool:
     # A browser asks so before it sends credentials (CORS), and is told nothing of the view.
     if request.method == "OPTIONS" and getattr(rule, "provide_automatic_options", False):
         return True
-    return request.endpoint == "static" or "security" in request.blueprints
+    return request.endpoint == "static" or _is_own_page()
+
+
+def _is_own_page() -> bool:
+    return "security" in request.blueprints
 
 
 # Async views, WebSockets that stay open

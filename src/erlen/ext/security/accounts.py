@@ -160,12 +160,12 @@ class Accounts:
         if user.email_key != token.data["email_key"]:
             raise InvalidToken
         self._refuse_weak(password, user.email)
-        hashed, now = self._passwords.hash(password), self._kit.clock()
+        hashed = self._passwords.hash(password)
         self._tokens.use(secret, "reset")
-        self._store.change_user(
-            user.uid, password_hash=hashed, password_changed_at=now, activated_at=user.activated_at or now
-        )
-        self._end_all(user)
+        self._replace_password(user, hashed, activated_at=user.activated_at or self._kit.clock())
+        if user.activated_at is None:
+            # Nobody has shown before whose address it is, so an account elsewhere may be linked that is not its owner's.
+            self._unlink_all(user)
         if not self._factors.available(user):
             # The owner is back. Codes of a second factor could be guessed anew after each reset otherwise.
             self._proofs.succeeded(user)
@@ -203,7 +203,8 @@ class Accounts:
         ):
             # Somebody else was quicker, so ``current`` is the password no more.
             raise WrongCredentials
-        self._store.end_tokens(user.uid, "refresh", "pending", "reset")
+        # A change of address among them: it may be a thief's, who is to be kept out by the new password.
+        self._store.end_tokens(user.uid, "refresh", "pending", "reset", "email")
         self._sessions.revoke_others(user)
         self._kit.events.tell("password_changed", user)
         self._postman.notify("password_changed", user)
@@ -282,8 +283,8 @@ class Accounts:
     def object_to_email_change(self, secret: str) -> User:
         """Undo a change of address, or keep it from happening, because it was not the owner who asked for it.
 
-        Whoever did has been logged in. So all sessions and tokens end, the password counts no more, and the owner is written to how
-        to choose another. A second factor that was added meanwhile stays, which is for an administrator to judge.
+        Whoever did has been logged in. So all sessions and tokens end, the password counts no more, accounts elsewhere are unlinked, and
+        the owner is written to how to choose another password. A second factor that was added meanwhile stays, which is for an administrator to judge.
 
         :param secret: of the mail to the address so far.
         :raises InvalidToken: for one that is unknown, used or too old, and where somebody else has the address by now.
@@ -292,9 +293,7 @@ class Accounts:
         self._tokens.use(secret, "email-object")
         kept: dict[str, t.Any] = {"email": token.data["email"], "email_key": token.data["email_key"]}
         try:
-            changed = self._store.change_user(
-                user.uid, **kept, password_hash=None, password_changed_at=self._kit.clock()
-            )
+            changed = self._replace_password(user, None, **kept)
         except EmailTaken:
             changed = False
         if not changed:
@@ -303,8 +302,9 @@ class Accounts:
         for other in self._store.tokens(user.uid, "email-object"):
             if other.created_at >= token.created_at:
                 self._store.end_token(user.uid, other.id, "email-object")
-        self._end_all(user)
         user = self._again(user)
+        # It may be the account of whoever asked for the change.
+        self._unlink_all(user)
         self._kit.events.tell("email_changed", user, by="objection")
         self._postman.later(lambda: self._mail_recovery(user))
         return user
@@ -376,9 +376,7 @@ class Accounts:
         :raises WeakPassword: for a password that the rules refuse.
         """
         self._refuse_weak(password, user.email)
-        hashed = self._passwords.hash(password)
-        self._store.change_user(user.uid, password_hash=hashed, password_changed_at=self._kit.clock())
-        self._end_all(user)
+        self._replace_password(user, self._passwords.hash(password))
         self._kit.events.tell("password_changed", user, by="administrator")
         self._postman.notify("password_changed", user)
 
@@ -470,6 +468,23 @@ class Accounts:
         if found is None:
             raise InvalidToken
         return found
+
+    def _replace_password(self, user: User, hashed: str | None, **values: t.Any) -> bool:
+        """Set another password, and end what was begun with the one before.
+
+        First of all, so that nothing is left where the process dies in between; and once more for what was begun meanwhile.
+        """
+        self._end_all(user)
+        changed = self._store.change_user(
+            user.uid, password_hash=hashed, password_changed_at=self._kit.clock(), **values
+        )
+        self._end_all(user)
+        return changed
+
+    def _unlink_all(self, user: User) -> None:
+        for one in self._store.identities(user.uid):
+            if self._store.delete_identity(user.uid, one.issuer, one.subject):
+                self._kit.events.tell("identity_removed", user, issuer=one.issuer)
 
     def _end_all(self, user: User) -> None:
         self._store.end_tokens(user.uid, *TOKENS)

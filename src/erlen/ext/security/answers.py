@@ -96,7 +96,7 @@ class Refused(HTTPException):
     """A request that is not answered as it was asked to be.
 
     :param code: a name for programs: ``login_required``, ``invalid_token``, ``insufficient_scope``, ``wrong_credentials``,
-        ``fresh_login_required``, ``forbidden``, ``csrf``, ``too_many_attempts``.
+        ``fresh_login_required``, ``second_factor_required``, ``forbidden``, ``csrf``, ``too_many_attempts``.
     :param detail: a sentence for people.
     :param headers: headers of the answer.
     :param action: where a person may go on, and the text of the link.
@@ -196,7 +196,7 @@ def unknown(methods: cabc.Sequence[str], code: str = "login_required") -> HTTPEx
     """
     is_by_session = "session" in methods
     if is_by_session and code == "login_required" and is_navigation():
-        return _sent_to("login")
+        return _sent_to("login", next_target())
     headers = [("WWW-Authenticate", challenge) for challenge in challenges(methods, code)]
     action = (_address_of("login", None), "Log in") if is_by_session else None
     return NotKnown(code, _NEEDED[code], headers=headers, action=action)
@@ -205,15 +205,24 @@ def unknown(methods: cabc.Sequence[str], code: str = "login_required") -> HTTPEx
 def stale() -> HTTPException:
     """Return the answer to a user whose login was too long ago for what is asked."""
     if is_navigation():
-        return _sent_to("reauthenticate")
+        return _sent_to("reauthenticate", next_target())
     code = "fresh_login_required"
     headers = [("WWW-Authenticate", challenge) for challenge in challenges(("session",), code)]
     action = _address_of("reauthenticate", None), "Show who you are"
     return NotKnown(code, _NEEDED[code], headers=headers, action=action)
 
 
-def _sent_to(page: str) -> HTTPException:
-    response = redirect(_address_of(page, next_target()))
+def without_factor() -> HTTPException:
+    """Return the answer to a user who has a role that asks for a second factor, and none."""
+    if is_navigation():
+        return _sent_to("second_factor", None)
+    text = "Your role asks for a second factor. Set one up to go on."
+    action = _address_of("second_factor", None), "Set one up"
+    return NotAllowed("second_factor_required", text, action=action)
+
+
+def _sent_to(page: str, target: str | None) -> HTTPException:
+    response = redirect(_address_of(page, target))
     response.headers["Cache-Control"] = "no-store"
     # Without a code it is no error, so that an application's page for 401 does not stand in the way.
     return HTTPException(response=response)

@@ -118,6 +118,7 @@ class Entry:
     :param method: ``session``, ``token`` or ``basic``; ``None`` where nothing has asked for one.
     :param authentication: who asks, where it is no session: that is looked up, as it may end during the request.
     :param checks: what was asked of them.
+    :param looked_at: the uid of whom it is known that no second factor is missing.
     """
 
     method: str | None = None
@@ -125,6 +126,7 @@ class Entry:
     checks: list[cabc.Callable[[Authentication], None]] = field(
         default_factory=list[cabc.Callable[[Authentication], None]]
     )
+    looked_at: str | None = None
 
 
 def entry() -> Entry:

@@ -29,6 +29,9 @@ KEY = "_account"
 #: How exact ``last_seen_at`` is; each time it is set is a write to the database.
 SEEN_EVERY = timedelta(minutes=1)
 
+#: By how much the clocks of several servers of one site may differ.
+CLOCKS = timedelta(minutes=1)
+
 _MAX_AGENT = 256
 
 
@@ -193,12 +196,22 @@ class Sessions:
         if authentication is not None and authentication.record is not None:
             self._kit.events.tell("logged_out", authentication.user, session=authentication.record.id)
 
-    def is_fresh(self) -> bool:
-        """Return whether the user has proved who they are within ``fresh_for``."""
-        authentication = self.current()
-        if authentication is None or authentication.record is None:
+    def is_fresh(self, authentication: Authentication | None = None) -> bool:
+        """Return whether the user has proved who they are within ``fresh_for``.
+
+        Another site's word is no such proof, unless it is all the user has: a browser is mostly signed in there as well, so
+        that it asks for nothing.
+
+        :param authentication: who asks; whoever is logged in by default.
+        """
+        found = authentication or self.current()
+        if found is None or found.record is None:
             return False
-        return self._kit.clock() - authentication.record.authenticated_at < self._kit.settings.fresh_for
+        if set(found.record.methods) <= {"openid"} and found.user.password_hash is not None:
+            return False
+        age = self._kit.clock() - found.record.authenticated_at
+        # A clock that was put back makes a login one of the future, and nobody knows how long ago it was.
+        return -CLOCKS <= age < self._kit.settings.fresh_for
 
     def _keep(self, secret: str, authentication: Authentication | None) -> Authentication | None:
         carrier: t.Any = request

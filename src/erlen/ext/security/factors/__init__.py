@@ -50,7 +50,8 @@ class Factors:
         :param user: the user.
         """
         asked = any(user.has_role(name) for name in self._kit.settings.second_factor_roles)
-        return asked and not self.available(user)
+        # Recovery codes are there beside another factor alone, so they need not be asked for.
+        return asked and not (self.totp.is_on(user) or self._kit.store.passkeys(user.uid))
 
     def remove_all(self, user: User) -> bool:
         """Remove all factors of a user, for an administrator who knows who asks; return whether there were any.

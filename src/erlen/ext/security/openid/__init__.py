@@ -144,6 +144,17 @@ class OpenID:
             )
         return claims_of(provider, claims, kept[5])
 
+    def is_waiting(self, secret: str) -> bool:
+        """Return whether somebody who was sent to a provider has not come back yet.
+
+        :param secret: what :meth:`start` returned.
+        """
+        try:
+            self._tokens.look(secret, PURPOSE)
+        except InvalidToken:
+            return False
+        return True
+
     def user_of(self, claims: Claims) -> User | None:
         """Return whose account it is, by issuer and subject alone.
 

@@ -21,7 +21,7 @@ from erlen import (
 )
 
 from ..answers import is_for_people, problem
-from ..errors import InvalidEmail, SecurityError, TooManyAttempts, WeakPassword
+from ..errors import ConfigurationError, InvalidEmail, SecurityError, TooManyAttempts, WeakPassword
 from ..forms import FORM_TEXTS, Filled, Form
 from ..redirects import safe_target
 from ..types import Authentication, User
@@ -274,6 +274,9 @@ def refusing(filled: Filled) -> cabc.Generator[None]:
     """
     try:
         yield
+    except ConfigurationError:
+        # For whoever runs the site: the log has it, and visitors learn nothing of settings.
+        raise
     except WeakPassword as error:
         filled.refuse("password", *error.problems)
     except InvalidEmail as error:

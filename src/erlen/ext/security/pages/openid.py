@@ -8,6 +8,7 @@ from erlen import Response, abort, request, session
 
 from .. import forms
 from ..errors import EmailTaken, InvalidEmail, ProviderError
+from ..sessions import client_of_request
 from ..types import User
 from .base import PROVIDER, Pages, refusing, wants_json
 from .shown import identity_shown
@@ -63,6 +64,8 @@ class OpenIDPages(Pages):
             return self.see(self.url("reauthenticate", next=self.url("identities")))
         uid = auth.user.uid if auth is not None and request.args.get("link") else None
         data = {"next": self.next_asked(), "link": uid}
+        # Each one is kept, and has the provider asked when the browser comes back.
+        self.security.limits.hit("login", client_of_request().address)
         try:
             url, secret = self.security.openid.start(name, self._callback(name), data=data)
         except ProviderError as error:
@@ -80,13 +83,17 @@ class OpenIDPages(Pages):
 
     def openid_callback(self, name: str) -> Response:
         """Take what a provider has sent a browser back with."""
-        secret = session.pop(PROVIDER, None)
+        secret = session.get(PROVIDER)
         if not isinstance(secret, str):
             return self._failed("That took too long, or was begun in another browser. Try again.")
         try:
             claims = self.security.openid.finish(name, self._callback(name), request.args.to_dict(), secret)
         except ProviderError as error:
+            # A link from elsewhere has another state, and ends nobody's login.
+            if not self.security.openid.is_waiting(secret):
+                session.pop(PROVIDER, None)
             return self._failed(str(error))
+        session.pop(PROVIDER, None)
         if uid := claims.data.get("link"):
             return self._link(claims, uid)
         user = self.security.openid.user_of(claims)
@@ -119,7 +126,7 @@ class OpenIDPages(Pages):
         if not (self.security.settings.registration and claims.email and claims.email_verified):
             return None
         try:
-            user = self.security.accounts.create(claims.email, None, activated=True)
+            user = self.security.accounts.create(claims.email, None, activated=True, by=claims.issuer)
         except (EmailTaken, InvalidEmail):
             # Never joined by the address: the provider may be wrong about it.
             return None
