@@ -23,12 +23,14 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from pyotp.totp import TOTP
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import DeclarativeBase, Session, mapped_column, sessionmaker
+from werkzeug.security import generate_password_hash
 
 from erlen import Erlen
 from erlen.ext.security import Security, Settings
 from erlen.ext.security.cli import commands
 from erlen.ext.security.events import NAMES
+from erlen.ext.security.sqlalchemy import SQLAlchemyStore, UserMixin, make_models
 from erlen.testing import LiveServer
 from erlen.websockets import WebSocketDisconnected
 from pytest_projects import Project
@@ -47,6 +49,14 @@ with engine.connect() as connection:
     context.configure(connection=connection)
     with context.begin_transaction():
         context.run_migrations()
+"""
+
+BEFORE = """
+from alembic import op
+revision, down_revision = "one", None
+def upgrade():
+    op.execute("CREATE TABLE users (id INTEGER NOT NULL PRIMARY KEY, email VARCHAR(255) NOT NULL, password VARCHAR(200) NOT NULL)")
+    op.execute("INSERT INTO users VALUES (7, 'Ada@Example.com', '{hashed}')")
 """
 
 
@@ -188,7 +198,10 @@ def test_the_hook_of_the_page_asks_for_a_second_factor(
     assert eve.get("/account/second-factor").status_code == 200
     secret = eve.get("/account/second-factor/app").json
     code = TOTP(secret["secret"]).now()
-    assert eve.post("/account/second-factor/app", json={"sealed": secret["sealed"], "code": code}).status_code == 201
+    assert (
+        eve.post("/account/second-factor/app", json={"sealed": secret["sealed"], "code": code}).status_code
+        == 201
+    )
     assert statuses(eve, "/", "/admin") == [200, 200]
 
 
@@ -261,9 +274,7 @@ def migrated(folder: Path, *scripts: str) -> sa.Engine:
     return sa.create_engine(url, poolclass=sa.NullPool)
 
 
-def test_the_migration_of_the_page_makes_the_tables(
-    club: t.Callable[[str], t.Any], tmp_path: Path
-) -> None:
+def test_the_migration_of_the_page_makes_the_tables(club: t.Callable[[str], t.Any], tmp_path: Path) -> None:
     module = club("club")
     engine = migrated(tmp_path / "migrations")
     tables = {name: set(table.columns.keys()) for name, table in module.Base.metadata.tables.items()}
@@ -272,37 +283,28 @@ def test_the_migration_of_the_page_makes_the_tables(
     assert made == tables
 
 
-def test_the_migration_of_the_page_takes_users_along(
-    club: t.Callable[[str], t.Any], tmp_path: Path
-) -> None:
-    module = club("from_django")
-    from werkzeug.security import generate_password_hash
-
+def test_the_migration_of_the_page_takes_users_along(club: t.Callable[[str], t.Any], tmp_path: Path) -> None:
+    club("club")
     hashed = generate_password_hash(PASSWORD, "pbkdf2:sha256:1000")
-    before = f"""
-from alembic import op
-revision, down_revision = "one", None
-def upgrade():
-    op.execute("CREATE TABLE users (id INTEGER PRIMARY KEY, email VARCHAR(255) NOT NULL, password VARCHAR(200) NOT NULL)")
-    op.execute("INSERT INTO users VALUES (7, 'Ada@Example.com', '{hashed}')")
-"""
-    engine = migrated(tmp_path / "existing", before)
+    engine = migrated(tmp_path / "existing", BEFORE.format(hashed=hashed))
+    base: t.Any = type("Base", (DeclarativeBase,), {})
+    columns = {"__tablename__": "users", "id": mapped_column(sa.Integer, primary_key=True)}
+    user: t.Any = type("User", (UserMixin, base), columns)
     app = Erlen("taken along")
     app.config["SECRET_KEY"] = "test"
-    club("club")
-    base: t.Any = type("Base", (sa.orm.DeclarativeBase,), {})
-    from sqlalchemy.orm import mapped_column, sessionmaker
-
-    from erlen.ext.security.sqlalchemy import SQLAlchemyStore, UserMixin, make_models
-
-    columns = {"__tablename__": "users", "id": mapped_column(sa.Integer, primary_key=True)}
-    user = type("User", (UserMixin, base), columns)
     Security(app, store=SQLAlchemyStore(sessionmaker(engine), make_models(base, user)))
     logged_in(app, "ada@example.com")
     with Session(engine) as session:
         found = session.scalars(sa.select(user)).one()
-        assert (found.id, found.password_hash.partition("$v")[0]) == (7, "$argon2id")
-    assert module.User.__table__.columns.password is module.User.password_hash.property.columns[0]
+        assert (found.id, found.password_hash[:9]) == (7, "$argon2id")
+    described = {one["name"]: one["nullable"] for one in sa.inspect(engine).get_columns("users")}
+    assert described == {column.name: column.nullable for column in user.__table__.columns}
+
+
+def test_the_class_of_the_page_has_the_columns_of_django(club: t.Callable[[str], t.Any]) -> None:
+    module = club("from_django")
+    assert module.User.password_hash.property.columns[0] is module.User.__table__.columns.password
+    assert module.User(password_hash="pbkdf2_sha256$1$a$b").password_hash == "pbkdf2_sha256$1$a$b"
 
 
 def test_the_commands_of_the_page_print_what_it_shows(club: t.Callable[[str], t.Any]) -> None:
@@ -327,7 +329,9 @@ def test_the_table_of_commands_has_every_one() -> None:
         group = calls[0].split()[0]
         for call in calls:
             words = [word for word in call.split() if word.islower()]
-            documented.add(" ".join(words if len(words) > 1 or group in {"log", "purge"} else [group, *words]))
+            documented.add(
+                " ".join(words if len(words) > 1 or group in {"log", "purge"} else [group, *words])
+            )
     there = {
         f"{name} {one}".strip()
         for name, group in commands.commands.items()
@@ -346,11 +350,18 @@ def test_the_calls_of_curl_are_answered_as_the_page_shows(club: t.Callable[[str]
         for line, output in examples("sh"):
             call = line.replace("http://127.0.0.1:5000", server.url)
             finished = subprocess.run(
-                ["sh", "-c", call], capture_output=True, text=True, timeout=60, check=True, env={"PATH": "/usr/bin:/bin", **shown}
+                ["sh", "-c", call],
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=True,
+                env={"PATH": "/usr/bin:/bin", **shown},
             )
             # In debug mode it is indented.
             answer = json.loads(finished.stdout)
-            assert json.loads(blurred(json.dumps(answer, separators=(",", ":")))) == json.loads(blurred(output)), line
+            assert json.loads(blurred(json.dumps(answer, separators=(",", ":")))) == json.loads(
+                blurred(output)
+            ), line
             names = "token", "access_token", "refresh_token"
             # The page shows the first refresh token twice.
             shown = {name.upper(): answer[name] for name in names if name in answer} | shown
@@ -390,7 +401,11 @@ def test_the_example_of_the_page_about_settings_works() -> None:
 
 
 def test_settings_that_the_pages_name_are_there() -> None:
-    named = {name for page in DOCS.glob("accounts*.md") for name in re.findall(r"SECURITY_([A-Z0-9_]+)", page.read_text(encoding="utf-8"))}
+    named = {
+        name
+        for page in DOCS.glob("accounts*.md")
+        for name in re.findall(r"SECURITY_([A-Z0-9_]+)", page.read_text(encoding="utf-8"))
+    }
     # Of Flask-Security.
     named -= {"PASSWORD_SALT", "PASSWORD_SINGLE_HASH"}
     assert {name.lower() for name in named if name} <= {field.name for field in dataclasses.fields(Settings)}
