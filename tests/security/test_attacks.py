@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import typing as t
+from datetime import timedelta
 from html import unescape
 
 import pytest
@@ -11,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from account_pages import ADA, JSON, PASSWORD, Site
 from erlen.ext.security import auth_required, roles_required
+from erlen.ext.security.errors import ConfigurationError
 from erlen.ext.security.mail.mailer import NoMailer
 from erlen.ext.security.openid import OpenID, Provider
 from memory_store import MemoryStore
@@ -279,3 +281,20 @@ def test_setting_that_is_missing_is_told_to_nobody_but_the_log(clock: t.Any) -> 
     answer = site.send("/account/recover", {"email": ADA})
     assert answer.status_code == 500
     assert "SECURITY_" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"redirect_origins": ("example.com",)}, "SECURITY_REDIRECT_ORIGINS"),
+        ({"redirect_origins": ("*",)}, "SECURITY_REDIRECT_ORIGINS"),
+        ({"password_min_length": 300}, "SECURITY_PASSWORD_MIN_LENGTH is 300"),
+        ({"session_lifetime": timedelta(days=999_999_999)}, "3653 days at most"),
+        ({"site_name": "The\nClub"}, "one line"),
+    ],
+)
+def test_settings_that_cannot_work_are_told_at_the_start(
+    clock: t.Any, values: dict[str, t.Any], told: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=re.escape(told)):
+        Site(clock, **values)
