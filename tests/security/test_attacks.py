@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import typing as t
+from datetime import timedelta
 from html import unescape
 
 import pytest
@@ -11,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from account_pages import ADA, JSON, PASSWORD, Site
 from erlen.ext.security import auth_required, roles_required
+from erlen.ext.security.errors import ConfigurationError
 from erlen.ext.security.mail.mailer import NoMailer
 from erlen.ext.security.openid import OpenID, Provider
 from memory_store import MemoryStore
@@ -188,6 +190,48 @@ def test_sessions_are_ended_before_the_password_is_another_one(clock: t.Any) -> 
         assert site.parts.tokens.authenticate(token) is None
 
 
+class Failing(MemoryStore):
+    """A store that is away once a password was changed."""
+
+    is_away = False
+
+    def change_user_if(self, uid: str, expected: t.Mapping[str, t.Any], **values: t.Any) -> bool:
+        changed = super().change_user_if(uid, expected, **values)
+        self.is_away = self.is_away or "password_changed_at" in values
+        return changed
+
+    def end_sessions(self, uid: str, *, but: str | None = None) -> int:
+        if self.is_away:
+            raise OSError("The store is away.")
+        return super().end_sessions(uid, but=but)
+
+
+def test_sessions_of_the_former_password_end_also_where_the_store_fails(clock: t.Any) -> None:
+    site = Site(clock, store=Failing())
+    site.app.config["PROPAGATE_EXCEPTIONS"] = False
+    site.add()
+    site.log_in()
+    site.send("/account/email", {"email": "eve@example.com"})
+    thief, site.client = site.client, site.app.test_client()
+    clock.forward(minutes=5)
+    site.log_in()
+    body = {"current": PASSWORD, "password": "another long sentence"}
+    assert site.send("/account/password", body).status_code == 500
+    assert thief.get("/account/", headers=JSON).status_code == 401
+    assert not site.store.tokens(site.user().uid, "email")
+
+
+def test_clock_that_is_put_back_keeps_nobody_out_who_logs_in(site: Site, clock: t.Any) -> None:
+    site.add()
+    site.log_in()
+    body = {"current": PASSWORD, "password": "another long sentence"}
+    assert site.send("/account/password", body).status_code == 200
+    clock.forward(hours=-5)
+    site.client = site.app.test_client()
+    site.send("/account/login", {"email": ADA, "password": "another long sentence"})
+    assert site.fetch("/account/").status_code == 200
+
+
 # What stays of somebody who had got in
 
 
@@ -279,3 +323,20 @@ def test_setting_that_is_missing_is_told_to_nobody_but_the_log(clock: t.Any) -> 
     answer = site.send("/account/recover", {"email": ADA})
     assert answer.status_code == 500
     assert "SECURITY_" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"redirect_origins": ("example.com",)}, "SECURITY_REDIRECT_ORIGINS"),
+        ({"redirect_origins": ("*",)}, "SECURITY_REDIRECT_ORIGINS"),
+        ({"password_min_length": 300}, "SECURITY_PASSWORD_MIN_LENGTH is 300"),
+        ({"session_lifetime": timedelta(days=999_999_999)}, "3653 days at most"),
+        ({"site_name": "The\nClub"}, "one line"),
+    ],
+)
+def test_settings_that_cannot_work_are_told_at_the_start(
+    clock: t.Any, values: dict[str, t.Any], told: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=re.escape(told)):
+        Site(clock, **values)

@@ -25,6 +25,9 @@ OBJECTION_LIFETIME = timedelta(days=7)
 #: What ends with the sessions when somebody may have got in. Objections to a change of address do not: they are the owner's way back.
 TOKENS = ("api", "refresh", "pending", "reset", "activate", "email")
 
+#: What ends when users change their password. A change of address is among it: it may be a thief's, who is to be kept out.
+UNDER_PASSWORD = ("refresh", "pending", "reset", "email")
+
 #: Attributes that no registration sets, whatever an application passes on from a form.
 RESERVED = frozenset({*User.__annotations__, "id", "roles", "is_authenticated"})
 
@@ -195,16 +198,18 @@ class Accounts:
             self._proofs.check(user, current)
             # It may have been upgraded just now.
             before = self._again(user).password_hash
+        hashed = self._passwords.hash(password)
+        # First of all, as in `_replace_password`. Sessions are told by their time: of two who change it at once one has to keep theirs.
+        self._store.end_tokens(user.uid, *UNDER_PASSWORD)
         if not self._store.change_user_if(
             user.uid,
             {"password_hash": before},
-            password_hash=self._passwords.hash(password),
+            password_hash=hashed,
             password_changed_at=self._kit.clock(),
         ):
             # Somebody else was quicker, so ``current`` is the password no more.
             raise WrongCredentials
-        # A change of address among them: it may be a thief's, who is to be kept out by the new password.
-        self._store.end_tokens(user.uid, "refresh", "pending", "reset", "email")
+        self._store.end_tokens(user.uid, *UNDER_PASSWORD)
         self._sessions.revoke_others(user)
         self._kit.events.tell("password_changed", user)
         self._postman.notify("password_changed", user)

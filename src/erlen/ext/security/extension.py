@@ -28,6 +28,7 @@ from .mail.wiring import postman_of
 from .openid import OpenID, Provider
 from .pages import make_blueprint
 from .passwords import BreachCheck, Passwords
+from .redirects import safe_target
 from .sessions import Sessions, client_of_request
 from .settings import Settings
 from .store import Store
@@ -135,6 +136,13 @@ class Security:
                 "Session, User)), with SQLAlchemyStore from erlen.ext.security.sqlalchemy."
             )
         settings = self._given or Settings.from_config(app.config)
+        try:
+            safe_target(None, "http://localhost", settings.redirect_origins)
+        except ConfigurationError as error:
+            # Now, and not when a visitor asks for a page.
+            raise ConfigurationError(
+                f"SECURITY_REDIRECT_ORIGINS has something that is none. {error}"
+            ) from None
         events = Events(self._store, self._clock, app, client_of_request)
         return Kit(
             settings=settings,

@@ -52,6 +52,13 @@ def is_usable(user: User, settings: Settings) -> bool:
     return user.is_active and (user.activated_at is not None or not settings.activation_required)
 
 
+def _is_of_former_password(record: SessionRecord, user: User, now: datetime) -> bool:
+    """Return whether a session was left over when the password was changed, as by a process that died in between."""
+    changed = user.password_changed_at
+    # A change of the future was made while the clock was wrong, and says nothing as long as it is.
+    return changed is not None and changed <= now and record.authenticated_at < changed - CLOCKS
+
+
 @nonblocking
 def _make_private(response: t.Any) -> t.Any:
     # What a view says itself counts, such as a public file that only counts who has seen it.
@@ -244,7 +251,7 @@ class Sessions:
             # Now, so that longer times in the settings do not wake it up.
             self._kit.store.end_session(key)
             return None
-        if not is_usable(user, self._kit.settings):
+        if not is_usable(user, self._kit.settings) or _is_of_former_password(record, user, now):
             return None
         # Often enough that a short time of idling is not counted wrong.
         if now - record.last_seen_at >= min(SEEN_EVERY, self._kit.settings.session_idle / 10):
@@ -268,7 +275,8 @@ class Sessions:
         for one in self.all_of(record.uid):
             user = self._kit.store.user(record.uid) if one.id == record.id else None
             if user is not None:
-                usable = is_usable(user, self._kit.settings)
+                now = self._kit.clock()
+                usable = is_usable(user, self._kit.settings) and not _is_of_former_password(one, user, now)
                 return Authentication(user=user, method="session", record=one) if usable else None
         return None
 

@@ -108,6 +108,11 @@ class Settings:
                 raise ConfigurationError(
                     f"{PREFIX}{name.upper()} is {value!r}. It has to be {least!r} or more."
                 )
+        if self.password_min_length > self.password_max_length:
+            raise ConfigurationError(
+                f"{PREFIX}PASSWORD_MIN_LENGTH is {self.password_min_length}, and {PREFIX}PASSWORD_MAX_LENGTH is "
+                f"{self.password_max_length}, so no password would do. Make the first one the smaller."
+            )
         if self.access_token_lifetime > timedelta(hours=1):
             raise ConfigurationError(
                 f"{PREFIX}ACCESS_TOKEN_LIFETIME is {self.access_token_lifetime!r}. It has to be an hour at most, as a signed "
@@ -134,6 +139,9 @@ class Settings:
             values[name] = _converted(value, fields[name].default)
         return cls(**values)
 
+
+#: Ten years; what is far longer is a mistake in the unit, and no calendar has a day for it.
+_LONGEST = timedelta(days=3653)
 
 _LEAST: dict[str, t.Any] = {
     "password_min_length": 8,
@@ -165,5 +173,11 @@ def _check(name: str, value: t.Any, default: t.Any) -> None:
         raise ConfigurationError(
             f"{PREFIX}{name.upper()} is {value!r}. It has to be {wanted.get(kind.__name__, kind.__name__)}."
         )
-    if isinstance(value, timedelta) and value <= timedelta(0):
-        raise ConfigurationError(f"{PREFIX}{name.upper()} is {value!r}. It has to be longer than nothing.")
+    if isinstance(value, timedelta) and not timedelta(0) < value <= _LONGEST:
+        raise ConfigurationError(
+            f"{PREFIX}{name.upper()} is {value!r}. It has to be longer than nothing, and {_LONGEST.days} days at most."
+        )
+    if isinstance(value, str) and not value.isprintable():
+        raise ConfigurationError(
+            f"{PREFIX}{name.upper()} is {value!r}. It has to be one line without control characters."
+        )
