@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import importlib
 import subprocess
 import sys
@@ -204,3 +207,15 @@ def test_missing_package_is_an_error_with_the_command(package: str) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert f"Accounts need '{package}" in done.stdout
     assert "pip install 'erlen[security]'" in done.stdout
+
+
+def test_hashes_of_a_former_flask_security_are_read_with_its_salt(
+    app: Erlen, store: MemoryStore, settings: Settings
+) -> None:
+    app.secret_key, salt, password = "a key of tests", "the salt of that time", "a boat with three masts"
+    Security(app, store=store, settings=settings, mailer=Outbox(), legacy_salt=salt)
+    mixed = base64.b64encode(hmac.digest(salt.encode(), password.encode(), "sha512")).decode()
+    digest = base64.b64encode(hashlib.pbkdf2_hmac("sha512", mixed.encode(), b"0123456789abcdef", 1000))
+    hashed = f"$pbkdf2-sha512$1000$MDEyMzQ1Njc4OWFiY2RlZg${digest.decode().rstrip('=').replace('+', '.')}"
+    assert Security.of(app).passwords.verify(password, hashed).matches
+    assert not Security.of(app).passwords.verify("another boat with masts", hashed).matches

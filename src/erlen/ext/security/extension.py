@@ -85,6 +85,7 @@ class Security:
     :param providers: with whom users may sign in (OpenID Connect).
     :param breaches: knows passwords that were leaked.
     :param register_fields: what those who register are asked beside address and password; attributes of the user's class.
+    :param legacy_salt: the ``SECURITY_PASSWORD_SALT`` of a former Flask-Security, whose hashes are to be read.
     :param clock: returns the time, aware; for tests.
 
     .. versionadded:: 0.1
@@ -100,10 +101,12 @@ class Security:
         providers: cabc.Sequence[Provider] = (),
         breaches: BreachCheck | None = None,
         register_fields: cabc.Iterable[Field] = (),
+        legacy_salt: str | bytes | None = None,
         clock: cabc.Callable[[], datetime] = utc_now,
     ) -> None:
         self._store, self._given, self._clock = store, settings, clock
         self._mailer, self._providers, self._breaches = mailer, providers, breaches
+        self._legacy_salt = legacy_salt
         self._register_form = _register_form(register_fields)
         self._apps: list[Erlen] = []
         if app is not None:
@@ -154,8 +157,8 @@ class Security:
 
     def _make_parts(self, app: Erlen, kit: Kit) -> Parts:
         """Put the parts together."""
-        passwords, limits = Passwords(kit.settings, breaches=self._breaches), Limits(kit)
-        tokens, sessions = Tokens(kit), Sessions(kit)
+        passwords = Passwords(kit.settings, breaches=self._breaches, legacy_salt=self._legacy_salt)
+        tokens, sessions, limits = Tokens(kit), Sessions(kit), Limits(kit)
         factors = Factors(kit, tokens)
         mailer = self._mailer or mailer_of(kit.settings.mail_url, debug=app.debug or app.testing)
         postman = postman_of(app, kit, mailer)
