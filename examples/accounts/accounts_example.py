@@ -99,7 +99,7 @@ def create_app(config: dict[str, t.Any] | None = None, mailer: Mailer | None = N
     )
     app.config.update(config or {})
     Path(app.instance_path).mkdir(parents=True, exist_ok=True)
-    engine = create_engine(app.config["DATABASE_URL"])
+    app.extensions["database"] = engine = create_engine(app.config["DATABASE_URL"])
     event.listen(engine, "connect", _prepare)
     # An application that lives on has migrations: erlen.ext.security.sqlalchemy.migrations.
     Base.metadata.create_all(engine)

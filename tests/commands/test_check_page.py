@@ -13,9 +13,11 @@ from erlen import Erlen
 from erlen.commands.check import Subject, explain
 from erlen.commands.check.runner import run_checks
 from erlen.commands.check.table import ALWAYS, CHECKS, DEPLOY
+from erlen.ext.security.checks import checks as of_accounts
 
 PAGE = (Path(__file__).parents[2] / "docs" / "checks.md").read_text(encoding="utf-8")
 MADE_EACH_TIME, WITH_DEPLOY = PAGE.partition("## Made each time")[2].split("## Made with --deploy")
+WITH_DEPLOY, OF_ACCOUNTS = WITH_DEPLOY.split("## Of accounts")
 WORDS = {"error": "Error", "warning": "Warning", "info": "Note"}
 
 
@@ -36,6 +38,12 @@ def test_a_section_begins_with_the_severity(check: t.Any) -> None:
     assert section.startswith(f"{WORDS[check.severity]}. ")
     assert check.link == f"docs/checks.md#{check.id}"
     assert check.deploy == (check in DEPLOY)
+
+
+def test_checks_of_the_accounts_have_sections_as_well() -> None:
+    found = sections(OF_ACCOUNTS)
+    assert list(found) == [check.id for check in of_accounts]
+    assert all(found[check.id].startswith(f"{WORDS[check.severity]}. ") for check in of_accounts)
 
 
 def test_ids_are_unique_and_read_as_anchors() -> None:

@@ -74,8 +74,10 @@ def club(tmp_path: Path) -> t.Iterator[Club]:
         "SECURITY_MAIL_RATE": "1000 per minute",
     }
     # Over ASGI: Werkzeug's server does not close an answer whose connection the browser has reset, as it does after a 303.
-    with LiveServer(create_app(config, outbox), interface="asgi") as server:
+    app = create_app(config, outbox)
+    with LiveServer(app, interface="asgi") as server:
         yield Club(server, outbox)
+    app.extensions["database"].dispose()
 
 
 def pages_of(chromium: Browser, **options: t.Any) -> t.Iterator[Page]:

@@ -264,8 +264,9 @@ def test_addresses_beyond_ascii_arrive(server: MailServer, trusting: ssl.SSLCont
     mailer.send(mail(to="jane@bücher.example"))
     mailer.send(mail(to="jörg@example.com"))
     recipients = [command for command, _ in server.commands if command.upper().startswith("RCPT")]
-    assert recipients[0].startswith("rcpt TO:<jane@xn--bcher-kva.example>")
-    assert recipients[1].startswith("rcpt TO:<jörg@example.com>")
+    # The case of the command differs between versions of Python.
+    assert recipients[0].lower().startswith("rcpt to:<jane@xn--bcher-kva.example>")
+    assert recipients[1].lower().startswith("rcpt to:<jörg@example.com>")
 
 
 def test_a_server_on_this_machine_may_do_without_tls(server: MailServer) -> None:

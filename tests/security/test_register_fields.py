@@ -46,7 +46,7 @@ FIELDS = (
 
 
 @pytest.fixture
-def app() -> Erlen:
+def app() -> t.Iterator[Erlen]:
     app = Erlen(__name__)
     app.secret_key = "test"
     app.testing = True
@@ -55,7 +55,8 @@ def app() -> Erlen:
     settings = Settings(site_url="https://example.test", argon2_memory=7168, argon2_time=1)
     store = SQLAlchemyStore(sessionmaker(engine), MODELS)
     Security(app, store=store, settings=settings, mailer=Outbox(), register_fields=FIELDS)
-    return app
+    yield app
+    engine.dispose()
 
 
 def member(app: Erlen) -> t.Any:

@@ -24,7 +24,7 @@ def outbox() -> Outbox:
 
 
 @pytest.fixture
-def app(tmp_path: Path, outbox: Outbox) -> Erlen:
+def app(tmp_path: Path, outbox: Outbox) -> t.Iterator[Erlen]:
     config = {
         "TESTING": True,
         "SECRET_KEY": "test",
@@ -32,7 +32,9 @@ def app(tmp_path: Path, outbox: Outbox) -> Erlen:
         "SECURITY_ARGON2_MEMORY": 7168,
         "SECURITY_ARGON2_TIME": 1,
     }
-    return create_app(config, outbox)
+    app = create_app(config, outbox)
+    yield app
+    app.extensions["database"].dispose()
 
 
 def link_of(outbox: Outbox) -> str:
