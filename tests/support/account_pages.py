@@ -74,7 +74,7 @@ class Site:
 
     def user(self, email: str = ADA) -> User:
         """Return a user as the store has it now."""
-        found = self.store.user_by_email(email)
+        found: User | None = self.store.user_by_email(email)
         assert found is not None
         return found
 
