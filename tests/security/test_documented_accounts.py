@@ -192,7 +192,7 @@ def test_a_role_that_asks_for_a_second_factor_is_of_no_use_to_the_application_of
     module = club("club")
     user_of(module, "eve@example.com", "admin", "auditor")
     eve = logged_in(module.app, "eve@example.com")
-    assert eve.get("/admin").location == "/account/second-factor"
+    assert eve.get("/admin", headers={"Accept": "text/html"}).location == "/account/second-factor"
     assert eve.get("/account/second-factor").status_code == 200
     secret = eve.get("/account/second-factor/app").json
     code = TOTP(secret["secret"]).now()
