@@ -444,7 +444,7 @@ def test_proxy_shows_the_request_that_a_context_class_shows() -> None:
     another = Request(create_environ("/another"))
 
     class Shown(RequestContext):
-        @property
+        @property  # type: ignore[misc]
         def request(self) -> t.Any:
             return another
 
