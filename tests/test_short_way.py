@@ -445,7 +445,7 @@ def test_proxy_shows_the_request_that_a_context_class_shows() -> None:
 
     class Shown(RequestContext):
         @property  # type: ignore[misc]
-        def request(self) -> t.Any:
+        def request(self) -> t.Any:  # pyright: ignore[reportIncompatibleMethodOverride]
             return another
 
     app = make_app(general=False)
