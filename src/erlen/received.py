@@ -199,24 +199,21 @@ class ReceivedRequest(RequestBase):
     @cached_property
     def form(self) -> ImmutableMultiDict[str, str]:
         """The fields of the form, a multi-dict; empty where the body is none."""
-        form: ImmutableMultiDict[str, str] = self._parsed("form")
-        return form
+        known = self.__dict__
+        if "form" not in known:
+            self._load_form_data()
+        form: ImmutableMultiDict[str, str] | None = known.get("form")
+        # Not the attribute where that can be avoided: a subclass may have a property that asks for this one.
+        return self.form if form is None else form
 
     @cached_property
     def files(self) -> ImmutableMultiDict[str, FileStorage]:
         """The files of a multipart form by their fields' names, a multi-dict."""
-        files: ImmutableMultiDict[str, FileStorage] = self._parsed("files")
-        return files
-
-    def _parsed(self, name: str) -> t.Any:
         known = self.__dict__
-        if name not in known:
+        if "files" not in known:
             self._load_form_data()
-            if name not in known:
-                # A subclass has put it where its property finds it.
-                return getattr(self, name)
-        # Not the attribute: a subclass may have a property that asks for this one.
-        return known[name]
+        files: ImmutableMultiDict[str, FileStorage] | None = known.get("files")
+        return self.files if files is None else files
 
     async def receive_body(self) -> None:
         """Receive what has not come yet of the body, so that form, files, data and JSON can be read without waiting.
