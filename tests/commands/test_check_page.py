@@ -16,8 +16,9 @@ from erlen.commands.check.table import ALWAYS, CHECKS, DEPLOY
 from erlen.ext.security.checks import checks as of_accounts
 
 PAGE = (Path(__file__).parents[2] / "docs" / "checks.md").read_text(encoding="utf-8")
-MADE_EACH_TIME, WITH_DEPLOY = PAGE.partition("## Made each time")[2].split("## Made with --deploy")
-WITH_DEPLOY, OF_ACCOUNTS = WITH_DEPLOY.split("## Of accounts")
+MADE_EACH_TIME, WITH_DEPLOY, OF_ACCOUNTS = re.split(
+    "## Made with --deploy|## Of accounts", PAGE.partition("## Made each time")[2]
+)
 WORDS = {"error": "Error", "warning": "Warning", "info": "Note"}
 
 
