@@ -407,3 +407,9 @@ def test_settings_that_the_pages_name_are_there() -> None:
     # Of Flask-Security.
     named -= {"PASSWORD_SALT", "PASSWORD_SINGLE_HASH"}
     assert {name.lower() for name in named if name} <= {field.name for field in dataclasses.fields(Settings)}
+
+
+def test_the_field_of_the_page_is_asked_for(club: t.Callable[[str], t.Any]) -> None:
+    module = club("club_fields")
+    page = module.app.test_client().get("/account/register", headers={"Accept": "text/html"}).text
+    assert "Nickname" in page

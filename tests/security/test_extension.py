@@ -11,6 +11,7 @@ import sys
 import typing as t
 
 import pytest
+from werkzeug.exceptions import HTTPException
 
 import erlen.ext.security
 from erlen import Erlen, render_template_string
@@ -219,3 +220,21 @@ def test_hashes_of_a_former_flask_security_are_read_with_its_salt(
     hashed = f"$pbkdf2-sha512$1000$MDEyMzQ1Njc4OWFiY2RlZg${digest.decode().rstrip('=').replace('+', '.')}"
     assert Security.of(app).passwords.verify(password, hashed).matches
     assert not Security.of(app).passwords.verify("another boat with masts", hashed).matches
+
+
+def test_handler_of_every_http_exception_does_not_stand_in_front_of_refusals(
+    app: Erlen, client: ErlenClient, security: Security
+) -> None:
+    @app.errorhandler(HTTPException)
+    def page(error: HTTPException) -> t.Any:
+        return "a page", error.code
+
+    @app.get("/members")
+    @login_required
+    def members() -> str:
+        return ""
+
+    answer = client.get("/members")
+    assert (answer.status_code, answer.mimetype) == (401, "application/problem+json")
+    assert "WWW-Authenticate" in answer.headers
+    assert client.get("/nothing").text == "a page"

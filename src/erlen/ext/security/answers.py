@@ -314,3 +314,11 @@ def too_many(error: TooManyAttempts) -> Refused:
     """
     headers = [("Retry-After", str(max(1, error.retry_after)))]
     return TooOften("too_many_attempts", str(error), headers=headers)
+
+
+def answer(error: Refused) -> t.Any:
+    """Return the answer of a refusal; where an application handles all of ``HTTPException``, it is this one all the same.
+
+    :param error: the refusal.
+    """
+    return error.get_response()

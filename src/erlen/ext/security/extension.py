@@ -11,7 +11,7 @@ from erlen import Erlen, current_app, has_app_context
 
 from . import access, csrf, order
 from .accounts import RESERVED, Accounts
-from .answers import too_many
+from .answers import Refused, answer, too_many
 from .cli import commands
 from .current import NAME, current_auth, current_user
 from .errors import ConfigurationError, TooManyAttempts
@@ -185,6 +185,8 @@ class Security:
         blueprint.before_request(csrf.check_csrf)
         app.register_blueprint(blueprint)
         app.register_error_handler(TooManyAttempts, too_many)
+        # Handlers of the application for 401, 403 and 429 are asked first; one for every HTTPException is not.
+        app.register_error_handler(Refused, answer)
         app.cli.add_command(commands)
         # Globals rather than a context processor, so that macros see them.
         helpers: dict[str, t.Any] = {
