@@ -68,6 +68,10 @@ def log_in(site: Site, browser: t.Any = None, email: str = ADA, password: str = 
     return browser
 
 
+def activate(site: Site, secret: str, password: str | None = PASSWORD, **values: t.Any) -> User:
+    return site.call(lambda: site.accounts.activate(secret, password), **values)
+
+
 def can_log_in(site: Site, email: str = ADA, password: str = PASSWORD) -> bool:
     try:
         return site.call(lambda: site.logins.with_password(email, password)).done
@@ -116,9 +120,7 @@ def test_an_account_begins_with_a_mail(site: Site) -> None:
     assert (user.email, user.activated_at, user.name) == ("Ada@example.com", None, "Ada")
     assert (user.password_hash or "").startswith("$argon2id$")
     assert not can_log_in(site)
-    assert (
-        site.call(lambda: site.accounts.activate(site.token("Ada@example.com", "activate"))).email_key == ADA
-    )
+    assert activate(site, site.token("Ada@example.com", "activate")).email_key == ADA
     assert can_log_in(site)
     assert site.told("registered", "activated") == ["registered", "activated"]
 
@@ -234,7 +236,9 @@ def test_two_registrations_at_once_make_one_account(site: Site) -> None:
     assert len(site.store.users()) == 1
     links = [mail.text.partition("activate?token=")[2].split()[0] for mail in site.outbox.mails]
     assert links
-    results = at_once(*(partial(site.call, partial(site.accounts.activate, secret)) for secret in links))
+    results = at_once(
+        *(partial(activate, site, secret, password) for secret in links for password in (PASSWORD, OTHER))
+    )
     assert results.count("done") == 1
     assert can_log_in(site) != can_log_in(site, password=OTHER)
 
@@ -242,7 +246,7 @@ def test_two_registrations_at_once_make_one_account(site: Site) -> None:
 def test_who_pushes_the_button_twice_has_an_account(site: Site) -> None:
     register(site)
     register(site)
-    site.call(lambda: site.accounts.activate(site.token(path="activate")))
+    activate(site, site.token(path="activate"))
     assert can_log_in(site)
 
 
@@ -252,10 +256,66 @@ def test_the_last_registration_of_an_address_counts(site: Site) -> None:
     strangers = site.token(path="activate")
     register(site)
     with pytest.raises(InvalidToken):
-        site.call(lambda: site.accounts.activate(strangers))
-    site.call(lambda: site.accounts.activate(site.token(path="activate")))
+        activate(site, strangers)
+    activate(site, site.token(path="activate"))
     assert can_log_in(site)
     assert not can_log_in(site, password=OTHER)
+
+
+@pytest.mark.parametrize("strangers_place", ["before", "after", "alone"])
+def test_owner_s_click_activates_no_password_of_a_stranger(site: Site, strangers_place: str) -> None:
+    """Account pre-hijacking: the owner reads a mail that a stranger's registration has sent, and follows its link."""
+    passwords = {"before": (OTHER, PASSWORD), "after": (PASSWORD, OTHER), "alone": (OTHER,)}[strangers_place]
+    links: list[str] = []
+    for password in passwords:
+        register(site, password=password)
+        links.append(site.token(path="activate"))
+    # The owner tries whatever mail there is, with the password they know.
+    opened = 0
+    for secret in links:
+        try:
+            activate(site, secret, PASSWORD)
+            opened += 1
+        except (InvalidToken, WrongCredentials):
+            pass
+    assert opened == (strangers_place == "before")
+    assert not can_log_in(site, password=OTHER)
+    if not opened:
+        with pytest.raises(
+            WrongCredentials, match="or ask for a recovery mail, which activates the account as well"
+        ):
+            activate(site, links[-1], PASSWORD)
+        site.call(lambda: site.accounts.reset(recover(site), PASSWORD))
+    assert can_log_in(site)
+    assert not can_log_in(site, password=OTHER)
+    for secret in links:
+        with pytest.raises(InvalidToken):
+            activate(site, secret, OTHER)
+
+
+def test_a_registration_that_comes_while_another_is_activated_is_not_activated_with_it(
+    settings: Settings, store: MemoryStore, clock: MovedClock
+) -> None:
+    class Between(CountingPasswords):
+        between: cabc.Callable[[], object] | None = None
+
+        def verify(self, password: str, stored: str | None) -> t.Any:
+            verdict = super().verify(password, stored)
+            between, self.between = self.between, None
+            if between is not None:
+                between()
+            return verdict
+
+    passwords = Between(settings)
+    site = Site(settings, store, clock, passwords=passwords)
+    register(site)
+    secret = site.token(path="activate")
+    passwords.between = lambda: register(site, password=OTHER)
+    with pytest.raises(InvalidToken):
+        activate(site, secret)
+    assert not can_log_in(site, password=OTHER)
+    # Its own mail counts, for who knows its password.
+    assert activate(site, site.token(path="activate"), OTHER).activated_at is not None
 
 
 def test_a_registration_takes_over_no_account_that_was_used_or_has_roles(
@@ -320,13 +380,64 @@ def test_what_cannot_be_sent_fails_for_known_and_unknown_addresses_alike(
 def test_an_activation_counts_once_and_has_its_time(site: Site, clock: MovedClock) -> None:
     register(site)
     secret = site.token(path="activate")
-    assert site.call(lambda: site.accounts.activate(secret)).activated_at == clock()
+    assert activate(site, secret).activated_at == clock()
     with pytest.raises(InvalidToken):
-        site.call(lambda: site.accounts.activate(secret))
+        activate(site, secret)
     register(site, EVE)
     clock.forward(days=3)
     with pytest.raises(InvalidToken):
-        site.call(lambda: site.accounts.activate(site.token(EVE, "activate")))
+        activate(site, site.token(EVE, "activate"))
+
+
+def test_a_wrong_password_does_not_use_up_the_link_and_counts_as_in_a_login(
+    settings: Settings, store: MemoryStore, clock: MovedClock
+) -> None:
+    """ASVS 6.3.1: the link is no way to guess a password at leisure."""
+    passwords = CountingPasswords(settings)
+    site = Site(settings, store, clock, passwords=passwords)
+    register(site)
+    secret = site.token(path="activate")
+    with pytest.raises(WrongCredentials, match="recovery mail"):
+        activate(site, secret, None)
+    for password in (OTHER, "", "x" * 1_048_576, "\0", "\ud800"):
+        before = passwords.work
+        with pytest.raises(WrongCredentials, match="recovery mail"):
+            activate(site, secret, password)
+        assert passwords.work == before + 1
+    user = site.store.user_by_email(ADA)
+    assert user is not None
+    assert (user.failed_count, user.activated_at) == (5, None)
+    # Locked, for the right password and for logins as well.
+    for attempt in (lambda: activate(site, secret), lambda: can_log_in(site)):
+        before = passwords.work
+        with pytest.raises(TooManyAttempts):
+            attempt()
+        assert passwords.work == before
+    clock.forward(minutes=1)
+    assert activate(site, secret).activated_at == clock()
+
+
+def test_an_account_without_a_password_is_activated_by_the_link_alone(site: Site) -> None:
+    """Administrators make such ones. Those that another site's word makes are activated from the beginning."""
+    user = site.add(password=None, activated=False)
+    site.call(lambda: site.accounts.send_activation(ADA))
+    secret = site.token(path="activate")
+    assert activate(site, secret, None).activated_at is not None
+    # Nobody gets in by that: a password comes with a recovery mail.
+    assert site.again(user).password_hash is None
+    assert not can_log_in(site)
+
+
+def test_a_registration_ends_the_link_of_an_account_without_a_password(site: Site) -> None:
+    site.add(password=None, activated=False)
+    site.call(lambda: site.accounts.send_activation(ADA))
+    secret = site.token(path="activate")
+    register(site, password=OTHER)
+    for password in (None, PASSWORD, OTHER):
+        with pytest.raises(InvalidToken):
+            activate(site, secret, password)
+    with pytest.raises(WrongCredentials):
+        activate(site, site.token(path="activate"), None)
 
 
 def test_a_new_activation_mail_ends_the_one_before(site: Site) -> None:
@@ -335,7 +446,7 @@ def test_a_new_activation_mail_ends_the_one_before(site: Site) -> None:
     site.call(lambda: site.accounts.send_activation(ADA))
     assert site.token(path="activate") != first
     with pytest.raises(InvalidToken):
-        site.call(lambda: site.accounts.activate(first))
+        activate(site, first)
 
 
 def test_only_who_needs_it_gets_an_activation_mail(site: Site, ada: User) -> None:
@@ -352,7 +463,7 @@ def test_an_account_that_is_switched_off_is_not_activated(site: Site) -> None:
     # As another process does it, without ending anything.
     site.store.change_user(user.uid, is_active=False)
     with pytest.raises(InvalidToken):
-        site.call(lambda: site.accounts.activate(secret))
+        activate(site, secret)
     assert site.again(user).activated_at is None
 
 
@@ -456,7 +567,7 @@ def test_a_reset_confirms_the_address(site: Site) -> None:
     assert site.call(lambda: site.accounts.reset(secret, OTHER)).activated_at is not None
     assert can_log_in(site, password=OTHER)
     with pytest.raises(InvalidToken):
-        site.call(lambda: site.accounts.activate(activation))
+        activate(site, activation)
 
 
 def test_a_reset_ends_a_lock(site: Site, ada: User) -> None:
@@ -507,7 +618,7 @@ def test_a_mail_goes_to_the_address_of_the_account(site: Site) -> None:
 @pytest.mark.parametrize("secret", ODD_SECRETS)
 @pytest.mark.parametrize("use", ["activate", "reset", "change_email", "object_to_email_change"])
 def test_no_odd_secret_does_anything(site: Site, ada: User, use: str, secret: str) -> None:
-    args = (secret, OTHER) if use == "reset" else (secret,)
+    args = (secret, OTHER) if use in {"activate", "reset"} else (secret,)
     with pytest.raises(InvalidToken):
         site.call(lambda: getattr(site.accounts, use)(*args))
 
@@ -523,7 +634,7 @@ def test_a_secret_is_good_for_one_purpose(site: Site, ada: User) -> None:
     }
     for purpose, secret in secrets.items():
         for use in secrets.keys() - {purpose}:
-            args = (secret, OTHER) if use == "reset" else (secret,)
+            args = (secret, OTHER) if use in {"activate", "reset"} else (secret,)
             with pytest.raises(InvalidToken):
                 site.call(partial(getattr(site.accounts, use), *args))
 

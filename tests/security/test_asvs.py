@@ -131,7 +131,9 @@ def test_asking_for_pages_begins_no_session(site: Site) -> None:
 def test_pages_and_mails_never_say_a_password(site: Site) -> None:
     """ASVS 6.4.1: nobody is sent a password, and no link is one."""
     site.post("/account/register", {"email": ADA, "password": PASSWORD})
-    site.post(site.link())
+    shown = [site.get(site.link()), site.post(site.link(), {"password": PASSWORD + "x"})]
+    assert all(PASSWORD not in answer.text for answer in shown)
+    assert site.post(site.link(), {"password": PASSWORD}).status_code == 303
     site.post("/account/recover", {"email": ADA})
     assert len(site.outbox.mails) == 2
     assert all(PASSWORD not in mail.text + mail.html for mail in site.outbox.mails)

@@ -139,6 +139,12 @@ def test_the_whole_walk_without_scripts(club: Club, plain: Page) -> None:
 
     # Activation.
     plain.goto(club.link())
+    field = plain.get_by_label("Password")
+    assert field.get_attribute("autocomplete") == "current-password"
+    field.fill("not what was chosen")
+    plain.get_by_role("button", name="Activate account").click()
+    expect(plain.get_by_role("alert")).to_contain_text("ask for a recovery mail")
+    plain.get_by_label("Password").fill(PASSWORD)
     plain.get_by_role("button", name="Activate account").click()
     expect(plain.get_by_role("status")).to_contain_text("activated")
     club.log_in(plain)

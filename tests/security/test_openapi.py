@@ -78,7 +78,10 @@ def test_what_is_answered_is_what_the_document_says(site: Site, clock: t.Any) ->
     call("post", "/register", {"email": ADA, "password": "short"})
     call("post", "/activate", {"email": ADA})
     call("post", "/activate/{token}", {}, token="wrong")
-    call("post", "/activate/{token}", {}, token=site.link().rpartition("/")[2])
+    secret = site.link().rpartition("/")[2]
+    call("post", "/activate/{token}", {}, token=secret)
+    call("post", "/activate/{token}", {"password": "wrong password here"}, token=secret)
+    call("post", "/activate/{token}", {"password": PASSWORD}, token=secret)
     call("post", "/login", {"email": ADA, "password": "wrong password here"})
     call("get", "/")
     call("post", "/login", {"email": ADA, "password": PASSWORD, "remember": False})

@@ -25,7 +25,7 @@ def test_somebody_registers_activates_and_logs_in(site: Site) -> None:
     # Programs that look at mails follow links as well.
     assert "Activate account" in site.get(link).text
     assert site.user().activated_at is None
-    answer = site.post(link)
+    answer = site.post(link, {"password": PASSWORD})
     assert answer.headers["Location"] == "/account/login?notice=activated"
     assert "Your account is activated" in site.get(answer.headers["Location"]).text
     answer = site.post("/account/login?next=/account/sessions", {"email": ADA, "password": PASSWORD})
@@ -33,11 +33,58 @@ def test_somebody_registers_activates_and_logs_in(site: Site) -> None:
     assert "This device" in site.get("/account/sessions").text
 
 
+def test_the_page_of_an_activation_asks_for_the_password_of_the_registration(site: Site) -> None:
+    site.post("/account/register", {"email": ADA, "password": PASSWORD})
+    link = site.link()
+    shown = site.get(link).text
+    (field,) = re.findall(r'<input id="password"[^>]*>', shown)
+    assert 'autocomplete="current-password"' in field
+    assert "required" in field
+    assert shown.count("<button") == 1
+    assert shown.index(field) < shown.index("<button")
+    for data, status, told in (
+        ({}, 422, "Fill in this field."),
+        ({"password": NEW}, 400, "or ask for a recovery mail, which activates the account as well."),
+    ):
+        answer = site.post(link, data)
+        assert (answer.status_code, told in answer.text) == (status, True)
+        assert site.send(link, data).status_code == status
+    assert site.user().activated_at is None
+    assert NEW not in answer.text
+    assert site.send(link, {"password": PASSWORD}).get_json() == {"status": "done"}
+    assert site.user().activated_at is not None
+
+
+def test_the_page_of_an_activation_says_when_it_may_be_tried_again(site: Site) -> None:
+    site.post("/account/register", {"email": ADA, "password": PASSWORD})
+    answers = [site.post(site.link(), {"password": NEW}) for _ in range(6)]
+    assert [answer.status_code for answer in answers] == [400] * 5 + [429]
+    assert int(answers[-1].headers["Retry-After"]) > 0
+    assert site.send(site.link(), {"password": PASSWORD}).status_code == 429
+
+
+def test_the_page_of_an_activation_asks_for_nothing_where_there_is_no_password(site: Site) -> None:
+    with site.app.app_context():
+        site.parts.accounts.create(ADA, None, activated=False)
+    site.post("/account/activate", {"email": ADA})
+    shown = site.get(site.link()).text
+    assert "Activate account" in shown
+    assert 'name="password"' not in shown
+    assert site.post(site.link()).headers["Location"] == "/account/login?notice=activated"
+
+
+def test_a_link_of_a_registration_that_counts_no_more_is_told_at_once(site: Site) -> None:
+    site.post("/account/register", {"email": ADA, "password": PASSWORD})
+    site.post("/account/register", {"email": ADA, "password": NEW})
+    for answer in (site.get(site.link(0)), site.post(site.link(0), {"password": PASSWORD})):
+        assert (answer.status_code, "This link does not work" in answer.text) == (400, True)
+
+
 def test_a_link_works_once(site: Site) -> None:
     site.post("/account/register", {"email": ADA, "password": PASSWORD})
     link = site.link()
-    site.post(link)
-    for answer in (site.get(link), site.post(link)):
+    site.post(link, {"password": PASSWORD})
+    for answer in (site.get(link), site.post(link, {"password": PASSWORD}), site.post(link)):
         assert answer.status_code == 400
         assert "This link does not work" in answer.text
 

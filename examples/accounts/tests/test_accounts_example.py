@@ -51,7 +51,8 @@ def test_the_walk(app: Erlen, outbox: Outbox) -> None:
     data = {"email": "ada@example.com", "password": PASSWORD}
     assert client.post("/account/register", data=data, headers=HTML).status_code == 303
     assert client.post("/account/login", data=data, headers=HTML).status_code == 400
-    assert client.post(link_of(outbox), headers=HTML).status_code == 303
+    assert client.post(link_of(outbox), headers=HTML).status_code == 422
+    assert client.post(link_of(outbox), data={"password": PASSWORD}, headers=HTML).status_code == 303
     assert client.post("/account/login", data=data, headers=HTML).headers["Location"] == "/members"
     assert "Tides" in client.get("/members").text
     assert client.get("/admin", headers=HTML).status_code == 403
@@ -90,7 +91,7 @@ def test_a_token_without_the_scope_is_refused(app: Erlen, outbox: Outbox) -> Non
     client: t.Any = app.test_client()
     data = {"email": "ada@example.com", "password": PASSWORD}
     client.post("/account/register", json=data, headers=JSON)
-    client.post(link_of(outbox), json={}, headers=JSON)
+    client.post(link_of(outbox), json={"password": PASSWORD}, headers=JSON)
     client.post("/account/login", json=data, headers=JSON)
     body = {"name": "other", "scopes": ["profile:write"], "days": "7"}
     token = client.post("/account/tokens/new", json=body, headers=JSON).get_json()["token"]

@@ -28,6 +28,12 @@ TOKENS = ("api", "refresh", "pending", "reset", "activate", "email")
 #: What ends when users change their password. A change of address is among it: it may be a thief's, who is to be kept out.
 UNDER_PASSWORD = ("refresh", "pending", "reset", "email")
 
+#: Whose password it is may be a stranger's, who registered the address as well. The owner then chooses one of their own.
+NOT_OF_REGISTRATION = (
+    "This is not the password of this registration. Enter the one you chose, or ask for a recovery mail, which activates the "
+    "account as well."
+)
+
 #: Attributes that no registration sets, whatever an application passes on from a form.
 RESERVED = frozenset({*User.__annotations__, "id", "roles", "is_authenticated"})
 
@@ -114,18 +120,41 @@ class Accounts:
 
         self._ask(email, write)
 
-    def activate(self, secret: str) -> User:
-        """Activate the account whose mail had a secret.
+    def activated_by(self, secret: str) -> User:
+        """Return the user whose account a secret would activate, and leave both as they are.
 
-        :param secret: the secret.
-        :raises InvalidToken: for one that is unknown, used, too old, or was for another address.
+        :param secret: of the mail.
+        :raises InvalidToken: for one that is unknown, used, too old, or was for another address or registration.
         """
         token, user = self._owner(secret, "activate")
         # Of several who register one address before its owner confirms it, the last one counts.
         if user.email_key != token.data["email_key"] or token.data["password"] != self._registration_of(user):
             raise InvalidToken
+        return user
+
+    def activate(self, secret: str, password: str | None) -> User:
+        """Activate the account whose mail had a secret, for whoever knows its password as well.
+
+        Anybody may register an address. The link alone shows that the mail was read, and not that its reader chose the password: the
+        owner's click would open the account to a stranger.
+
+        :param secret: of the mail. A password that is wrong does not use it up.
+        :param password: of the registration; nothing counts for it where the user has none, as an administrator may make one.
+        :raises InvalidToken: for a secret that is unknown, used, too old, or was for another address or registration.
+        :raises WrongCredentials: if the password is not right.
+        :raises TooManyAttempts: when it was wrong too often, here or in logins.
+        """
+        user = self.activated_by(secret)
+        if user.password_hash is not None:
+            self._check_registration(user, password)
         self._tokens.use(secret, "activate")
-        self._store.change_user_if(user.uid, {"activated_at": None}, activated_at=self._kit.clock())
+        compared: dict[str, t.Any] = {"activated_at": None}
+        if self._kit.settings.activation_required:
+            # Another registration may have replaced it in the meantime. Nothing else does: upgrades wait for a login.
+            compared["password_hash"] = user.password_hash
+        changed = self._store.change_user_if(user.uid, compared, activated_at=self._kit.clock())
+        if not changed and self._again(user).activated_at is None:
+            raise InvalidToken
         self._store.end_tokens(user.uid, "activate")
         self._kit.events.tell("activated", user)
         return self._again(user)
@@ -460,6 +489,14 @@ class Accounts:
         if user.password_hash is None or not self._kit.settings.activation_required:
             return None
         return digest(user.password_hash)
+
+    def _check_registration(self, user: User, password: str | None) -> None:
+        try:
+            if password is None:
+                raise WrongCredentials
+            self._proofs.check(user, password)
+        except WrongCredentials:
+            raise WrongCredentials(NOT_OF_REGISTRATION) from None
 
     def _owner(self, secret: str, purpose: str) -> tuple[Token, User]:
         token = self._tokens.look(secret, purpose)

@@ -369,6 +369,10 @@ REAUTHENTICATE = Form(
     Field(name="credential", kind="object", required=False),
 )
 REGISTER = Form("register", EMAIL, dataclasses.replace(NEW_PASSWORD, label="Password"))
+#: Who has a password has to send it. An account that an administrator has made may have none.
+ACTIVATE = Form(
+    "activate", dataclasses.replace(PASSWORD, hint="The one you chose when you registered.", required=False)
+)
 ADDRESS = Form("address", EMAIL)
 RESET = Form("reset", NEW_PASSWORD)
 PASSWORD_CHANGE = Form(

@@ -84,10 +84,10 @@ REGISTRATION = (
         rule="/activate/<token>",
         subject="registration",
         post=Operation(
-            summary="Activate an account with the token of a mail",
-            form=forms.NOTHING,
+            summary="Activate an account with the token of a mail and the password of its registration",
+            form=forms.ACTIVATE,
             answer=DONE,
-            faults=(400,),
+            faults=(400, 429),
         ),
     ),
     Route(

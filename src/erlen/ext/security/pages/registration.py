@@ -6,6 +6,7 @@ from erlen import Response, abort, request
 
 from .. import forms
 from ..errors import InvalidToken
+from ..types import User
 from .base import Pages, refusing, wants_json
 
 
@@ -30,23 +31,33 @@ class RegistrationPages(Pages):
         return self.again("register", filled, providers=self.security.openid.providers)
 
     def activate(self, token: str) -> Response:
-        """Show a button to whoever follows the link, and activate the account when it is pressed.
+        """Ask whoever follows the link for the password of the registration, and activate the account with it.
 
-        Programs that look at mails follow links as well.
+        Programs that look at mails follow links as well, and so may an owner whose address a stranger has registered.
         """
-        filled = forms.NOTHING.blank()
-        if request.method == "POST":
+        user = self._activated_by(token)
+        form = forms.ACTIVATE
+        if user is not None and user.password_hash is not None:
+            form = form.changed("password", required=True)
+        if request.method != "POST":
+            if user is None:
+                return self.page("link", 400, reason="activate")
+            return self.page("activate", form=form.blank(), user=user)
+        filled = form.read(request)
+        if not filled.errors:
             with refusing(filled):
-                self.security.accounts.activate(token)
+                self.security.accounts.activate(token, filled["password"] or None)
                 return self.noticed("login", "activated")
-            if wants_json():
-                return self.again("activate", filled)
-            return self.page("link", filled.status, reason="activate")
-        try:
-            self.security.tokens.look(token, "activate")
-        except InvalidToken:
+        # Looked at again: of two who press the button at once, the second one has a link that is used.
+        if self._activated_by(token) is None and not wants_json():
             return self.page("link", 400, reason="activate")
-        return self.page("activate", form=filled)
+        return self.again("activate", filled, user=user)
+
+    def _activated_by(self, token: str) -> User | None:
+        try:
+            return self.security.accounts.activated_by(token)
+        except InvalidToken:
+            return None
 
     def resend_activation(self) -> Response:
         """Have the activation mail sent again."""
