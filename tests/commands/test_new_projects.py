@@ -173,7 +173,7 @@ def test_it_runs_at_once(project: Project, tmp_path: Path) -> None:
             assert served.get("/health") == (200, '{"status":"ok"}\n')
             status, page = served.get("/notes/")
             if (project.folder / "tests" / "test_accounts.py").is_file():
-                assert (status, "Please sign in" in page) == (401, True)
+                assert (status, "login_required" in page) == (401, True)
             else:
                 assert (status, "There are no notes yet" in page) == (200, True)
     finally:
