@@ -334,6 +334,13 @@ PASSWORD = Field(
 )
 NEW_PASSWORD = dataclasses.replace(PASSWORD, label="New password", autocomplete="new-password")
 REMEMBER = Field(name="remember", label="Keep me signed in on this device", kind="checkbox", required=False)
+PENDING = Field(
+    name="pending",
+    label="What the first step has answered",
+    kind="hidden",
+    required=False,
+    max_length=200,
+)
 CODE = Field(name="code", label="Code", kind="code", autocomplete="one-time-code", max_length=40)
 
 # The forms
@@ -354,13 +361,7 @@ VERIFY = Form(
     ),
     dataclasses.replace(CODE, required=False),
     Field(name="credential", kind="object", required=False),
-    Field(
-        name="pending",
-        label="What the first step has answered",
-        kind="hidden",
-        required=False,
-        max_length=200,
-    ),
+    PENDING,
 )
 REAUTHENTICATE = Form(
     "reauthenticate",
@@ -415,13 +416,7 @@ PASSKEY_OPTIONS = Form(
         choices=(("login", "Login"), ("verify", "Second step"), ("reauthenticate", "Once more")),
         required=False,
     ),
-    Field(
-        name="pending",
-        label="What the first step has answered",
-        kind="hidden",
-        required=False,
-        max_length=200,
-    ),
+    PENDING,
 )
 IDENTITY = Form(
     "identity",
