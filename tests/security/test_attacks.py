@@ -333,6 +333,8 @@ def test_setting_that_is_missing_is_told_to_nobody_but_the_log(clock: t.Any) -> 
         ({"password_min_length": 300}, "SECURITY_PASSWORD_MIN_LENGTH is 300"),
         ({"session_lifetime": timedelta(days=999_999_999)}, "3653 days at most"),
         ({"site_name": "The\nClub"}, "one line"),
+        ({"argon2_memory": 1048577}, "SECURITY_ARGON2_MEMORY is 1048577. It has to be 1048576 or less"),
+        ({"argon2_time": 101}, "SECURITY_ARGON2_TIME is 101"),
     ],
 )
 def test_settings_that_cannot_work_are_told_at_the_start(

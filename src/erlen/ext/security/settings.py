@@ -32,9 +32,9 @@ class Settings:
     :param password_min_length: the fewest characters of a password; 8 at least.
     :param password_max_length: the most characters of a password; 64 at least.
     :param password_words: words that no password may be, such as the names of the company and its products.
-    :param argon2_memory: KiB of memory a password costs; 7168 at least.
-    :param argon2_time: how often the memory is gone through.
-    :param argon2_parallelism: how many lanes it has.
+    :param argon2_memory: KiB of memory a password costs; from 7168 to 1048576.
+    :param argon2_time: how often the memory is gone through; 100 times at most.
+    :param argon2_parallelism: how many lanes it has; 64 at most.
     :param session_idle: after how long without a request a session ends.
     :param session_lifetime: after how long a session ends in any case.
     :param remember_lifetime: the same for a session that outlives the browser; such sessions do not end by idling.
@@ -108,6 +108,12 @@ class Settings:
                 raise ConfigurationError(
                     f"{PREFIX}{name.upper()} is {value!r}. It has to be {least!r} or more."
                 )
+        for name, most in _MOST.items():
+            if (value := getattr(self, name)) > most:
+                raise ConfigurationError(
+                    f"{PREFIX}{name.upper()} is {value!r}. It has to be {most!r} or less: each login would take that long, and "
+                    f"that much memory, also those of strangers."
+                )
         if self.password_min_length > self.password_max_length:
             raise ConfigurationError(
                 f"{PREFIX}PASSWORD_MIN_LENGTH is {self.password_min_length}, and {PREFIX}PASSWORD_MAX_LENGTH is "
@@ -152,6 +158,13 @@ _LEAST: dict[str, t.Any] = {
     "argon2_parallelism": 1,
     "session_limit": 1,
     "lock_after": 1,
+}
+
+_MOST: dict[str, t.Any] = {
+    # A gibibyte.
+    "argon2_memory": 1048576,
+    "argon2_time": 100,
+    "argon2_parallelism": 64,
 }
 
 
