@@ -253,7 +253,8 @@ def test_over_asgi_the_threads_are_those_of_the_application(tmp_path: Path) -> N
 
 
 def test_the_main_process_does_not_load_the_application(tmp_path: Path) -> None:
-    write(tmp_path, APPLICATION + "\nprint('loaded in', os.getpid(), flush=True)\n")
+    # In one piece: what two processes print at once would stand in between otherwise.
+    write(tmp_path, APPLICATION + "\nos.write(1, b'loaded in %d\\n' % os.getpid())\n")
     with Serving(tmp_path, "--workers", "2") as server:
         loaded = {int(number) for number in re.findall(r"loaded in (\d+)", server.log())}
         assert loaded == set(server.workers())

@@ -225,8 +225,7 @@ class Accounts:
             if current is None:
                 raise WrongCredentials
             self._proofs.check(user, current)
-            # It may have been upgraded just now.
-            before = self._again(user).password_hash
+            before = self._hash_of(user, current)
         hashed = self._passwords.hash(password)
         # First of all, as in `_replace_password`. Sessions are told by their time: of two who change it at once one has to keep theirs.
         self._store.end_tokens(user.uid, *UNDER_PASSWORD)
@@ -245,6 +244,14 @@ class Accounts:
         own = self._sessions.current()
         if own is not None and own.user.uid == user.uid:
             self._sessions.renew(("password",))
+
+    def _hash_of(self, user: User, password: str) -> str | None:
+        """Return the hash of a password that was right just now."""
+        stored = self._again(user).password_hash
+        # It may have been upgraded since, or somebody else was quicker and has changed the password.
+        if stored != user.password_hash and stored and not self._passwords.verify(password, stored).matches:
+            raise WrongCredentials
+        return stored
 
     def ask_email_change(self, user: User, email: str) -> None:
         """Write to a new address that is to replace the one of a user, and to the one so far, from which it can be objected to.

@@ -267,8 +267,9 @@ class Tokens:
                 self._store.end_token(user.uid, token.id, "refresh")
                 return pair
         # Once, however many come at once, and not where it was logged out meanwhile.
-        if self._end_family(record):
+        if self._store.end_token(user.uid, record.id, "refresh"):
             self._kit.events.tell("refresh_reused", user, id=record.id)
+        self._end_family(record)
         raise _invalid()
 
     def revoke_refresh(self, refresh_token: str) -> None:
