@@ -8,7 +8,6 @@ import contextlib
 import re
 import typing as t
 from html import unescape
-from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, event
@@ -190,9 +189,9 @@ def test_one_changes_a_password(site: Site, over: str) -> None:
     answers = race(site, over, "/account/password", bodies, cookie=cookie_of(site))
     won = one_wins(answers)
     assert told(site, "password_changed") == 1
-    assert [number for number, one in enumerate(answers) if "session=" in one.headers.get("Set-Cookie", "")] == [
-        won
-    ]
+    assert [
+        number for number, one in enumerate(answers) if "session=" in one.headers.get("Set-Cookie", "")
+    ] == [won]
     [cookie] = [one.partition(";")[0] for one in answers[won].headers.getlist("Set-Cookie")]
     client = site.app.test_client(use_cookies=False)
     assert client.get("/account/", headers={**JSON, "Cookie": cookie}).status_code == 200
