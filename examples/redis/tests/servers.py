@@ -69,6 +69,12 @@ class RedisServer:
         self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL)
         assert eventually(self._answers), "Redis did not start"
 
+    @property
+    def pid(self) -> int:
+        """The number of its process."""
+        assert self._process is not None
+        return self._process.pid
+
     def stop(self) -> None:
         """Stop it, and wait until it has gone."""
         if self._process is not None:
