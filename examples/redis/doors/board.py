@@ -81,7 +81,8 @@ class Board:
         self._client = client
         self._pin = client.register_script(_PIN)
         self._pages: set[asyncio.Queue[Note | bool | None]] = set()
-        self._last = "0-0"
+        #: The id of the last note that was handed on, ``None`` until Redis was asked for the first time.
+        self._last: str | None = None
         #: Whether news from Redis arrive.
         self.is_connected = False
 
@@ -159,16 +160,12 @@ class Board:
     async def _listen(self) -> None:
         async with self._client.pubsub() as channel:
             await channel.subscribe(NOTES)
-            await self._catch_up()
-            self._connected(True)
             is_asked = False
             while True:
                 message = t.cast("t.Any", await channel.get_message(timeout=SILENCE))
                 if message is not None:
                     is_asked = False
-                    if message["type"] == "message":
-                        id, _, text = message["data"].partition(" ")
-                        self._take(Note.read(id, text))
+                    await self._heard(message["type"], message["data"])
                 elif is_asked:
                     raise ConnectionLost(f"Redis has not answered for {SILENCE} seconds.")
                 else:
@@ -176,16 +173,27 @@ class Board:
                     await channel.ping()
                     is_asked = True
 
+    async def _heard(self, kind: str, data: t.Any) -> None:
+        if kind == "subscribe":
+            # The client subscribes anew by itself when its connection was cut, and says so by this alone. What was pinned
+            # meanwhile nobody has told it.
+            await self._catch_up()
+            self._connected(True)
+        elif kind == "message":
+            id, _, text = data.partition(" ")
+            self._take(Note.read(id, text))
+
     async def _catch_up(self) -> None:
         """Hand on what was pinned while nobody listened here."""
-        if self._last == "0-0":
+        if self._last is None:
             newest = await self.newest(1)
             self._last = newest[0].id if newest else "0-0"
+            return
         for note in await self.since(self._last):
             self._take(note)
 
     def _take(self, note: Note) -> None:
-        if order(note.id) > order(self._last):
+        if order(note.id) > order(self._last or "0-0"):
             self._last = note.id
             self._tell(note)
 
