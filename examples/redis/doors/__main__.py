@@ -20,34 +20,24 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     first = int(os.environ.get("PORT", "5000"))
     with contextlib.ExitStack() as running:
-        url = os.environ.get("DOORS_REDIS_URL") or own_redis(running, first + 2)
-        servers = [start(running, name, first + number, url) for number, name in enumerate(DOORS)]
+        url = os.environ.get("DOORS_REDIS_URL") or own_redis(running)
+        # With PORT=0 each takes a free one, and prints it.
+        servers = [start(running, name, first and first + number, url) for number, name in enumerate(DOORS)]
         with contextlib.suppress(KeyboardInterrupt):
             # Where one ends, the other has to as well.
             while all(server.poll() is None for server in servers):
                 time.sleep(0.2)
 
 
-def own_redis(running: contextlib.ExitStack, port: int) -> str:
-    """Start a Redis that keeps its data in a folder of its own, and return its URL."""
+def own_redis(running: contextlib.ExitStack) -> str:
+    """Start a Redis with a folder and a socket of its own, and return its URL."""
     path = shutil.which("redis-server") or shutil.which("valkey-server")
     if path is None:
         sys.exit("There is no redis-server: install it, or name one that runs in DOORS_REDIS_URL.")
     folder = running.enter_context(tempfile.TemporaryDirectory(prefix="doors-"))
-    options = [
-        "--port",
-        str(port),
-        "--bind",
-        "127.0.0.1",
-        "--dir",
-        folder,
-        "--appendonly",
-        "yes",
-        "--save",
-        "",
-    ]
-    until_the_end(running, [path, *options, "--logfile", f"{folder}/log.txt"], {})
-    return f"redis://127.0.0.1:{port}/0"
+    files = ["--dir", folder, "--logfile", f"{folder}/log.txt", "--unixsocket", f"{folder}/redis.sock"]
+    until_the_end(running, [path, "--port", "0", *files, "--save", ""], {})
+    return f"unix://{folder}/redis.sock"
 
 
 def start(running: contextlib.ExitStack, name: str, port: int, url: str) -> subprocess.Popen[bytes]:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import re
+import signal
+import subprocess
+import sys
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 import redis
 
-from servers import Door, Page, RedisServer, Visitor, eventually, open_doors
+from servers import EXAMPLE, LIMIT, Door, Page, RedisServer, Visitor, eventually, open_doors
 
 pytestmark = pytest.mark.servers
 
@@ -132,3 +138,32 @@ def test_pages_that_go_away_leave_nothing_behind(doors: Doors, store: redis.Redi
     # Each page asked Redis nothing, as it had nothing to catch up with.
     assert len(store.client_list()) <= before
     assert "Traceback" not in west.log()
+
+
+def test_one_command_starts_it_all_and_ends_it_all(tmp_path: Path) -> None:
+    log = tmp_path / "log.txt"
+    variables = {
+        name: value for name, value in os.environ.items() if not name.startswith(("DOORS_", "ERLEN_"))
+    }
+    with log.open("wb") as output:
+        command = subprocess.Popen(
+            [sys.executable, "-m", "doors"],
+            cwd=EXAMPLE,
+            env={**variables, "PORT": "0", "TMPDIR": str(tmp_path)},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        assert eventually(lambda: log.read_text("utf-8").count(" * Serving Erlen app ") == 2), log.read_text(
+            "utf-8"
+        )
+        ports = re.findall(r"on http://127\.0\.0\.1:(\d+), ", log.read_text("utf-8"))
+        for port in ports:
+            with urlopen(f"http://127.0.0.1:{port}/", timeout=LIMIT) as response:
+                assert response.status == 200
+    finally:
+        command.send_signal(signal.SIGINT)
+        assert command.wait(LIMIT) == 0
+    # The folder of Redis has gone as well.
+    assert list(tmp_path.iterdir()) == [log]
