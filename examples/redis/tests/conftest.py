@@ -13,7 +13,7 @@ import redis
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from servers import Door, RedisServer, open_doors
+from two_servers import Door, RedisServer, open_doors
 
 Doors: t.TypeAlias = tuple[Door, Door]
 

@@ -16,7 +16,7 @@ from doors import board as module
 from doors import create_app
 from doors.board import WAITING, Board
 from erlen import Erlen, ServerSentEvent
-from servers import LIMIT, RedisServer
+from two_servers import LIMIT, RedisServer
 
 pytestmark = pytest.mark.anyio
 

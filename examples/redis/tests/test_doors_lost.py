@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from servers import Door, Page, RedisServer, Visitor, eventually
+from two_servers import Door, Page, RedisServer, Visitor, eventually
 
 pytestmark = pytest.mark.servers
 

@@ -16,7 +16,7 @@ from doors.settings import plain_client
 from erlen import Erlen, session
 from erlen import request as current_request
 from erlen.testing import ErlenClient
-from servers import RedisServer, free_port
+from two_servers import RedisServer, free_port
 
 
 def application(client: redis.Redis, **options: t.Any) -> Erlen:

@@ -15,7 +15,7 @@ from urllib.request import urlopen
 import pytest
 import redis
 
-from servers import EXAMPLE, LIMIT, Door, Page, RedisServer, Visitor, eventually, open_doors
+from two_servers import EXAMPLE, LIMIT, Door, Page, RedisServer, Visitor, eventually, open_doors
 
 pytestmark = pytest.mark.servers
 
