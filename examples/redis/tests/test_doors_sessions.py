@@ -184,7 +184,9 @@ def test_a_session_that_is_too_large_is_an_error(store: redis.Redis) -> None:
         app.test_client().get(f"/set/{'x' * 200}")
 
 
-def test_without_redis_only_what_touches_the_session_fails(redis_server: RedisServer, protocol: str) -> None:
+def test_without_redis_only_what_touches_the_session_fails(
+    redis_server: RedisServer, protocol: str, caplog: pytest.LogCaptureFixture
+) -> None:
     with plain_client(f"redis://127.0.0.1:{free_port()}") as nobody:
         app = application(nobody)
         init_app(app)
@@ -198,6 +200,8 @@ def test_without_redis_only_what_touches_the_session_fails(redis_server: RedisSe
         response = client.get("/set/one")
         assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
         assert "Set-Cookie" not in response.headers
+    # The answer is not saved once more, to fail once more.
+    assert [record.message for record in caplog.records if record.exc_info] == ["Exception on /set/one [GET]"]
 
 
 def test_an_error_of_redis_names_itself(redis_server: RedisServer) -> None:
