@@ -335,7 +335,7 @@ def test_the_page_about_new_projects_has_every_file(project: Project) -> None:
     page = Path(__file__).parents[2].joinpath("docs", "new-project.md").read_text(encoding="utf-8")
     part = page.partition(f"\n## {template}\n")[2].partition("\n## ")[0]
     if (project.folder / "tests" / "test_accounts.py").is_file():
-        part += page.partition("\n## accounts\n")[2]
+        part += page.partition("\n## accounts\n")[2].partition("\n## ")[0]
     cells = [line.split("|")[1] for line in part.splitlines() if line.startswith("| `")]
     documented = {name for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
     made = {
