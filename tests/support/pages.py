@@ -102,10 +102,11 @@ class _Player:
     def _type(self, block: Block, where: str) -> None:
         names = vars(self._module)
         test = doctest.DocTestParser().get_doctest(block.text, names, where, where, block.line)
+        # Not a copy: functions of the page see what is assigned here.
+        test.globs = names
         said: list[str] = []
         runner = doctest.DocTestRunner(optionflags=_OPTIONS)
         runner.run(test, out=said.append, clear_globs=False)
-        names.update(test.globs)
         assert not runner.failures, "".join(said)
         assert test.examples, f"{where}: nothing is behind '>>>'"
 
