@@ -268,7 +268,8 @@ def test_response_class_of_the_application_is_used(root: Path) -> None:
 def test_what_waits_for_the_end_of_a_file_is_called(
     root: Path, path: str, headers: dict[str, str], method: str
 ) -> None:
-    app, ended = _application(Erlen, root), list[str]()
+    app: Erlen = _application(Erlen, root)
+    ended = list[str]()
     (root / "large.bin").write_bytes(b"." * 3 * WHOLE)
     app.add_url_rule("/large", "large", lambda: send_file("large.bin"))
 
