@@ -23,11 +23,19 @@ DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *ROOT.glob("examples/*/README.md")])
 
 
-def table_of_keys() -> list[tuple[str, str, str, str]]:
-    """Return key, safe default, Flask's default and reason of each row of the tables of configuration keys."""
-    lines = (DOCS / "configuration.md").read_text(encoding="utf-8").splitlines()
-    rows = [[cell.strip(" `") for cell in line.split("|")[1:-1]] for line in lines if line.startswith("| `")]
-    return [(cells[0], cells[1], cells[2], cells[4]) for cells in rows if len(cells) == 5]
+def reference_of_keys() -> list[tuple[str, str, str, str]]:
+    """Return key, safe default, Flask's default and reason of each configuration key that the page has."""
+    text = (DOCS / "configuration.md").read_text(encoding="utf-8")
+    return [
+        (one["key"], one["safe"], one["flask"] or one["safe"], one["why"])
+        for one in re.finditer(
+            r"^#### `(?P<key>\w+)`\n\n"
+            r"Default: `(?P<safe>[^`]+)`(?: in both profiles|, with `profile=\"flask\"` `(?P<flask>[^`]+)`)\.\n\n"
+            r".+\.\n\*Why:\* (?P<why>.+)$",
+            text,
+            re.MULTILINE,
+        )
+    ]
 
 
 def blocks_of(page: str) -> list[str]:
@@ -37,11 +45,11 @@ def blocks_of(page: str) -> list[str]:
 
 
 def test_the_page_about_configuration_has_every_key_once() -> None:
-    assert sorted(key for key, *_ in table_of_keys()) == sorted(DEFAULTS["safe"])
+    assert sorted(key for key, *_ in reference_of_keys()) == sorted(DEFAULTS["safe"])
 
 
-@pytest.mark.parametrize(("key", "safe", "flask", "why"), table_of_keys())
-def test_a_row_of_the_page_about_configuration_has_the_defaults_and_why(
+@pytest.mark.parametrize(("key", "safe", "flask", "why"), reference_of_keys())
+def test_a_key_of_the_page_about_configuration_has_its_defaults_and_why(
     key: str, safe: str, flask: str, why: str
 ) -> None:
     values = [eval(text, {"timedelta": timedelta}) for text in (safe, flask)]
