@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import doctest
+import importlib
 import logging
 import os
 import re
@@ -140,9 +141,11 @@ def _free_port() -> int:
 
 def _forget_modules(folder: Path) -> None:
     for name, module in list(sys.modules.items()):
-        file = getattr(module, "__file__", None)
-        if name != "documented" and file and folder in Path(file).parents:
+        # A package without an '__init__.py' has no file, and its folders.
+        files = [getattr(module, "__file__", None), *getattr(module, "__path__", ())]
+        if name != "documented" and any(file and folder in Path(file).parents for file in files):
             del sys.modules[name]
+    importlib.invalidate_caches()
 
 
 @contextlib.contextmanager
