@@ -132,6 +132,13 @@ def test_browser_that_says_where_it_is_needs_no_token(
     assert client.post("/visit", data={}, headers=headers).text == "done"
 
 
+def test_an_empty_header_says_nothing(client: ErlenClient, forms: Guarded) -> None:
+    client.get("/enter/ada")
+    assert client.post("/change", data={}, headers={"Sec-Fetch-Site": ""}).status_code == 403
+    answer = client.post("/change", data={"csrf_token": token_of(client)}, headers={"Sec-Fetch-Site": ""})
+    assert answer.text == "done"
+
+
 @pytest.mark.parametrize(
     "headers",
     [{"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Origin": "https://evil.example"}],

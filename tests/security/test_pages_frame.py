@@ -194,6 +194,12 @@ def test_templates_of_the_application_replace_ours(site: Site, tmp_path: t.Any) 
     assert shown.startswith("<body class=shop><div class='security'>")
     assert "<h1>Sign in</h1>" in shown
     assert site.get("/account/recover").text == "only this"
+    # Pages of an account have blocks inside of `content`, whose names are none that a layout has.
+    site.log_in()
+    shown = site.get("/account/").text
+    assert shown.startswith("<body class=shop><div class='security'>")
+    assert 'aria-label="Account"' in shown
+    assert "<h1>Your account</h1>" in shown
 
 
 def test_who_is_not_let_in_gets_a_page_in_the_same_frame(site: Site) -> None:

@@ -73,7 +73,8 @@ def check_csrf(*, by_session: bool = True) -> None:
         if not _is_protected() and not _is_own_by_headers():
             raise answers.forbidden("csrf", _TEXT)
         return
-    if _is_protected() and ("Sec-Fetch-Site" in request.headers or "Origin" in request.headers):
+    # An empty header says nothing, to the core as well.
+    if _is_protected() and (request.headers.get("Sec-Fetch-Site") or request.headers.get("Origin")):
         return
     if _is_json() or _is_valid(request.headers.get(HEADER) or _of_form()):
         return
