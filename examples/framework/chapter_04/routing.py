@@ -74,7 +74,11 @@ class Rule:
         found = self.expression.fullmatch(path)
         if found is None:
             return None
-        return {name: one.to_python(found[name]) for name, one in self.converters.items()}
+        try:
+            return {name: one.to_python(found[name]) for name, one in self.converters.items()}
+        except ValueError:
+            # The text looks like a value and is none: a number of 5,000 digits.
+            return None
 
     def lacks_slash(self, path: str) -> bool:
         """Return whether a path would be of this rule with a slash behind it."""
