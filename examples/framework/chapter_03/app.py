@@ -60,7 +60,7 @@ class Sapling:
         automatic_options = "OPTIONS" not in answered
         self.router.add(Rule(path, endpoint, answered | {"OPTIONS"}, automatic_options))
 
-    def url_for(self, endpoint: str, **values: t.Any) -> str:
+    def url_for(self, endpoint: str, /, **values: t.Any) -> str:
         """Return the URL of an endpoint."""
         return self.router.build(endpoint, values)
 

@@ -122,7 +122,7 @@ class Sapling:
 
         return register
 
-    def url_for(self, endpoint: str, **values: t.Any) -> str:
+    def url_for(self, endpoint: str, /, **values: t.Any) -> str:
         """Return the URL of an endpoint."""
         return self.router.build(endpoint, values)
 

@@ -27,13 +27,13 @@ def create_environment(app: Sapling) -> jinja2.Environment:
     return environment
 
 
-def render_template(name: str, **values: t.Any) -> str:
+def render_template(name: str, /, **values: t.Any) -> str:
     """Return a template of the active application, filled with values."""
     app = current_context().app
     return render(app, app.jinja_env.get_template(name), values)
 
 
-def render_template_string(source: str, **values: t.Any) -> str:
+def render_template_string(source: str, /, **values: t.Any) -> str:
     """Return a template that is given as text, filled with values. The text must not be of a user's making."""
     app = current_context().app
     return render(app, app.jinja_env.from_string(source), values)

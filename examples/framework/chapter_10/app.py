@@ -107,7 +107,7 @@ class Sapling(Scaffold):
         """The environment of the templates, made when one is first needed."""
         return create_environment(self)
 
-    def url_for(self, endpoint: str, **values: t.Any) -> str:
+    def url_for(self, endpoint: str, /, **values: t.Any) -> str:
         """Return the URL of an endpoint; one that begins with a dot is of the active request's blueprint."""
         if endpoint.startswith("."):
             blueprint = current_context().blueprint

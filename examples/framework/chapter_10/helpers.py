@@ -7,7 +7,7 @@ import typing as t
 from .ctx import current_context
 
 
-def url_for(endpoint: str, **values: t.Any) -> str:
+def url_for(endpoint: str, /, **values: t.Any) -> str:
     """Return the URL of an endpoint of the active application."""
     return current_context().app.url_for(endpoint, **values)
 

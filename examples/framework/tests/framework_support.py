@@ -41,7 +41,7 @@ def validated(app: t.Any) -> t.Any:
 def ask(app: t.Any, path: str, method: str = "GET", **options: t.Any) -> TestResponse:
     """Send one request, through the validator."""
     # Read to its end and closed at once: the validator minds a body that is forgotten.
-    return Client(validated(app)).open(path, method=method, buffered=True, **options)
+    return Client(validated(app), use_cookies=False).open(path, method=method, buffered=True, **options)
 
 
 def told(response: TestResponse) -> tuple[t.Any, ...]:

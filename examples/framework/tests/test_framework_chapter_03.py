@@ -45,7 +45,7 @@ def application(framework: t.Any, table: t.Iterable[tuple[str, str]]) -> t.Any:
     st.lists(st.tuples(rules, methods), min_size=1, max_size=5, unique_by=lambda one: one),
     st.lists(paths, max_size=6),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @pytest.mark.parametrize("number", [3, 12])
 def test_rules_lead_where_they_lead_in_erlen(
     number: int, table: list[tuple[str, str]], asked: list[str]
@@ -91,7 +91,7 @@ def test_a_url_is_built_with_its_values_and_the_rest_as_query(app: Sapling) -> N
 
 
 @given(st.text(st.characters(exclude_characters="/", exclude_categories=["Cs", "Cc"]), min_size=1))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_what_a_url_is_built_of_comes_back(text: str) -> None:
     app = Sapling()
     app.route("/<text>/end", endpoint="text")(lambda request, text: {"text": text})

@@ -72,7 +72,7 @@ def test_requests_of_two_tasks_do_not_see_each_other(app: Sapling) -> None:
             return request.path
 
     async def both() -> list[str]:
-        return await asyncio.gather(one("/a"), one("/b"))
+        return list(await asyncio.gather(one("/a"), one("/b")))
 
     assert asyncio.run(both()) == ["/a", "/b"]
 
