@@ -117,9 +117,10 @@ class Sapling:
 
     def errorhandler(self, what: type[Exception] | int) -> t.Callable[[Answer], Answer]:
         """Let the decorated function answer exceptions of a class, or HTTP errors of a status."""
+        cls = key_of(what)
 
         def register(handler: Answer) -> Answer:
-            self.error_handlers[key_of(what)] = handler
+            self.error_handlers[cls] = handler
             return handler
 
         return register

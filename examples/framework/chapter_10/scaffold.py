@@ -75,9 +75,10 @@ class Scaffold:
 
     def errorhandler(self, what: type[Exception] | int) -> t.Callable[[Answer], Answer]:
         """Let the decorated function answer exceptions of a class, or HTTP errors of a status."""
+        cls = key_of(what)
 
         def register(handler: Answer) -> Answer:
-            self.error_handlers[None][key_of(what)] = handler
+            self.error_handlers[None][cls] = handler
             return handler
 
         return register
