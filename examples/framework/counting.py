@@ -76,7 +76,6 @@ def cost_of(function: t.Callable[[], object]) -> Cost:
 
     # The end of what was before is not part of it.
     profiled, traced = sys.getprofile(), sys.gettrace()
-    gc.collect()
     gc.disable()
     try:
         sys.setprofile(profile)

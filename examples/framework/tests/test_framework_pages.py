@@ -94,8 +94,9 @@ def lines_of_code(file: Path) -> int:
     text = file.read_text(encoding="utf-8")
     strings: set[int] = set()
     for node in ast.walk(ast.parse(text)):
-        documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
-        if documented and ast.get_docstring(node, clean=False) is not None:
+        if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        if ast.get_docstring(node, clean=False) is not None:
             strings.update(range(node.body[0].lineno, (node.body[0].end_lineno or 0) + 1))
     numbered = enumerate(text.splitlines(), 1)
     return sum(
