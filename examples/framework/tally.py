@@ -22,6 +22,7 @@ class Application(t.Protocol):
     @property
     def extensions(self) -> dict[str, t.Any]:
         """What extensions keep, by their names."""
+        ...
 
     def after_request(self, hook: Hook, /) -> Hook:
         """Register a hook that gets each response."""
@@ -30,6 +31,7 @@ class Application(t.Protocol):
     @property
     def add_url_rule(self) -> t.Callable[..., None]:
         """Register a view: path, endpoint, view."""
+        ...
 
 
 class Tally:

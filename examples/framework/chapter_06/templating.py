@@ -22,7 +22,8 @@ def create_environment(app: Sapling) -> jinja2.Environment:
         autoescape=jinja2.select_autoescape(["html", "htm", "xml", "svg"], default_for_string=True),
     )
     # Here, and not in each render's variables, so that imported macros see them as well.
-    environment.globals.update(url_for=url_for, request=request, g=g)
+    names: dict[str, t.Any] = {"url_for": url_for, "request": request, "g": g}
+    environment.globals.update(names)
     return environment
 
 

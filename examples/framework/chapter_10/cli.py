@@ -75,7 +75,7 @@ class AppGroup(click.Group):
         self, *args: t.Any, **kwargs: t.Any
     ) -> t.Callable[[t.Callable[..., t.Any]], click.Command]:
         """Register a command, as :meth:`click.Group.command` does."""
-        register = super().command(*args, **kwargs)
+        register: t.Any = super().command(*args, **kwargs)
 
         def decorate(function: t.Callable[..., t.Any]) -> click.Command:
             return t.cast("click.Command", register(with_appcontext(function)))

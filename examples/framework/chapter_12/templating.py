@@ -27,8 +27,9 @@ def create_environment(app: Sapling) -> jinja2.Environment:
         autoescape=jinja2.select_autoescape(["html", "htm", "xml", "svg"], default_for_string=True),
     )
     # Here, and not in each render's variables, so that imported macros see them as well.
-    environment.globals.update(url_for=url_for, get_flashed_messages=get_flashed_messages)
-    environment.globals.update(request=request, session=session, g=g)
+    functions: dict[str, t.Any] = {"url_for": url_for, "get_flashed_messages": get_flashed_messages}
+    proxies: dict[str, t.Any] = {"request": request, "session": session, "g": g}
+    environment.globals.update(functions | proxies)
     return environment
 
 

@@ -22,7 +22,7 @@ class SaplingClient(werkzeug.test.Client):
     application: Sapling
 
     @contextmanager
-    def session_transaction(self) -> t.Iterator[Session]:
+    def session_transaction(self) -> t.Generator[Session, None, None]:
         """Open the session between two requests, to read it or to put something into it."""
         app = self.application
         name = app.config["SESSION_COOKIE_NAME"]

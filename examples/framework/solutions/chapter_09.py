@@ -9,7 +9,7 @@ from chapter_09 import Sapling, template_rendered
 
 
 @contextmanager
-def captured_templates(app: Sapling) -> t.Iterator[list[str | None]]:
+def captured_templates(app: Sapling) -> t.Generator[list[str | None], None, None]:
     """Collect the names of the templates that an application renders, for a test."""
     names: list[str | None] = []
 

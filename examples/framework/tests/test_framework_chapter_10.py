@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
 import erlen
 from chapter_10 import Sapling, current_app, session
@@ -107,7 +108,7 @@ def test_the_program_is_a_module(tmp_path: Path) -> None:
 def test_messages_say_what_to_do(arguments: list[str], message: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SAPLING_APP", raising=False)
     monkeypatch.setattr(sys, "path", list(sys.path))
-    result = click.testing.CliRunner().invoke(main, arguments)
+    result = CliRunner().invoke(main, arguments)
     assert (result.exit_code, message in result.output) == (2, True)
 
 
