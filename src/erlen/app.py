@@ -44,6 +44,8 @@ if t.TYPE_CHECKING:
     from .testing import AsyncErlenClient, ErlenClient, ErlenCliRunner
     from .typing import Receive, Scope, Send
 
+__all__ = ["Erlen"]
+
 
 def _as_timedelta(value: timedelta | int) -> timedelta:
     return value if isinstance(value, timedelta) else timedelta(seconds=value)

@@ -30,6 +30,8 @@ from .scaffold import (
 if t.TYPE_CHECKING:
     from .cli.groups import AppGroup
 
+__all__ = ["Blueprint", "BlueprintSetupState"]
+
 TemplateFilter = t.TypeVar("TemplateFilter", bound=et.TemplateFilterCallable)
 TemplateTest = t.TypeVar("TemplateTest", bound=et.TemplateTestCallable)
 TemplateGlobal = t.TypeVar("TemplateGlobal", bound=et.TemplateGlobalCallable)

@@ -15,6 +15,8 @@ from .lazy import pathlib
 from .registry import tells_of
 from .variables import prefixes
 
+__all__ = ["Config", "ConfigAttribute"]
+
 T = t.TypeVar("T")
 Loader: t.TypeAlias = t.Callable[[t.IO[t.Any]], t.Mapping[str, t.Any]]
 

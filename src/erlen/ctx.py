@@ -34,6 +34,15 @@ from .typing import Application
 if t.TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
+__all__ = [
+    "AppContext",
+    "RequestContext",
+    "after_this_request",
+    "copy_current_request_context",
+    "has_app_context",
+    "has_request_context",
+]
+
 F = t.TypeVar("F", bound=t.Callable[..., t.Any])
 
 _sentinel: t.Any = object()

@@ -27,6 +27,8 @@ if t.TYPE_CHECKING:
 
     from .cli.groups import AppGroup
 
+__all__ = ["Scaffold", "SetupError", "setupmethod"]
+
 F = t.TypeVar("F", bound=t.Callable[..., t.Any])
 AfterRequest = t.TypeVar("AfterRequest", bound=et.AfterRequestCallable[t.Any])
 BeforeRequest = t.TypeVar("BeforeRequest", bound=et.BeforeRequestCallable)

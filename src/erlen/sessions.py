@@ -22,6 +22,16 @@ from .response import ResponseHeaders
 from .typing import Application
 from .wrappers import Request
 
+__all__ = [
+    "NullSession",
+    "SecureCookieSession",
+    "SecureCookieSessionInterface",
+    "SessionInterface",
+    "SessionMixin",
+    "SessionTooLarge",
+    "session_json_serializer",
+]
+
 C = t.TypeVar("C", bound=type[t.Any])
 
 # fmt: off

@@ -10,6 +10,19 @@ import typing as t
 
 from blinker import ANY, NamedSignal, Namespace
 
+__all__ = [
+    "appcontext_popped",
+    "appcontext_pushed",
+    "appcontext_tearing_down",
+    "before_render_template",
+    "got_request_exception",
+    "message_flashed",
+    "request_finished",
+    "request_started",
+    "request_tearing_down",
+    "template_rendered",
+]
+
 F = t.TypeVar("F", bound=t.Callable[..., t.Any])
 
 

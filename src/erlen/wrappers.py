@@ -32,7 +32,7 @@ from .typing import Receive, Scope
 if t.TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-__all__ = ["Request", "Response", "split_blueprint_path"]
+__all__ = ["Request", "Response"]
 
 # Upper case already. PERF: plaintext: a look-up is cheaper than another copy.
 _COMMON_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

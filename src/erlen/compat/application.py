@@ -23,6 +23,8 @@ from .styles import STYLED, accept_both, assigned, without_context
 if t.TYPE_CHECKING:
     from jinja2 import Environment as BaseEnvironment
 
+__all__ = ["Flask"]
+
 F = t.TypeVar("F", bound=t.Callable[..., t.Any])
 
 

@@ -19,6 +19,19 @@ from werkzeug.http import http_date, parse_date
 from ..ctx import context_var
 from .provider import COMPACT, DefaultJSONProvider
 
+__all__ = [
+    "JSONTag",
+    "PassDict",
+    "PassList",
+    "TagBytes",
+    "TagDateTime",
+    "TagDict",
+    "TagMarkup",
+    "TagTuple",
+    "TagUUID",
+    "TaggedJSONSerializer",
+]
+
 # Types no tag of ours applies to. Exact types: a subclass may be Markup.
 _AS_THEY_ARE = frozenset({str, int, float, bool, type(None)})
 

@@ -17,6 +17,8 @@ from blinker import ANY, Signal
 from .store import Store
 from .types import Client, Event, User
 
+__all__ = ["EventSignal", "Events", "Signals", "signals"]
+
 #: The logger of events. Attacks and failures are warnings, the rest is information.
 logger = logging.getLogger("erlen.security")
 

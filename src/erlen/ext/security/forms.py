@@ -16,6 +16,8 @@ from werkzeug.exceptions import BadRequest
 
 from erlen import Request
 
+__all__ = ["Field", "Filled", "Form", "Invalid"]
+
 Kind: t.TypeAlias = t.Literal[
     "text", "email", "password", "code", "hidden", "checkbox", "choice", "choices", "object"
 ]

@@ -11,6 +11,8 @@ from .keys import Keys
 from .settings import Settings
 from .store import Store
 
+__all__ = ["Kit", "utc_now"]
+
 
 def utc_now() -> datetime:
     """Return the time."""

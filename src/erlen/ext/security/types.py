@@ -10,6 +10,19 @@ import typing as t
 from dataclasses import dataclass, field
 from datetime import datetime
 
+__all__ = [
+    "Anonymous",
+    "Authentication",
+    "Client",
+    "Event",
+    "Identity",
+    "Passkey",
+    "Role",
+    "SessionRecord",
+    "Token",
+    "User",
+]
+
 
 class Role(t.Protocol):
     """A name that users have, and what it permits."""
