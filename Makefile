@@ -10,6 +10,7 @@
 #              memory.idle, and memory (of large bodies)
 # make bench-charts    the charts and the page alone, from the figures that are there
 # make bench-guard     instructions a request beside the committed figures; ARGS=--write accepts those of now
+# make docs    the site of the documentation, in build/docs, with warnings as errors and each link of it followed
 # make format  formats, and mends what the linter can mend
 # make clean   removes what the others made
 #
@@ -26,7 +27,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 SOURCES := pyproject.toml constraints.txt
 ENVIRONMENTS := $(patsubst ecosystem/environments/%.txt,%,$(wildcard ecosystem/environments/*.txt))
 
-.PHONY: run chat accounts test test-servers test-ecosystem test-applications lint types pytest bench bench-charts bench-guard api-table format clean
+.PHONY: run chat accounts test test-servers test-ecosystem test-applications lint types pytest bench bench-charts bench-guard docs api-table format clean
 .DEFAULT_GOAL := test
 
 run: $(VENV)/.installed-example
@@ -75,6 +76,10 @@ bench-charts: $(VENV)/.installed-charts
 # In an environment that has one of the two extras already, nothing is installed.
 bench-guard: $(if $(wildcard $(VENV)/.installed-test),$(VENV)/.installed-test,$(VENV)/.installed-bench)
 	$(BIN)/python -m benchmarks.instructions --guard $(ARGS)
+
+# In an environment that has one of the two extras already, nothing is installed.
+docs: $(if $(wildcard $(VENV)/.installed-test),$(VENV)/.installed-test,$(VENV)/.installed-docs)
+	$(BIN)/python tools/build_docs.py $(ARGS)
 
 api-table: $(VENV)/.installed-test
 	$(BIN)/python tools/api_table.py

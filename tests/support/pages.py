@@ -1,0 +1,172 @@
+"""Pages of the documentation that are played: what they show is run, in a folder of its own.
+
+The blocks of a page, by what stands behind their three ticks:
+
+- ``python``: executed, in one namespace for the page
+- any language and a file name: what the file of that name holds from now on
+- ``pycon``: a doctest in the same namespace
+- ``console`` and ``console NAME``: as in :mod:`recordings`; ``...`` stands for what is left out
+- ``<!-- check``: Python that readers do not see
+
+Everything else is shown alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import doctest
+import logging
+import os
+import re
+import shutil
+import socket
+import sys
+import types
+import typing as t
+from pathlib import Path
+
+from erlen import Erlen
+from recordings import Block, Recording
+
+ROOT = Path(__file__).parents[2]
+
+_BLOCK = re.compile(
+    r"^```(?P<kind>\w+)(?: (?P<name>[\w./-]+))?\n(?P<text>.*?)^```$|^<!-- check\n(?P<check>.*?)^-->$",
+    re.MULTILINE | re.DOTALL,
+)
+_OPTIONS = doctest.ELLIPSIS | doctest.FAIL_FAST
+
+
+def blocks_of(page: Path) -> list[Block]:
+    """Return the blocks of a page, with the hidden checks, in their order."""
+    text = page.read_text(encoding="utf-8")
+    return [
+        Block(
+            one["kind"] or "check",
+            one["name"] or "",
+            one["text"] if one["kind"] else one["check"],
+            text.count("\n", 0, one.start()) + 1,
+        )
+        for one in _BLOCK.finditer(text)
+    ]
+
+
+def play(pages: t.Sequence[Path], folder: Path) -> int:
+    """Play pages one after the other in the same folder, and return how many blocks were run.
+
+    :raises AssertionError: for what is not as a page says, with the page and the line.
+    """
+    player = _Player(folder)
+    with _put_back(folder), contextlib.closing(player):
+        return sum(player.play(page, block) for page in pages for block in blocks_of(page))
+
+
+class _Player:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._module = types.ModuleType("documented")
+        self._module.__file__ = str(folder / "documented.py")
+        run, serve = _free_port(), _free_port()
+        environ = {
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "ERLEN_RUN_PORT": str(run),
+            "ERLEN_SERVE_PORT": str(serve),
+            "PYTHONUNBUFFERED": "1",
+            "COLUMNS": "80",
+        }
+        self._recording = Recording(folder, environ, {5000: run, 8000: serve})
+        sys.modules["documented"] = self._module
+
+    def play(self, page: Path, block: Block) -> bool:
+        where = f"{page.relative_to(ROOT)}, line {block.line}"
+        if block.kind == "console":
+            assert shutil.which("curl") or "$ curl " not in block.text, f"{where}: curl is not installed"
+            said, came = self._recording.play(block)
+            assert _matches(said, came), f"{where}\n\nsays:\n{said}\nwhat came:\n{came}"
+        elif block.name:
+            path = self._folder / block.name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(block.text, encoding="utf-8")
+            # A module that was imported before is another one from now on.
+            _forget_modules(self._folder)
+        elif block.kind in {"python", "check"}:
+            # In the lines of the page, so that a traceback leads there.
+            code = compile("\n" * block.line + block.text, str(page), "exec", dont_inherit=True)
+            exec(code, vars(self._module))
+        elif block.kind == "pycon":
+            self._type(block, where)
+        else:
+            return False
+        return True
+
+    def _type(self, block: Block, where: str) -> None:
+        names = vars(self._module)
+        test = doctest.DocTestParser().get_doctest(block.text, names, where, where, block.line)
+        said: list[str] = []
+        runner = doctest.DocTestRunner(optionflags=_OPTIONS)
+        runner.run(test, out=said.append, clear_globs=False)
+        names.update(test.globs)
+        assert not runner.failures, "".join(said)
+        assert test.examples, f"{where}: nothing is behind '>>>'"
+
+    def close(self) -> None:
+        self._recording.close()
+        for value in list(vars(self._module).values()):
+            if isinstance(value, Erlen):
+                value.stop_serving()
+        del sys.modules["documented"]
+
+
+def _matches(said: str, came: str) -> bool:
+    lines = []
+    for line in said.splitlines():
+        if line.strip() == "...":
+            lines.append(r"(?:.*\n)*?")
+        else:
+            lines.append(".*".join(map(re.escape, line.rstrip().split("..."))) + r"\n")
+    if said.endswith("^C\n"):
+        # What it prints at its end is no subject of the page.
+        lines.append(r"(?:.*\n)*")
+    return re.fullmatch("".join(lines), came) is not None
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
+
+
+def _forget_modules(folder: Path) -> None:
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if name != "documented" and file and folder in Path(file).parents:
+            del sys.modules[name]
+
+
+@contextlib.contextmanager
+def _put_back(folder: Path) -> t.Generator[None, None, None]:
+    """Be in a folder whose modules can be imported, and put back what pages change in the process."""
+    environ, path, here = dict(os.environ), list(sys.path), Path.cwd()
+    root = logging.getLogger()
+    level, handlers = root.level, list(root.handlers)
+    disabled = {name: one.disabled for name, one in _loggers()}
+    os.chdir(folder)
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        os.chdir(here)
+        _forget_modules(folder)
+        sys.path[:] = path
+        os.environ.clear()
+        os.environ.update(environ)
+        root.setLevel(level)
+        root.handlers[:] = handlers
+        for name, one in _loggers():
+            one.disabled = disabled.get(name, False)
+
+
+def _loggers() -> list[tuple[str, logging.Logger]]:
+    loggers = logging.getLogger().manager.loggerDict.items()
+    return [(name, one) for name, one in loggers if isinstance(one, logging.Logger)]
