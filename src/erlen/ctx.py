@@ -90,6 +90,10 @@ class AppContext:
     _failure: BaseException | None = None
     # Of a WebSocket's handler.
     _websocket: t.Any = None
+    #: The frozen steps of the matched endpoint; the pipeline sets it.
+    steps: t.Any
+
+    #: The flashed messages that were taken out of the session, ``None`` until somebody asks for them.
     flashes: list[tuple[str, str]] | None = None
     #: Whether ``match_request`` is not overridden, so that the compiled routes may be asked directly.
     matches_plainly: t.ClassVar[bool] = True
@@ -114,8 +118,7 @@ class AppContext:
         self._fields: dict[bytes, bytes] | None = None
         self._cookie: str | bytes | None = None if request is None else request.head.get("HTTP_COOKIE")
         self._match: t.Any = None
-        #: The frozen steps of the matched endpoint; the pipeline sets it.
-        self.steps: t.Any = None
+        self.steps = None
         # The request as soon as it was made.
         self._made: t.Any = request
         self._token: Token[AppContext] | None = None

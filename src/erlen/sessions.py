@@ -289,6 +289,7 @@ def _not_implemented(interface: SessionInterface, signature: str) -> str:
     )
 
 
+#: What the cookie of a session is written with.
 session_json_serializer = TaggedJSONSerializer()
 
 

@@ -348,6 +348,7 @@ class Request(ReceivedRequest):
     def query_string(self, value: bytes) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
         self._query_string = value
 
+    #: The headers, by names in any case.
     headers = t.cast("Headers", _Headers())
 
     @_lazy
@@ -393,6 +394,7 @@ class Request(ReceivedRequest):
             """The query of a request, a multi-dict."""
             ...
     else:
+        #: The query, a multi-dict (WHATWG URL).
         args = _Args()
 
     def _read_args(self) -> MultiDict[str, str]:

@@ -23,6 +23,10 @@ def utc_now() -> datetime:
 class Kit:
     """Settings, store, keys, log and clock of one application.
 
+    :param settings: the settings.
+    :param store: where everything is kept.
+    :param keys: keys, derived from the application's own.
+    :param events: the log.
     :param clock: returns the time, aware; tests have one of their own.
     """
 
