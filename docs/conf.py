@@ -68,8 +68,6 @@ html_sidebars = {
     ]
 }
 html_theme_options = {
-    "light_logo": "icon.svg",
-    "dark_logo": "icon.svg",
     "light_css_variables": {
         "color-brand-primary": "#1d5c4a",
         "color-brand-content": "#1d6a54",

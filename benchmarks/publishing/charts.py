@@ -162,7 +162,7 @@ def draw_all(folder: Path = FOLDER) -> list[str]:
     for chart in wanted:
         draw(chart, folder / chart.file)
     names = [chart.file for chart in wanted]
-    for heat in overview.overviews(results):
+    for heat in (*overview.overviews(results), *overview.summaries(results)):
         overview.draw(heat, folder / heat.file)
         names.append(heat.file)
     for file in folder.glob("*.svg"):

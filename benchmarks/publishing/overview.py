@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .canvas import WIDTH, Canvas
@@ -13,6 +13,12 @@ _ROW, _HEAD, _LABELS = 13.5, 30.0, 99.0
 
 #: From what on a colour is at its fullest.
 _FULL = 16.0
+
+#: The cases of the small picture: what most requests are, those where others are better among them.
+_SUMMARY = (
+    "plaintext", "json", "int parameter", "query and header", "form POST", "template of 12 rows", "session write",
+    "url_for x 10", "error handler", "static file",
+)  # fmt: skip
 
 _BETTER, _WORSE = (9, 105, 218), (207, 84, 34)
 
@@ -68,6 +74,22 @@ def overviews(results: list[Results]) -> list[Overview]:
         if one.kind == "in-process"
         for table in one.tables.values()
         if len(table.cases) > 1 and table.reference and table.name in {"wsgi", "asgi"}
+    ]
+
+
+def summaries(results: list[Results]) -> list[Overview]:
+    """Return the pictures of a few cases: one for each table in process, of the newest Python."""
+    newest: dict[str, Overview] = {}
+    for one in overviews(results):
+        newest.setdefault(one.table.name, one)
+    return [
+        replace(
+            one,
+            name=f"summary-{name}",
+            table=replace(one.table, cases={case: one.table.cases[case] for case in _SUMMARY if case in one.table.cases}),
+        )
+        for name, one in newest.items()
+        if set(_SUMMARY) <= set(one.table.cases)
     ]
 
 

@@ -231,7 +231,8 @@ def test_the_page_has_the_figures_of_the_files_beside_it() -> None:
 def test_the_pictures_have_the_figures_of_the_files_beside_them() -> None:
     """When this fails: ``make bench-charts``."""
     wanted = charts.charts(committed())
-    names = {one.file for one in wanted} | {one.file for one in overview.overviews(committed())}
+    overviews = (*overview.overviews(committed()), *overview.summaries(committed()))
+    names = {one.file for one in wanted} | {one.file for one in overviews}
     assert names == {file.name for file in FOLDER.glob("*.svg")}
     for chart in wanted:
         drawn = texts_of(FOLDER / chart.file)[2:]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import http.client
+import queue
 import shutil
 import socket
+import struct
 import subprocess
 import threading
 import time
@@ -19,7 +21,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 from werkzeug.routing import BuildError
 
-from erlen import Erlen, EventStream, g, request, session, websocket
+from erlen import Erlen, EventStream, Response, g, request, session, websocket
 from erlen.ctx import context_var
 from erlen.testing import ErlenClient, LiveServer
 from erlen.testing.live import Interface
@@ -698,3 +700,24 @@ def test_without_uvicorn_the_message_has_the_command(
     assert f"{missing} is not installed" in second
     assert "pip install 'erlen[dev]'" in second
     assert 'LiveServer(app, interface="wsgi")' in second
+
+
+def test_the_body_is_closed_where_the_client_resets_the_connection() -> None:
+    """Werkzeug's handler leaves it open when the reset comes right after the answer, and what was to be done then undone."""
+    app = Erlen(__name__)
+    closed: queue.Queue[bool] = queue.Queue()
+
+    @app.get("/")
+    def hello() -> Response:
+        response = Response(status=204)
+        response.call_on_close(lambda: closed.put(True))
+        return response
+
+    with LiveServer(app, interface="wsgi") as server:
+        # It has to come in ten milliseconds.
+        for _ in range(5):
+            with socket.create_connection((server.host, server.port)) as connection:
+                connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                connection.recv(1)
+            assert closed.get(timeout=LIMIT)

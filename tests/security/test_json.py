@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import typing as t
 
 import pytest
@@ -218,3 +219,20 @@ def test_what_is_done_out_of_order_is_answered_with_a_problem(site: Site) -> Non
     assert site.send("/account/second-factor/app/remove").status_code == 404
     assert site.send("/account/passkeys/x/remove").status_code == 404
     assert site.send("/account/openid/nobody").status_code == 404
+
+
+def test_without_the_package_for_passkeys_the_site_has_none(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What Python makes of a package that is not there.
+    monkeypatch.setitem(sys.modules, "webauthn", t.cast("t.Any", None))
+    paths = ["/account/login/passkey/options", "/account/login/passkey"]
+    site.log_in()
+    paths += ["/account/passkeys/options", "/account/passkeys"]
+    rules = {str(rule) for rule in site.app.url_map.iter_rules()}
+    assert rules >= set(paths)
+    for path in paths:
+        answer = site.send(path, {} if path.endswith("options") else {"credential": {"id": "x"}})
+        assert answer.status_code == 404, path
+        assert answer.get_json()["detail"] == "This site has no passkeys."
+    assert site.fetch("/account/passkeys").get_json() == {"passkeys": []}

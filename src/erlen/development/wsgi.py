@@ -8,6 +8,7 @@ import typing as t
 
 from werkzeug import serving
 
+from .connections import ClosingHandler
 from .terminal import say, say_request
 
 if t.TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Requests:
             self._changed.wait_for(lambda: not self._number, seconds)
 
 
-class Handler(serving.WSGIRequestHandler):
+class Handler(ClosingHandler):
     """Answers one connection; its lines are those of the other server."""
 
     answering: t.ClassVar[Requests] = Requests()

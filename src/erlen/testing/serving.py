@@ -9,9 +9,10 @@ import typing as t
 from concurrent.futures import Future
 from contextlib import suppress
 
-from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
+from werkzeug.serving import ThreadedWSGIServer
 
 from ..debug import own_traceback
+from ..development.connections import ClosingHandler
 from ..typing import Application, Receive, Scope, Send
 
 if t.TYPE_CHECKING:
@@ -132,7 +133,7 @@ class _RecordedBody:
             self._recorder.end(self._key)
 
 
-class _Handler(WSGIRequestHandler):
+class _Handler(ClosingHandler):
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Say nothing: a test knows what it has asked for."""
 

@@ -26,7 +26,7 @@ LOGIN = (
             summary="Get what navigator.credentials.get() needs",
             form=forms.PASSKEY_OPTIONS,
             answer=OPTIONS,
-            faults=(400, 429),
+            faults=(400, 404, 429),
         ),
     ),
     Route(
@@ -35,7 +35,10 @@ LOGIN = (
         subject="login",
         page=False,
         post=Operation(
-            summary="Log in with a passkey alone", form=forms.PASSKEY_LOGIN, answer=STEP, faults=(400, 429)
+            summary="Log in with a passkey alone",
+            form=forms.PASSKEY_LOGIN,
+            answer=STEP,
+            faults=(400, 404, 429),
         ),
     ),
     Route(

@@ -83,7 +83,7 @@ FACTOR_ROUTES = (
             form=forms.PASSKEY,
             answer=status("done", codes=TEXTS),
             status=201,
-            faults=(400,),
+            faults=(400, 404),
         ),
     ),
     Route(
@@ -93,7 +93,10 @@ FACTOR_ROUTES = (
         needs="fresh",
         page=False,
         post=Operation(
-            summary="Get what navigator.credentials.create() needs", form=forms.NOTHING, answer=OPTIONS
+            summary="Get what navigator.credentials.create() needs",
+            form=forms.NOTHING,
+            answer=OPTIONS,
+            faults=(404,),
         ),
     ),
     Route(

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from erlen import (
     Response,
+    abort,
     current_app,
     flash,
     jsonify,
@@ -226,6 +227,11 @@ class Pages:
         auth = self.auth()
         assert auth is not None  # the view is behind `login_required`
         return auth.user
+
+    def need_passkeys(self) -> None:
+        """Answer 404 where the site has no passkeys, as the package for them is not installed."""
+        if not self.security.factors.passkeys.is_supported:
+            abort(404, "This site has no passkeys.")
 
     def after(self, step: Step, target: str | None = None) -> Response:
         """Return where a login goes on: to the second factor, to setting one up, to where it was asked for.

@@ -110,6 +110,7 @@ class FactorPages(Pages):
                 is_supported=passkeys.is_supported,
                 form=forms.PASSKEY.blank(),
             )
+        self.need_passkeys()
         filled = forms.PASSKEY.read(request)
         if not filled.errors:
             with refusing(filled):
@@ -119,6 +120,7 @@ class FactorPages(Pages):
 
     def new_passkey_options(self) -> Response:
         """Return what a browser needs to make a passkey."""
+        self.need_passkeys()
         filled = forms.NOTHING.blank()
         with refusing(filled):
             return self.json(self.security.factors.passkeys.registration_options(self.user()))

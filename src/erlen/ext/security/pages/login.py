@@ -38,6 +38,7 @@ class LoginPages(Pages):
 
     def passkey_options(self) -> Response:
         """Return what a browser needs to log in with a passkey, or to be verified by one."""
+        self.need_passkeys()
         filled = forms.PASSKEY_OPTIONS.read(request)
         if filled.errors:
             return self.again("error", filled)
@@ -57,6 +58,7 @@ class LoginPages(Pages):
 
     def passkey_login(self) -> Response:
         """Log in with a passkey alone."""
+        self.need_passkeys()
         filled = forms.PASSKEY_LOGIN.read(request)
         if not filled.errors:
             with refusing(filled):

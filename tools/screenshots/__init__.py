@@ -1,0 +1,1 @@
+"""The pictures of the documentation, taken of applications that run: ``make screenshots``."""
