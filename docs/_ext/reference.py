@@ -70,13 +70,10 @@ def _value_of(path: str) -> t.Any:
     return _MISSING
 
 
-#: What Python says of containers, which subclasses of them carry along.
-_OF_PYTHON = {method.__doc__ for cls in (dict, list) for method in vars(cls).values() if callable(method)}
-
-
 def _skip(app: Sphinx, what: str, name: str, member: object, skip: bool, options: t.Any) -> bool | None:
-    """Leave out methods that are Python's own, in a class that only listens to them."""
-    return True if member.__doc__ in _OF_PYTHON else None
+    """Leave out methods of Python's own containers, in a class of ours that only listens to them."""
+    pythons = [getattr(cls, name).__doc__ for cls in (dict, list) if hasattr(cls, name)]
+    return True if pythons and member.__doc__ in {None, *pythons} else None
 
 
 def setup(app: Sphinx) -> dict[str, t.Any]:
