@@ -31,8 +31,14 @@ _DIRECTIVE = re.compile(
 _PARAMETER = re.compile(r"^\s*:param (\w+):", re.MULTILINE)
 _MISSING = object()
 
-# Each class is asked about for each of its members.
-members_of = functools.cache(api_table.members_of)
+
+@functools.cache
+def members_of(cls: t.Any) -> list[str]:
+    """Return the public members of a class, as far as this package defines them.
+
+    :param cls: the class.
+    """
+    return api_table.members_of(cls)
 
 
 def public_modules() -> dict[str, ModuleType]:
@@ -59,14 +65,16 @@ def resolve(path: str) -> t.Any:
             if found is _MISSING and isinstance(value, ModuleType):
                 found = getattr(value, part, _MISSING)
             if found is _MISSING:
-                is_last = position == len(parts) - 1
-                if is_last and inspect.isclass(value) and part in {*members_of(value), *_comments(value)}:
-                    # An attribute of instances.
+                if position == len(parts) - 1 and _is_of_instances(value, part):
                     return None
                 raise LookupError(path)
             value = found
         return value
     raise LookupError(path)
+
+
+def _is_of_instances(cls: t.Any, name: str) -> bool:
+    return inspect.isclass(cls) and (name in members_of(t.cast("t.Any", cls)) or name in _comments(cls))
 
 
 def shown_by_pages(folder: Path = PAGES) -> set[str]:
@@ -89,7 +97,7 @@ def _members_shown(directive: re.Match[str]) -> list[str]:
         return []
     if wanted[1].strip():
         return [name.strip() for name in wanted[1].split(",")]
-    cls = resolve(directive["path"])
+    cls: t.Any = resolve(directive["path"])
     inherits = ":inherited-members:" in directive["options"]
     everything = ":undoc-members:" in directive["options"]
     return [
@@ -164,20 +172,20 @@ def missing_from(shown: set[str]) -> list[str]:
                 done.add(value)
                 missing += [
                     f"{path}.{member}"
-                    for member in members_of(value)
+                    for member in members_of(t.cast("t.Any", value))
                     if not _is_shown(value, member, by_name.get(member, ()))
                 ]
     return missing
 
 
 def _is_shown(cls: type, member: str, paths: t.Iterable[str]) -> bool:
-    if any(member in _PARAMETER.findall(f"{base.__doc__}\n{base.__init__.__doc__}") for base in cls.__mro__):
+    if any(member in _PARAMETER.findall(base.__doc__ or "") for base in cls.__mro__):
         return True
     # What overrides a name of another package is that package's to document, unless ours has something to say.
     others = [base for base in cls.__mro__ if not base.__module__.startswith("erlen")]
     if not _is_documented(cls, member) and any(hasattr(base, member) for base in others):
         return True
-    owners = [resolve(path.rpartition(".")[0]) for path in paths]
+    owners: list[t.Any] = [resolve(path.rpartition(".")[0]) for path in paths]
     return any(inspect.isclass(owner) and (owner in cls.__mro__ or cls in owner.__mro__) for owner in owners)
 
 

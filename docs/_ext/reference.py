@@ -7,7 +7,7 @@ import inspect
 import typing as t
 
 from docutils import nodes
-from sphinx.addnodes import pending_xref
+from sphinx.addnodes import desc_signature, pending_xref
 from sphinx.application import Sphinx
 from sphinx.domains.python import PythonDomain
 from sphinx.environment import BuildEnvironment
@@ -76,8 +76,22 @@ def _skip(app: Sphinx, what: str, name: str, member: object, skip: bool, options
     return True if pythons and member.__doc__ in {None, *pythons} else None
 
 
+def _places_of_sources(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Add the places that pages with sources lead back to: viewcode knows one name of a module, and we have two of some."""
+    wanted: dict[str, set[str]] = {}
+    modules: dict[str, t.Any] = getattr(app.env, "_viewcode_modules", {})
+    for _, _, used, module in (entry for entry in modules.values() if entry):
+        for name, page in used.items():
+            if page == docname:
+                wanted.setdefault(name, set()).add(f"{module}.{name}")
+    known = {place for node in doctree.findall(desc_signature) for place in node["ids"]}
+    for node in doctree.findall(desc_signature):
+        node["ids"] += sorted(wanted.get(node.get("fullname", ""), set()) - known)
+
+
 def setup(app: Sphinx) -> dict[str, t.Any]:
     """Connect to Sphinx."""
     app.connect("autodoc-skip-member", _skip)
+    app.connect("doctree-resolved", _places_of_sources)
     app.connect("missing-reference", _resolve)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
