@@ -1,4 +1,4 @@
-"""The table of extensions and applications in the documentation, made of the scenarios and the pins.
+"""The registry of extensions and applications in the documentation, made of the scenarios and the pins.
 
     python ecosystem/table.py
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 ENVIRONMENTS = HERE / "environments"
-PAGE = HERE.parent / "docs" / "coming-from-flask.md"
+PAGE = HERE.parent / "docs" / "extensions" / "registry.md"
 BEGIN, END = "<!-- the table, by ecosystem/table.py -->", "<!-- its end -->"
 
 
@@ -81,7 +81,7 @@ def tables() -> str:
 
     def of(title: str, head: str, chosen: list[str]) -> str:
         rows = sorted((row(name) for name in chosen), key=str.lower)
-        return "\n".join([f"**{title}**\n", head, "|---|---|---|---|---|", *rows])
+        return "\n".join([f"## {title}\n", head, "|---|---|---|---|---|", *rows])
 
     old = [name for name in names() if constant(name, "REMOVED_FROM_FLASK")]
     applications = [name for name in names() if constant(name, "APPLICATION")]

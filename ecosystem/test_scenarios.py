@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from processes import Playing, interpreter, start
-from table import ENVIRONMENTS, PAGE, constant, names, normalized, versions, written
+from table import ENVIRONMENTS, constant, names, normalized, versions
 
 Transcript: t.TypeAlias = list[dict[str, t.Any]]
 
@@ -131,8 +131,3 @@ def test_environments_are_pins_and_each_has_a_scenario() -> None:
     for file in files:
         for line in file.read_text(encoding="utf-8").splitlines():
             assert re.fullmatch(r"[\w.-]+==[\w.+!]+", line), f"{file.name}: {line}"
-
-
-def test_the_documentation_has_the_table() -> None:
-    """When this fails: ``python ecosystem/table.py``."""
-    assert PAGE.read_text(encoding="utf-8") == written()

@@ -16,17 +16,26 @@ import pytest
 
 from erlen import Erlen, render_template, render_template_string, stream_template
 from erlen.profiles import DEFAULTS
+from pages import play
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *ROOT.glob("examples/*/README.md")])
 
 
-def table_of_keys() -> list[tuple[str, str, str]]:
-    """Return key, safe default and Flask's default of each row of the table of configuration keys."""
-    lines = (DOCS / "configuration.md").read_text(encoding="utf-8").splitlines()
-    rows = [[cell.strip(" `") for cell in line.split("|")[1:-1]] for line in lines if line.startswith("| `")]
-    return [(cells[0], cells[1], cells[2]) for cells in rows if len(cells) == 4]
+def reference_of_keys() -> list[tuple[str, str, str, str]]:
+    """Return key, safe default, Flask's default and reason of each configuration key that the page has."""
+    text = (DOCS / "configuration.md").read_text(encoding="utf-8")
+    return [
+        (one["key"], one["safe"], one["flask"] or one["safe"], one["why"])
+        for one in re.finditer(
+            r"^#### `(?P<key>\w+)`\n\n"
+            r"Default: `(?P<safe>[^`]+)`(?: in both profiles|, with `profile=\"flask\"` `(?P<flask>[^`]+)`)\.\n\n"
+            r".+\.\n\*Why:\* (?P<why>.+)$",
+            text,
+            re.MULTILINE,
+        )
+    ]
 
 
 def blocks_of(page: str) -> list[str]:
@@ -36,13 +45,20 @@ def blocks_of(page: str) -> list[str]:
 
 
 def test_the_page_about_configuration_has_every_key_once() -> None:
-    assert sorted(key for key, _, _ in table_of_keys()) == sorted(DEFAULTS["safe"])
+    assert sorted(key for key, *_ in reference_of_keys()) == sorted(DEFAULTS["safe"])
 
 
-@pytest.mark.parametrize(("key", "safe", "flask"), table_of_keys())
-def test_a_row_of_the_page_about_configuration_has_the_defaults(key: str, safe: str, flask: str) -> None:
+@pytest.mark.parametrize(("key", "safe", "flask", "why"), reference_of_keys())
+def test_a_key_of_the_page_about_configuration_has_its_defaults_and_why(
+    key: str, safe: str, flask: str, why: str
+) -> None:
     values = [eval(text, {"timedelta": timedelta}) for text in (safe, flask)]
     assert values == [DEFAULTS["safe"][key], DEFAULTS["flask"][key]]
+    assert re.fullmatch(r"[A-Z].{20,}\.", why), "a sentence says why"
+
+
+def test_the_examples_of_the_page_about_configuration_work(tmp_path: Path) -> None:
+    assert play([DOCS / "configuration.md"], tmp_path)
 
 
 def test_the_page_about_data_layers_has_the_versions_that_are_tested() -> None:

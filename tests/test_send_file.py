@@ -260,6 +260,31 @@ def test_response_class_of_the_application_is_used(root: Path) -> None:
         response.close()
 
 
+@pytest.mark.parametrize("path", ["/file", "/large", "/memory"])
+@pytest.mark.parametrize(
+    "headers", [{}, {"Range": "bytes=2-5"}, {"If-None-Match": "*"}], ids=["whole", "range", "known"]
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_what_waits_for_the_end_of_a_file_is_called(
+    root: Path, path: str, headers: dict[str, str], method: str
+) -> None:
+    app: Erlen = _application(Erlen, root)
+    ended = list[str]()
+    (root / "large.bin").write_bytes(b"." * 3 * WHOLE)
+    app.add_url_rule("/large", "large", lambda: send_file("large.bin"))
+
+    @app.after_request
+    def wait_for_the_end(response: Response) -> Response:
+        response.call_on_close(lambda: ended.append("ended"))
+        return response
+
+    with app.test_client().open(path, method=method, headers=headers) as response:
+        assert response.status_code < 400
+        body = response.data
+        assert len(body) == response.content_length or not body
+    assert ended == ["ended"]
+
+
 def test_text_files_are_refused(root: Path) -> None:
     app = Erlen("files")
     with app.test_request_context("/"), pytest.raises(ValueError, match="binary mode"):

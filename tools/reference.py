@@ -74,7 +74,7 @@ def resolve(path: str) -> t.Any:
 
 
 def _is_of_instances(cls: t.Any, name: str) -> bool:
-    return inspect.isclass(cls) and (name in members_of(t.cast("t.Any", cls)) or name in _comments(cls))
+    return isinstance(cls, type) and (name in members_of(cls) or name in _comments(cls))
 
 
 def shown_by_pages(folder: Path = PAGES) -> set[str]:

@@ -86,7 +86,9 @@ def summaries(results: list[Results]) -> list[Overview]:
         replace(
             one,
             name=f"summary-{name}",
-            table=replace(one.table, cases={case: one.table.cases[case] for case in _SUMMARY if case in one.table.cases}),
+            table=replace(
+                one.table, cases={case: one.table.cases[case] for case in _SUMMARY if case in one.table.cases}
+            ),
         )
         for name, one in newest.items()
         if set(_SUMMARY) <= set(one.table.cases)

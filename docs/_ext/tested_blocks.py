@@ -21,7 +21,9 @@ def _directive(fence: re.Match[str]) -> str:
     if fence["language"] == "console":
         # The name is one of a terminal.
         return f"{fence['ticks']}console\n"
-    return f"{fence['ticks']}{{code-block}} {fence['language']}\n:caption: {fence['name']}\n\n"
+    # What is between '{%' and '%}' may stand within a tag, where HTML alone has no place for it.
+    language = "html+jinja" if fence["name"].endswith(".html") else fence["language"]
+    return f"{fence['ticks']}{{code-block}} {language}\n:caption: {fence['name']}\n\n"
 
 
 def setup(app: Sphinx) -> dict[str, t.Any]:

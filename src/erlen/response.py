@@ -338,6 +338,9 @@ class Response(ResponseBase):
         sent = super().get_app_iter(environ)
         if is_sent and isinstance(sent, ClosingIterator) and type(self.response) is AsyncBody:
             return AsyncStream(self, sent)
+        if is_sent and self.direct_passthrough and self._on_close:
+            # Werkzeug hands the server the file alone, whose end nobody hears of.
+            return ClosingIterator(sent, self.close)
         return sent
 
     def _body_to_send(self, body: t.Any, is_sent: bool) -> t.Iterable[bytes] | None:
@@ -348,7 +351,9 @@ class Response(ResponseBase):
             return []
         if is_sent and self.direct_passthrough:
             whole = body.take() if kind is FileBody else None
-            return None if whole is None else [whole]
+            if whole is not None:
+                return WholeBody([whole], self) if self._on_close else [whole]
+            return None
         if kind is list or kind is tuple:
             # ASGI sends it without a worker thread, which only what is called at the end needs.
             pieces = [_encoded(piece) for piece in body] if is_sent else []

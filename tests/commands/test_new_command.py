@@ -20,6 +20,7 @@ from click.testing import CliRunner, Result
 from erlen.cli import cli
 from erlen.commands.new.names import MAX_LENGTH, ProjectName
 from erlen.commands.new.place import PlaceError, ProjectFile, make_project
+from erlen.commands.new.table import TEMPLATES
 
 
 @pytest.fixture(autouse=True)
@@ -86,8 +87,46 @@ def test_a_full_project_has_a_package_of_its_name(folder: Path) -> None:
         assert (made / name).is_file()
 
 
+@pytest.mark.parametrize(
+    "args", [("--extension",), ("-x",), ("--template", "extension"), ("-x", "-t", "extension")]
+)
+def test_an_extension_has_a_package_below_src(folder: Path, args: tuple[str, ...]) -> None:
+    result = new("erlen-visits", *args)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.output.startswith("Made erlen-visits: 21 files, template 'extension'.\n")
+    package = folder / "erlen-visits" / "src" / "erlen_visits"
+    assert (package / "py.typed").read_bytes() == b""
+    assert (package / "templates" / "erlen_visits" / "index.html").is_file()
+    assert "class Visits:" in (package / "extension.py").read_text(encoding="utf-8")
+    assert 'DATABASE = "VISITS_DATABASE"' in (package / "settings.py").read_text(encoding="utf-8")
+
+
+def test_an_extension_goes_where_it_is_told_to(folder: Path) -> None:
+    (folder / "here" / ".git").mkdir(parents=True)
+    assert new("erlen-visits", "-x", "--folder", "here", "--yes").exit_code == 0
+    assert (folder / "here" / "src" / "erlen_visits" / "__init__.py").is_file()
+
+
+def test_an_extension_and_another_template_contradict(folder: Path) -> None:
+    result = new("shop", "--extension", "--template", "full")
+    assert result.exit_code == 2
+    assert (
+        "'--extension' and '--template full' contradict each other: an extension is a template of its own. Leave one of"
+        " them out." in result.stderr
+    )
+    assert listed(folder) == []
+
+
+def test_templates_are_listed_without_a_name(folder: Path) -> None:
+    result = new("--list")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert [line.split()[0] for line in result.output.splitlines()] == list(TEMPLATES)
+    assert "  extension  an extension for Erlen and Flask" in result.output
+    assert listed(folder) == []
+
+
 def test_no_mark_of_a_template_is_left(folder: Path) -> None:
-    for template in ("minimal", "full", "accounts"):
+    for template in ("minimal", "full", "accounts", "extension"):
         new(template, "-t", template)
         for path in (folder / template).rglob("*"):
             assert not path.name.endswith(".jinja")
@@ -417,7 +456,7 @@ def test_on_a_terminal_the_template_is_asked_for(folder: Path) -> None:
     terminal.wait_for("Template [minimal]: ")
     assert "full    " in terminal.output.replace("\x1b[0m", "")
     terminal.type("large\n")
-    terminal.wait_for("'large' is not one of 'minimal', 'full', 'accounts'")
+    terminal.wait_for("'large' is not one of 'minimal', 'full', 'accounts', 'extension'")
     terminal.type("full\n")
     assert terminal.end() == 0
     assert "\x1b[1mshop\x1b[0m" in terminal.output
@@ -461,7 +500,7 @@ def test_a_taken_place_is_told_before_anything_is_asked(folder: Path) -> None:
 def test_a_template_that_there_is_not(folder: Path) -> None:
     result = new("shop", "-t", "huge")
     assert result.exit_code == 2
-    assert "'minimal', 'full', 'accounts'" in result.stderr
+    assert "'minimal', 'full', 'accounts', 'extension'" in result.stderr
 
 
 # Names
@@ -481,6 +520,26 @@ def test_a_template_that_there_is_not(folder: Path) -> None:
 def test_a_name_has_these_spellings(text: str, package: str, title: str, prefix: str) -> None:
     name = ProjectName.parse(text)
     assert (name.distribution, name.package, name.title, name.prefix) == (text, package, title, prefix)
+
+
+@pytest.mark.parametrize(
+    ("text", "short", "class_name"),
+    [
+        ("erlen-visits", "visits", "Visits"),
+        ("Flask-Page-Views", "page_views", "PageViews"),
+        ("visits", "visits", "Visits"),
+        ("my.visits2", "my_visits2", "MyVisits2"),
+        # What is left would be a keyword, no name, or a command of Erlen's.
+        ("erlen-import", "erlen_import", "ErlenImport"),
+        ("erlen-2fa", "erlen_2fa", "Erlen2fa"),
+        ("erlen-run", "erlen_run", "ErlenRun"),
+        ("erlen-app", "erlen_app", "ErlenApp"),
+        ("none", "none", "NoneExtension"),
+    ],
+)
+def test_an_extension_has_these_names(text: str, short: str, class_name: str) -> None:
+    name = ProjectName.parse(text)
+    assert (name.short, name.class_name) == (short, class_name)
 
 
 @pytest.mark.parametrize(

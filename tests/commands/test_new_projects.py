@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 import tomllib
 import typing as t
@@ -17,7 +18,12 @@ from pathlib import Path
 
 import pytest
 
-PROJECTS = [("minimal", "my-idea"), ("full", "my-shop"), ("accounts", "my-shop")]
+PROJECTS = [
+    ("minimal", "my-idea"),
+    ("full", "my-shop"),
+    ("accounts", "my-shop"),
+    ("extension", "erlen-visits"),
+]
 
 
 def environment(**variables: str) -> dict[str, str]:
@@ -66,6 +72,11 @@ def make(parent: Path, cache: Path, template: str, name: str) -> Project:
     project = Project(parent, cache)
     project.run("erlen", "new", name, "--template", template)
     project.folder = parent / name
+    if (project.folder / "src").is_dir():
+        # In the place of 'pip install -e .', which would have to ask a registry for what builds it.
+        project.environment["PYTHONPATH"] = os.pathsep.join(
+            filter(None, [str(project.folder / "src"), os.environ.get("PYTHONPATH")])
+        )
     return project
 
 
@@ -96,7 +107,7 @@ def test_it_is_formatted_and_the_linter_finds_nothing(project: Project) -> None:
     assert "All checks passed" in project.run("ruff", "check", "--no-cache", ".")
 
 
-@pytest.mark.parametrize("template", ["minimal", "full", "accounts"])
+@pytest.mark.parametrize("template", ["minimal", "full", "accounts", "extension"])
 @pytest.mark.parametrize("name", ["z", "z" * 40])
 def test_it_is_formatted_whatever_its_name(tmp_path: Path, cache: Path, template: str, name: str) -> None:
     made = make(tmp_path, cache, template, name)
@@ -112,7 +123,9 @@ def test_its_routes_are_shown(project: Project) -> None:
 def test_it_needs_the_version_that_made_it(project: Project) -> None:
     configured = tomllib.loads((project.folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert configured["name"] == project.folder.name
-    needed = [line.replace("[passkeys]", "") for line in configured["dependencies"]]
+    is_extension = "entry-points" in configured
+    of_erlen = configured["optional-dependencies"]["erlen"] if is_extension else configured["dependencies"]
+    needed = [line.replace("[passkeys]", "") for line in of_erlen]
     assert f"erlen>={metadata.version('erlen')}" in needed
     extras = {
         line.split("[")[1].rstrip("]")
@@ -120,7 +133,7 @@ def test_it_needs_the_version_that_made_it(project: Project) -> None:
         for line in lines
         if line.startswith("erlen[")
     }
-    assert extras == {"dev", "serve"}
+    assert extras == ({"dev"} if is_extension else {"dev", "serve"})
     assert extras <= set(metadata.metadata("erlen").get_all("Provides-Extra") or ())
 
 
@@ -178,6 +191,71 @@ def test_it_runs_at_once(project: Project, tmp_path: Path) -> None:
                 assert (status, "There are no notes yet" in page) == (200, True)
     finally:
         served.stop()
+
+
+@pytest.fixture(scope="module")
+def extension(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Project:
+    return make(tmp_path_factory.mktemp("made"), cache, "extension", "erlen-notes")
+
+
+def test_the_tests_of_an_extension_run_on_both_frameworks(extension: Project) -> None:
+    listed = extension.run("pytest", "-p", "no:cacheprovider", "--collect-only", "-q")
+    for place in ("erlen-wsgi", "erlen-asgi", "flask-wsgi"):
+        assert f"test_it_counts[{place}]" in listed
+
+
+def test_the_tests_of_an_extension_pass_with_flask_as_erlen(extension: Project) -> None:
+    assert " passed" in extension.run("erlen.as_flask", "-m", "pytest", "-p", "no:cacheprovider")
+
+
+def test_the_names_of_an_extension_may_be_those_of_what_it_imports(tmp_path: Path, cache: Path) -> None:
+    made = make(tmp_path, cache, "extension", "erlen-storage")
+    assert "class Storage:" in made.folder.joinpath("src/erlen_storage/extension.py").read_text("utf-8")
+    assert " passed" in made.run("pytest", "-p", "no:cacheprovider")
+    assert "Success: no issues found" in made.run("mypy")
+
+
+# Finds out what 'import erlen_notes' loads, and then serves an application of Flask beside it.
+_ON_FLASK_ALONE = """
+    import sys, erlen_notes
+    assert not {"erlen", "flask"} & {name.partition(".")[0] for name in sys.modules}
+    import flask
+    app = flask.Flask(__name__, instance_path=sys.argv[1])
+    notes = erlen_notes.Notes(app)
+    app.add_url_rule("/", "index", lambda: str(notes.add("visit")))
+    print(app.test_client().get("/").text, "erlen" in sys.modules)
+"""
+
+
+def test_an_extension_works_on_flask_without_erlen(extension: Project, tmp_path: Path) -> None:
+    shown = extension.call(sys.executable, "-c", textwrap.dedent(_ON_FLASK_ALONE), str(tmp_path / "instance"))
+    assert shown == "1 False\n"
+
+
+def test_the_commands_of_an_extension(extension: Project) -> None:
+    extension.run(
+        "erlen", "shell", "-c", "print(app.test_client().get('/').json, app.test_client().get('/').json)"
+    )
+    assert extension.run("erlen", "notes", "list") == "       2  front page\n"
+    assert extension.run("erlen", "notes", "clear", "--yes") == "Forgot 1.\n"
+
+
+def test_an_extension_cannot_be_published_before_it_has_a_licence(extension: Project) -> None:
+    configured = tomllib.loads((extension.folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert "license" not in configured
+    assert "Private :: Do Not Upload" in configured["classifiers"]
+    assert "has no licence yet" in (extension.folder / "LICENSE").read_text(encoding="utf-8")
+
+
+def test_the_names_of_an_extension_are_in_its_readme(extension: Project) -> None:
+    readme = (extension.folder / "README.md").read_text(encoding="utf-8")
+    settings = (extension.folder / "src" / "erlen_notes" / "settings.py").read_text(encoding="utf-8")
+    keys = re.findall(r'= "(NOTES_\w+)"', settings)
+    assert keys == ["NOTES_DATABASE", "NOTES_URL_PREFIX"]
+    assert [key for key in keys if f"| `{key}` |" not in readme] == []
+    configured = tomllib.loads((extension.folder / "pyproject.toml").read_text(encoding="utf-8"))
+    [entry_point] = configured["project"]["entry-points"]["erlen.checks"].values()
+    assert entry_point == "erlen_notes.checks:checks"
 
 
 def test_the_command_of_a_full_project_makes_the_database(full: Project) -> None:
@@ -253,10 +331,11 @@ def test_the_environment_of_a_full_project_has_no_key_that_could_be_taken_over(f
 
 def test_the_page_about_new_projects_has_every_file(project: Project) -> None:
     template = "full" if (project.folder / "Containerfile").is_file() else "minimal"
+    template = "extension" if (project.folder / "src").is_dir() else template
     page = Path(__file__).parents[2].joinpath("docs", "new-project.md").read_text(encoding="utf-8")
     part = page.partition(f"\n## {template}\n")[2].partition("\n## ")[0]
     if (project.folder / "tests" / "test_accounts.py").is_file():
-        part += page.partition("\n## accounts\n")[2]
+        part += page.partition("\n## accounts\n")[2].partition("\n## ")[0]
     cells = [line.split("|")[1] for line in part.splitlines() if line.startswith("| `")]
     documented = {name for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
     made = {

@@ -413,3 +413,15 @@ def test_the_field_of_the_page_is_asked_for(club: t.Callable[[str], t.Any]) -> N
     module = club("club_fields")
     page = module.app.test_client().get("/account/register", headers={"Accept": "text/html"}).text
     assert "Nickname" in page
+
+
+def test_the_frame_of_the_page_is_around_the_pages(tmp_path: Path, club: t.Callable[[str], t.Any]) -> None:
+    [frame] = re.findall(r"^```jinja\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    templates = tmp_path / "templates"
+    (templates / "security").mkdir(parents=True)
+    (templates / "security" / "base.html").write_text(frame, encoding="utf-8")
+    (templates / "layout.html").write_text("<main>{% block main %}{% endblock %}</main>", encoding="utf-8")
+    text = club("club").app.test_client().get("/account/login", headers={"Accept": "text/html"}).text
+    assert text.startswith('<main><div class="security">')
+    assert text.endswith("</div></main>")
+    assert 'name="password"' in text

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import doctest
+import importlib
 import logging
 import os
 import re
@@ -102,10 +103,11 @@ class _Player:
     def _type(self, block: Block, where: str) -> None:
         names = vars(self._module)
         test = doctest.DocTestParser().get_doctest(block.text, names, where, where, block.line)
+        # Not a copy: functions of the page see what is assigned here.
+        test.globs = names
         said: list[str] = []
         runner = doctest.DocTestRunner(optionflags=_OPTIONS)
         runner.run(test, out=said.append, clear_globs=False)
-        names.update(test.globs)
         assert not runner.failures, "".join(said)
         assert test.examples, f"{where}: nothing is behind '>>>'"
 
@@ -139,9 +141,11 @@ def _free_port() -> int:
 
 def _forget_modules(folder: Path) -> None:
     for name, module in list(sys.modules.items()):
-        file = getattr(module, "__file__", None)
-        if name != "documented" and file and folder in Path(file).parents:
+        # A package without an '__init__.py' has no file, and its folders.
+        files = [getattr(module, "__file__", None), *getattr(module, "__path__", ())]
+        if name != "documented" and any(file and folder in Path(file).parents for file in files):
             del sys.modules[name]
+    importlib.invalidate_caches()
 
 
 @contextlib.contextmanager

@@ -15,10 +15,17 @@ import click
 
 from .names import InvalidNameError, ProjectName
 from .place import PlaceError, check_place, make_project
-from .table import DEFAULT, TEMPLATES
+from .table import DEFAULT, EXTENSION, TEMPLATES
 
 #: What a shell says of a command that Ctrl-C has ended.
 _INTERRUPTED = 130
+
+
+def _list(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:
+    """Show the templates and leave, before the name is missed."""
+    if wanted and not ctx.resilient_parsing:
+        _echo_templates()
+        ctx.exit()
 
 
 @click.command("new", short_help="Make a new project.")
@@ -31,19 +38,37 @@ _INTERRUPTED = 130
     help=f"{'; '.join(f'{one.name}: {one.summary}' for one in TEMPLATES.values())}. Without it you are asked on a"
     f" terminal, elsewhere it is '{DEFAULT}'.",
 )
+@click.option("--extension", "-x", is_flag=True, help=f"The same as '--template {EXTENSION}'.")
 @click.option(
     "--folder",
     type=click.Path(path_type=Path),
     help="The folder to make, or an empty one that is there. By default NAME in this folder.",
 )
 @click.option("--yes", "-y", is_flag=True, help="Ask nothing.")
+@click.option(
+    "--list",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_list,
+    help="Show the templates and exit.",
+)
 @click.pass_context
-def new_command(ctx: click.Context, name: str, template: str | None, folder: Path | None, yes: bool) -> None:
+def new_command(
+    ctx: click.Context, name: str, template: str | None, extension: bool, folder: Path | None, yes: bool
+) -> None:
     """Make a project called NAME in a new folder.
 
     It runs, has tests that pass, and type-checks. NAME '.' makes it in the empty folder you are in, with that
     folder's name. Nothing that is there already is changed.
     """
+    if extension:
+        if template not in {None, EXTENSION}:
+            raise click.UsageError(
+                f"'--extension' and '--template {template}' contradict each other: an extension is a template of its own."
+                " Leave one of them out."
+            )
+        template = EXTENSION
     project, place = _read(name, folder)
     try:
         check_place(place)
@@ -91,15 +116,19 @@ def _ask(yes: bool) -> str:
     if yes or not (sys.stdin.isatty() and sys.stdout.isatty()):
         return DEFAULT
     click.echo("What shall it be?\n")
-    width = max(map(len, TEMPLATES))
-    for one in TEMPLATES.values():
-        _echo(f"  {click.style(one.name.ljust(width), bold=True)}  {one.summary}")
+    _echo_templates()
     click.echo()
     answer: str = click.prompt(
         "Template", type=click.Choice(tuple(TEMPLATES)), default=DEFAULT, show_choices=False
     )
     click.echo()
     return answer
+
+
+def _echo_templates() -> None:
+    width = max(map(len, TEMPLATES))
+    for one in TEMPLATES.values():
+        _echo(f"  {click.style(one.name.ljust(width), bold=True)}  {one.summary}")
 
 
 def _what_is_there(place: Path) -> str:

@@ -21,6 +21,10 @@ _DISTRIBUTION = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?", re.ASC
 # Files and folders at the top of a project, which Python would take for the package.
 _IN_PROJECT = {"app": "app.py", "tests": "tests/"}
 
+# What an extension names after itself would hide what is Erlen's: commands, the extension of accounts; and 'app' is what
+# applications are called.
+_OF_ERLEN = frozenset("app check new routes run security serve shell static".split())
+
 # What a project installs, or imports by another name, whether or not it is installed where this runs.
 _NEEDED = frozenset(
     "blinker click dotenv erlen flask granian itsdangerous jinja2 markupsafe mypy pip pytest ruff sqlalchemy uvicorn"
@@ -53,6 +57,19 @@ class ProjectName:
     def prefix(self) -> str:
         """What the project's environment variables begin with, without the underscore."""
         return self.package.upper()
+
+    @property
+    def short(self) -> str:
+        """What an extension calls itself inside of an application: ``erlen-visits`` is 'visits'."""
+        short = self.package.removeprefix("erlen_").removeprefix("flask_")
+        is_taken = keyword.iskeyword(short) or not short.isidentifier() or short in _OF_ERLEN
+        return self.package if is_taken else short
+
+    @property
+    def class_name(self) -> str:
+        """The class of an extension: ``erlen-visits`` is 'Visits'."""
+        name = "".join(word[:1].upper() + word[1:] for word in self.short.split("_"))
+        return f"{name}Extension" if keyword.iskeyword(name) else name
 
     @classmethod
     def parse(cls, text: str) -> t.Self:

@@ -44,6 +44,11 @@ def render_project(template: Template, name: ProjectName) -> list[ProjectFile]:
         "package": name.package,
         "title": name.title,
         "prefix": name.prefix,
+        # Of extensions.
+        "short": name.short,
+        "short_prefix": name.short.upper(),
+        "command": name.short.replace("_", "-"),
+        "class_name": name.class_name,
         # What an optional part changes in files that are there without it.
         "has_accounts": "accounts" in template.folders,
         "secret_key": secrets.token_urlsafe(32),
@@ -53,7 +58,7 @@ def render_project(template: Template, name: ProjectName) -> list[ProjectFile]:
     files: dict[str, ProjectFile] = {}
     for folder in template.folders:
         for path, source in _sources(resources.files("erlen.commands.new") / "templates" / folder):
-            made = path.replace(_PACKAGE_FOLDER, name.package, 1)
+            made = path.replace(_PACKAGE_FOLDER, name.package)
             text = environment.from_string(source).render(values)
             files[made] = ProjectFile(made, text.encode(), is_secret=made in _SECRET_FILES)
     return [files[path] for path in sorted(files)]

@@ -20,6 +20,9 @@ class Template:
     folders: tuple[str, ...]
 
 
+#: The template that ``--extension`` stands for.
+EXTENSION = "extension"
+
 TEMPLATES = {
     one.name: one
     for one in (
@@ -27,6 +30,9 @@ TEMPLATES = {
         Template("full", "factory, database, forms, tests, container file", ("common", "full")),
         Template(
             "accounts", "the full one, and users who register and log in", ("common", "full", "accounts")
+        ),
+        Template(
+            EXTENSION, "an extension for Erlen and Flask, to be installed by others", ("common", "extension")
         ),
     )
 }
