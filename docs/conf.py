@@ -21,8 +21,8 @@ extensions = [
     "sphinx.ext.viewcode",
     "sphinx_copybutton",
     "sphinxcontrib.svgbob",
+    "cross_references",
     "diagrams",
-    "reference",
     "repository",
     "tested_blocks",
 ]

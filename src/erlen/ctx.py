@@ -34,14 +34,7 @@ from .typing import Application
 if t.TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-__all__ = [
-    "AppContext",
-    "RequestContext",
-    "after_this_request",
-    "copy_current_request_context",
-    "has_app_context",
-    "has_request_context",
-]
+__all__ = ["AppContext", "RequestContext", "after_this_request", "copy_current_request_context", "has_app_context", "has_request_context"]  # fmt: skip
 
 F = t.TypeVar("F", bound=t.Callable[..., t.Any])
 
@@ -90,9 +83,6 @@ class AppContext:
     _failure: BaseException | None = None
     # Of a WebSocket's handler.
     _websocket: t.Any = None
-    #: The frozen steps of the matched endpoint; the pipeline sets it.
-    steps: t.Any
-
     #: The flashed messages that were taken out of the session, ``None`` until somebody asks for them.
     flashes: list[tuple[str, str]] | None = None
     #: Whether ``match_request`` is not overridden, so that the compiled routes may be asked directly.
@@ -118,7 +108,8 @@ class AppContext:
         self._fields: dict[bytes, bytes] | None = None
         self._cookie: str | bytes | None = None if request is None else request.head.get("HTTP_COOKIE")
         self._match: t.Any = None
-        self.steps = None
+        #: The frozen steps of the matched endpoint; the pipeline sets it.
+        self.steps: t.Any = None
         # The request as soon as it was made.
         self._made: t.Any = request
         self._token: Token[AppContext] | None = None
@@ -254,8 +245,7 @@ class AppContext:
     def _copied_to(self, copied: t.Self) -> t.Self:
         copied._websocket = self._websocket
         # A match that is not made again: hooks may have changed the values of the URL since.
-        copied.steps = self.steps
-        copied.is_copy = True
+        copied.steps, copied.is_copy = self.steps, True
         return copied
 
     def push_at_once(self) -> bool:

@@ -15,8 +15,8 @@ from sphinx.util.nodes import make_refnode
 
 #: What docstrings of Erlen refer to, and what is documented elsewhere. A build asks no network, so these are no links.
 _OTHERS = frozenset({
-    "Headers", "WSGIApplication", "blinker", "builtins", "click", "collections", "contextlib", "datetime", "dict", "email", "importlib", "jinja2", "json", "jsonschema",
-    "open", "os", "pathlib", "ssl", "sys", "werkzeug",
+    "Headers", "WSGIApplication", "blinker", "builtins", "click", "collections", "contextlib", "datetime", "dict", "email",
+    "importlib", "jinja2", "json", "jsonschema", "open", "os", "pathlib", "ssl", "sys", "werkzeug",
 })  # fmt: skip
 
 _MISSING = object()
