@@ -62,11 +62,34 @@ def request_cost(app: t.Any, path: str) -> Cost:
 
 def cost_of(function: t.Callable[[], object]) -> Cost:
     """Return what a call of a function costs."""
-    calls = instructions = 0
+    # The end of what was before is not part of it.
+    gc.disable()
+    try:
+        return Cost(calls_of(function), instructions_of(function))
+    finally:
+        gc.enable()
+
+
+def calls_of(function: t.Callable[[], object]) -> int:
+    """Count the calls of functions, of those written in C as well."""
+    calls = 0
 
     def profile(frame: FrameType, event: str, argument: t.Any) -> None:
         nonlocal calls
         calls += event in {"call", "c_call"}
+
+    before = sys.getprofile()
+    sys.setprofile(profile)
+    try:
+        function()
+    finally:
+        sys.setprofile(before)
+    return calls
+
+
+def instructions_of(function: t.Callable[[], object]) -> int:
+    """Count the instructions of the virtual machine."""
+    instructions = 0
 
     def trace(frame: FrameType, event: str, argument: t.Any) -> t.Any:
         nonlocal instructions
@@ -74,17 +97,26 @@ def cost_of(function: t.Callable[[], object]) -> Cost:
         instructions += event == "opcode"
         return trace
 
-    # The end of what was before is not part of it.
-    profiled, traced = sys.getprofile(), sys.gettrace()
-    gc.disable()
+    def count(*args: t.Any) -> None:
+        nonlocal instructions
+        instructions += 1
+
+    if sys.version_info >= (3, 12):
+        # Tracing is built on this there, and no longer tells of each instruction.
+        monitoring, tool = sys.monitoring, sys.monitoring.PROFILER_ID
+        monitoring.use_tool_id(tool, "counting")
+        monitoring.register_callback(tool, monitoring.events.INSTRUCTION, count)
+        monitoring.set_events(tool, monitoring.events.INSTRUCTION)
+        try:
+            function()
+        finally:
+            monitoring.set_events(tool, 0)
+            monitoring.free_tool_id(tool)
+        return instructions
+    before = sys.gettrace()
+    sys.settrace(trace)
     try:
-        sys.setprofile(profile)
-        function()
-        sys.setprofile(profiled)
-        sys.settrace(trace)
         function()
     finally:
-        sys.setprofile(profiled)
-        sys.settrace(traced)
-        gc.enable()
-    return Cost(calls, instructions)
+        sys.settrace(before)
+    return instructions
