@@ -1,6 +1,7 @@
 # make run     starts the sign-up example on http://127.0.0.1:5000; another port: make run PORT=5001
 # make chat    starts the chat example over ASGI, at the same address; HOST and PORT as for run
 # make accounts  starts the example of accounts, as above; mails come to the terminal
+# make redis   starts the example of two servers that share sessions and events through Redis; PORT as for run, and the next one
 # make test    formatter check, linter, type checkers, tests but those below
 # make test-servers    the tests that start servers and reloaders, which take minutes
 # make test-ecosystem  extensions and applications of Flask, each on Flask and on Erlen
@@ -28,7 +29,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 SOURCES := pyproject.toml constraints.txt
 ENVIRONMENTS := $(patsubst ecosystem/environments/%.txt,%,$(wildcard ecosystem/environments/*.txt))
 
-.PHONY: run chat accounts test test-servers test-ecosystem test-applications lint types pytest bench bench-charts bench-guard docs screenshots api-table format clean
+.PHONY: run chat accounts redis test test-servers test-ecosystem test-applications lint types pytest bench bench-charts bench-guard docs screenshots api-table format clean
 .DEFAULT_GOAL := test
 
 run: $(VENV)/.installed-example
@@ -39,6 +40,9 @@ chat: $(VENV)/.installed-chat
 
 accounts: $(VENV)/.installed-accounts
 	cd examples/accounts && "$(abspath $(BIN))/erlen" --app accounts_example run --debug --host $(HOST) --port $(PORT)
+
+redis: $(VENV)/.installed-redis
+	cd examples/redis && PORT=$(PORT) "$(abspath $(BIN))/python" -m doors
 
 test: lint types pytest
 

@@ -21,6 +21,7 @@ extensions = [
     "sphinx.ext.viewcode",
     "sphinx_copybutton",
     "sphinxcontrib.svgbob",
+    "cross_references",
     "diagrams",
     "repository",
     "tested_blocks",
@@ -42,10 +43,12 @@ autodoc_member_order = "groupwise"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
+# What looks like a signature in a docstring is one of Python's own dict.
+autodoc_docstring_signature = False
+# Longer ones have a line for each parameter. What counts is the text with the whole names of types.
+python_maximum_signature_line_length = 150
 python_use_unqualified_type_names = True
 toc_object_entries_show_parents = "hide"
-# Names of other packages: their documentation is elsewhere, and a build asks no network.
-nitpick_ignore_regex: list[tuple[str, str]] = []
 
 # Pages
 html_theme = "furo"

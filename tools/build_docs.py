@@ -18,6 +18,7 @@ from pathlib import Path
 from sphinx.cmd.build import main as sphinx
 
 from check_links import problems_of
+from reference import missing_from, shown_by_site, unknown_of
 
 ROOT = Path(__file__).parents[1]
 
@@ -52,6 +53,9 @@ def main() -> int:
     (output / "versions.json").write_text(json.dumps(versions) + "\n", encoding="utf-8")
     (output / "index.html").write_text(_LEADS_ON.format(version=versions[0]), encoding="utf-8")
     problems = problems_of(site)
+    shown = shown_by_site(site)
+    problems += [f"{name} is public, and no page of the reference shows it" for name in missing_from(shown)]
+    problems += [f"{name} is in the reference, and there is no such name" for name in unknown_of(shown)]
     for problem in problems:
         print(problem, file=sys.stderr)
     pages = len(list(site.rglob("*.html")))

@@ -26,21 +26,39 @@ PAGES = {
 _LINK = re.compile(r"(?<!!)\[(?P<text>[^\]]+)\]\((?P<target>(?![a-z+]+:|#|/)[^)\s#]+)(?P<anchor>#[^)\s]*)?\)")
 
 
+# Without options: with them MyST includes the file itself.
+_INCLUDE = re.compile(r"^```\{include\} (?P<path>\.\./\S+)\n```\n", re.MULTILINE)
+
+
 def _of_the_site(app: Sphinx, docname: str, source: list[str]) -> None:
     folder = PurePosixPath("docs", docname).parent
 
+    def include(found: re.Match[str]) -> str:
+        path = PurePosixPath(os.path.normpath(folder / found["path"]))
+        app.env.note_dependency(str(ROOT / path))
+        return for_the_site((ROOT / path).read_text(encoding="utf-8"), path.parent, folder)
+
+    source[0] = _INCLUDE.sub(include, for_the_site(source[0], folder, folder))
+
+
+def for_the_site(text: str, folder: PurePosixPath, place: PurePosixPath) -> str:
+    """Return a text whose links are right on the site.
+
+    :param text: the text of a page, or of a file of the repository that a page shows.
+    :param folder: the folder of that file, from the top of the repository.
+    :param place: the folder of the page.
+    """
+
     def link(found: re.Match[str]) -> str:
         inside = PurePosixPath(os.path.normpath(folder / found["target"]))
-        if inside.parts[0] == "docs":
-            return found[0]
-        page = page_of(inside)
-        if page is None or not (ROOT / "docs" / page).exists():
+        page = os.path.relpath(inside, "docs") if inside.parts[0] == "docs" else page_of(inside)
+        if page is None or (inside.parts[0] != "docs" and not (ROOT / "docs" / page).exists()):
             # A name without a link: readers who have the repository find it.
             return found["text"] if found["text"].startswith("`") else f"{found['text']} (`{inside}`)"
-        target = os.path.relpath(PurePosixPath("docs", page), folder)
+        target = os.path.relpath(PurePosixPath("docs", page), place)
         return f"[{found['text']}]({target}{found['anchor'] or ''})"
 
-    source[0] = _LINK.sub(link, source[0])
+    return _LINK.sub(link, text)
 
 
 def page_of(path: PurePosixPath) -> str | None:

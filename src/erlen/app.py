@@ -44,6 +44,8 @@ if t.TYPE_CHECKING:
     from .testing import AsyncErlenClient, ErlenClient, ErlenCliRunner
     from .typing import Receive, Scope, Send
 
+__all__ = ["Erlen"]
+
 
 def _as_timedelta(value: timedelta | int) -> timedelta:
     return value if isinstance(value, timedelta) else timedelta(seconds=value)
@@ -98,14 +100,21 @@ class Erlen(LifeCycle, Registration, Dispatch, ASGI):
     #: The configuration an application starts with; with a ``profile`` argument, that profile's.
     default_config: t.Mapping[str, t.Any] = STOCK["safe"]
 
+    #: The class of requests.
     request_class: type[Request] = Request
+    #: The class of responses.
     response_class: type[Response] = Response
     #: The class of contexts with a request.
     request_context_class: type[RequestContext] = RequestContext
+    #: What opens and saves sessions.
     session_interface: SessionInterface = kept_default(_stock_session_interface)
+    #: The class of :attr:`json`.
     json_provider_class: type[JSONProvider] = DefaultJSONProvider
+    #: The class of :attr:`config`.
     config_class: type[Config] = Config
+    #: The class of :attr:`aborter`, Werkzeug's ``Aborter`` or a subclass.
     aborter_class: type[Aborter] = Aborter
+    #: The class of ``g``.
     app_ctx_globals_class: type[t.Any] = _AppCtxGlobals
     #: The class of test clients, ``None`` for :class:`erlen.testing.ErlenClient`.
     test_client_class: type[ErlenClient] | None = None
@@ -121,8 +130,11 @@ class Erlen(LifeCycle, Registration, Dispatch, ASGI):
     #: What renders templates. Replace it, on a subclass or an instance, to use another engine than Jinja2.
     template_engine_class: type[TemplateEngine] = class_default(lambda: templating.JinjaEngine)
 
+    #: Whether tests use the application: ``TESTING`` of the configuration.
     testing = ConfigAttribute[bool]("TESTING")
+    #: What sessions are signed with: ``SECRET_KEY`` of the configuration.
     secret_key = ConfigAttribute["str | bytes | None"]("SECRET_KEY")
+    #: How long a permanent session lasts: ``PERMANENT_SESSION_LIFETIME`` of the configuration, as a ``timedelta``.
     permanent_session_lifetime = ConfigAttribute[t.Any](
         "PERMANENT_SESSION_LIFETIME", get_converter=_as_timedelta
     )
@@ -154,11 +166,16 @@ class Erlen(LifeCycle, Registration, Dispatch, ASGI):
             host_matching=host_matching,
             subdomain_matching=subdomain_matching,
         )
+        #: The absolute path of the folder for files of this deployment. It need not exist.
         self.instance_path = _absolute(instance_path) or self.auto_find_instance_path()
+        #: The name of the profile, ``"safe"`` or ``"flask"``.
         self.profile = profile or self.default_profile
         self._profile_is_given = profile is not None
+        #: The configuration.
         self.config = self.make_config(instance_relative_config)
+        #: What ``erlen.abort`` calls.
         self.aborter = self.make_aborter()
+        #: What reads and writes JSON, a :attr:`json_provider_class`; assignable.
         self.json: JSONProvider = self.json_provider_class(self)
         #: What extensions keep for this application, by the name of the extension.
         self.extensions: dict[str, t.Any] = {}

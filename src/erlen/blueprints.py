@@ -30,6 +30,8 @@ from .scaffold import (
 if t.TYPE_CHECKING:
     from .cli.groups import AppGroup
 
+__all__ = ["Blueprint", "BlueprintSetupState"]
+
 TemplateFilter = t.TypeVar("TemplateFilter", bound=et.TemplateFilterCallable)
 TemplateTest = t.TypeVar("TemplateTest", bound=et.TemplateTestCallable)
 TemplateGlobal = t.TypeVar("TemplateGlobal", bound=et.TemplateGlobalCallable)
@@ -69,6 +71,7 @@ class BlueprintSetupState:
     def __init__(self, blueprint: Blueprint, app: t.Any, options: t.Any, first_registration: bool) -> None:
         #: The application. ``Any``: its class stands in a layer above.
         self.app: t.Any = app
+        #: The blueprint.
         self.blueprint = blueprint
         self.options: dict[str, t.Any] = options
         self.first_registration = first_registration
@@ -76,6 +79,7 @@ class BlueprintSetupState:
         self.subdomain: str | None = self._option("subdomain", blueprint.subdomain)
         #: The prefix of all rules, the option before the blueprint's own.
         self.url_prefix: str | None = self._option("url_prefix", blueprint.url_prefix)
+        #: The name of the blueprint, the option before its own.
         self.name: str = self._option("name", blueprint.name)
         #: The dotted names of the blueprints around this one.
         self.name_prefix: str = options.get("name_prefix", "")
@@ -150,8 +154,10 @@ class Blueprint(Scaffold):
         self.name = name
         self.url_prefix = url_prefix
         self.subdomain = subdomain
+        #: Values that all rules have.
         self.url_values_defaults: dict[str, t.Any] = {} if url_defaults is None else url_defaults
         self.cli_group = cli_group
+        #: What :meth:`record` was given: functions that are called when the blueprint is registered.
         self.deferred_functions: list[DeferredSetupFunction] = []
         self._blueprints: list[tuple[Blueprint, dict[str, t.Any]]] = []
 

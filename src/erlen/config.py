@@ -15,6 +15,8 @@ from .lazy import pathlib
 from .registry import tells_of
 from .variables import prefixes
 
+__all__ = ["Config", "ConfigAttribute"]
+
 T = t.TypeVar("T")
 Loader: t.TypeAlias = t.Callable[[t.IO[t.Any]], t.Mapping[str, t.Any]]
 
@@ -67,6 +69,7 @@ class Config(dict[str, t.Any]):
 
     def __init__(self, root_path: str | os.PathLike[str], defaults: dict[str, t.Any] | None = None) -> None:
         super().__init__(defaults or {})
+        #: The folder that relative file names start from.
         self.root_path = root_path
 
     def _tell(self) -> None:

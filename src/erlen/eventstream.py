@@ -15,6 +15,8 @@ from .messages import as_utf_8
 from .streams import OnThreads, _end, _next_or_end, aclose, variables_without_context
 from .wrappers import Response
 
+__all__ = ["EventStream", "JSONLines", "ServerSentEvent"]
+
 #: Seconds of silence after which a comment shows that the stream is alive; proxies give up after 30 to 60.
 KEEP_ALIVE = 15.0
 

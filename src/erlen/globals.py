@@ -26,6 +26,8 @@ if t.TYPE_CHECKING:
     from .sessions import SessionMixin
     from .websockets import WebSocket
 
+__all__ = ["app_ctx", "current_app", "g", "request", "request_ctx", "session", "websocket"]
+
 T = t.TypeVar("T")
 
 

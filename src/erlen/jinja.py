@@ -82,9 +82,13 @@ class Environment(BaseEnvironment):
         self.app: t.Any = app
         # Jinja folds constants when it compiles, {{ "a"|upper }} calls the filter then. So a filter or test that
         # is replaced later counts as a change; globals are looked up when a template is rendered.
+        #: The filters by their names. A change makes templates compile anew, as does one of those below.
         self.filters = self._watched(self.filters)
+        #: The tests by their names.
         self.tests = self._watched(self.tests)
+        #: Jinja's policies.
         self.policies = self._watched(self.policies)
+        #: Jinja's extensions by their identifiers.
         self.extensions = self._watched(self.extensions)
 
     def __setattr__(self, name: str, value: t.Any) -> None:
@@ -179,7 +183,7 @@ class JinjaEngine(TemplateEngine):
     :param app: the application.
     """
 
-    #: How many templates of :func:`render_template_string` are kept compiled; the one used longest ago goes.
+    #: How many templates of :func:`erlen.render_template_string` are kept compiled; the one used longest ago goes.
     string_cache_size: int = 128
 
     #: How many characters the source of such a template may have to be kept. Together the two numbers are the

@@ -5,23 +5,6 @@ from __future__ import annotations
 import typing as t
 from types import ModuleType
 
-__all__ = [
-    "ClassDefault",
-    "Lazy",
-    "asyncio",
-    "cached_property",
-    "class_default",
-    "decimal",
-    "futures",
-    "is_untouched",
-    "kept",
-    "kept_default",
-    "pathlib",
-    "queue",
-    "signal",
-    "uuid",
-]
-
 T = t.TypeVar("T")
 
 _set = object.__setattr__
@@ -81,7 +64,7 @@ class Lazy(t.Generic[T]):
 
 
 if t.TYPE_CHECKING:
-    from werkzeug.utils import cached_property
+    from werkzeug.utils import cached_property as cached_property
 else:
     # PERF: query and header: Werkzeug's runs Python code for each look at what is there already.
     cached_property = Lazy

@@ -66,8 +66,11 @@ class LifeCycle:
     is_serving: bool
 
     def __init__(self) -> None:
+        #: What :meth:`lifespan` registered.
         self.lifespan_funcs: list[t.Callable[..., t.Any]] = []
+        #: What :meth:`before_serving` registered.
         self.before_serving_funcs: list[t.Callable[..., t.Any]] = []
+        #: What :meth:`after_serving` registered.
         self.after_serving_funcs: list[t.Callable[..., t.Any]] = []
         # Protects what follows: requests on several threads may all be the first, and spawn from anywhere.
         self._life_lock = threading.Lock()

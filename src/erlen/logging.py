@@ -11,6 +11,8 @@ from werkzeug.local import LocalProxy
 from .ctx import context_var
 from .typing import Application
 
+__all__ = ["create_logger", "default_handler", "has_level_handler", "wsgi_errors_stream"]
+
 # Line breaks for terminals and log viewers: the control characters, and Unicode's separators of lines and paragraphs.
 _UNPRINTABLE = {
     code: f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"

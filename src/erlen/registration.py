@@ -57,8 +57,10 @@ class Registration(Scaffold):
         subdomain_matching: bool = False,
     ) -> None:
         super().__init__(import_name, static_folder, static_url_path, template_folder, root_path)
+        #: Whether the subdomain below ``SERVER_NAME`` is matched.
         self.subdomain_matching = subdomain_matching
         self.template_context_processors[None].append(default_template_context)
+        #: The rules, Werkzeug's ``Map``.
         self.url_map = self.url_map_class(host_matching=host_matching)
         changed = self._changed_callback()
         self._tell_of_rules(self.url_map, changed)
@@ -68,7 +70,9 @@ class Registration(Scaffold):
         self.url_build_error_handlers: list[t.Callable[[BuildError, str, dict[str, t.Any]], str]] = (
             TellingList()
         )
+        #: What :meth:`teardown_appcontext` registered.
         self.teardown_appcontext_funcs: list[et.TeardownCallable] = TellingList()
+        #: What :meth:`shell_context_processor` registered.
         self.shell_context_processors: list[et.ShellContextProcessorCallable] = TellingList()
         for registry in (self.blueprints, self.url_build_error_handlers, self.teardown_appcontext_funcs):
             t.cast("t.Any", registry).changed = changed

@@ -133,8 +133,11 @@ class Response(ResponseBase):
     :param direct_passthrough: whether the body is handed to the server as it is.
     """
 
+    #: The media type where none is given.
     default_mimetype: str | None = "text/html"
+    #: What ``get_json`` reads JSON with.
     json_module: t.Any = json
+    #: Whether a relative ``Location`` is made absolute.
     autocorrect_location_header = False
 
     # The body that the constructor or ``of_bytes`` made, as long as nobody assigns another.

@@ -27,6 +27,8 @@ if t.TYPE_CHECKING:
 
     from .cli.groups import AppGroup
 
+__all__ = ["Scaffold", "SetupError", "setupmethod"]
+
 F = t.TypeVar("F", bound=t.Callable[..., t.Any])
 AfterRequest = t.TypeVar("AfterRequest", bound=et.AfterRequestCallable[t.Any])
 BeforeRequest = t.TypeVar("BeforeRequest", bound=et.BeforeRequestCallable)
@@ -135,6 +137,27 @@ class Scaffold:
     _static_path: tuple[tuple[str, str], str] | None = None
     _static_url_path: str | None = None
 
+    # What was registered, by owner: the name of a blueprint, or ``None`` for the application.
+
+    #: The views by their endpoints.
+    view_functions: TellingDict[str, t.Callable[..., t.Any]]
+    #: What :meth:`errorhandler` registered: owner, status code or ``None``, exception class, handler.
+    error_handler_spec: HookRegistry[
+        et.AppOrBlueprintKey, HookRegistry[int | None, dict[type[Exception], et.ErrorHandlerCallable]]
+    ]
+    #: What :meth:`before_request` registered, by owner.
+    before_request_funcs: HookRegistry[et.AppOrBlueprintKey, list[et.BeforeRequestCallable]]
+    #: What :meth:`after_request` registered, by owner.
+    after_request_funcs: HookRegistry[et.AppOrBlueprintKey, list[et.AfterRequestCallable[t.Any]]]
+    #: What :meth:`teardown_request` registered, by owner.
+    teardown_request_funcs: HookRegistry[et.AppOrBlueprintKey, list[et.TeardownCallable]]
+    #: What :meth:`context_processor` registered, by owner.
+    template_context_processors: HookRegistry[et.AppOrBlueprintKey, list[et.TemplateContextProcessorCallable]]
+    #: What :meth:`url_value_preprocessor` registered, by owner.
+    url_value_preprocessors: HookRegistry[et.AppOrBlueprintKey, list[et.URLValuePreprocessorCallable]]
+    #: What :meth:`url_defaults` registered, by owner.
+    url_default_functions: HookRegistry[et.AppOrBlueprintKey, list[et.URLDefaultCallable]]
+
     def __init__(
         self,
         import_name: str,
@@ -143,10 +166,13 @@ class Scaffold:
         template_folder: Folder | None = None,
         root_path: str | None = None,
     ) -> None:
+        #: The module or package this is defined in.
         self.import_name = import_name
+        #: The folder that other paths are relative to.
         self.root_path = get_root_path(import_name) if root_path is None else root_path
         self.static_folder = static_folder
         self.static_url_path = static_url_path
+        #: The folder of templates, relative to :attr:`root_path`; ``None`` for none.
         self.template_folder = template_folder
         self._create_registries()
 
@@ -166,25 +192,14 @@ class Scaffold:
         return is_made and bool(self.cli.commands)
 
     def _create_registries(self) -> None:
-        self.view_functions: TellingDict[str, t.Callable[..., t.Any]] = TellingDict()
+        self.view_functions = TellingDict()
         self.view_functions.changed = self._changed_callback()
-        #: Owner -> status code or ``None`` -> exception class -> handler.
-        self.error_handler_spec: HookRegistry[
-            et.AppOrBlueprintKey, HookRegistry[int | None, dict[type[Exception], et.ErrorHandlerCallable]]
-        ] = self._registry(lambda: HookRegistry(TellingDict))
-        self.before_request_funcs: HookRegistry[et.AppOrBlueprintKey, list[et.BeforeRequestCallable]]
+        self.error_handler_spec = self._registry(lambda: HookRegistry(TellingDict))
         self.before_request_funcs = self._registry(TellingList)
-        self.after_request_funcs: HookRegistry[et.AppOrBlueprintKey, list[et.AfterRequestCallable[t.Any]]]
         self.after_request_funcs = self._registry(TellingList)
-        self.teardown_request_funcs: HookRegistry[et.AppOrBlueprintKey, list[et.TeardownCallable]]
         self.teardown_request_funcs = self._registry(TellingList)
-        self.template_context_processors: HookRegistry[
-            et.AppOrBlueprintKey, list[et.TemplateContextProcessorCallable]
-        ] = self._registry(TellingList)
-        self.url_value_preprocessors: HookRegistry[
-            et.AppOrBlueprintKey, list[et.URLValuePreprocessorCallable]
-        ] = self._registry(TellingList)
-        self.url_default_functions: HookRegistry[et.AppOrBlueprintKey, list[et.URLDefaultCallable]]
+        self.template_context_processors = self._registry(TellingList)
+        self.url_value_preprocessors = self._registry(TellingList)
         self.url_default_functions = self._registry(TellingList)
 
     def _registry(self, make: t.Callable[[], t.Any]) -> HookRegistry[t.Any, t.Any]:

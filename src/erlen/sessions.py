@@ -22,6 +22,16 @@ from .response import ResponseHeaders
 from .typing import Application
 from .wrappers import Request
 
+__all__ = [
+    "NullSession",
+    "SecureCookieSession",
+    "SecureCookieSessionInterface",
+    "SessionInterface",
+    "SessionMixin",
+    "SessionTooLarge",
+    "session_json_serializer",
+]
+
 C = t.TypeVar("C", bound=type[t.Any])
 
 # fmt: off
@@ -279,6 +289,7 @@ def _not_implemented(interface: SessionInterface, signature: str) -> str:
     )
 
 
+#: What the cookie of a session is written with.
 session_json_serializer = TaggedJSONSerializer()
 
 

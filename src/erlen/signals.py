@@ -10,6 +10,19 @@ import typing as t
 
 from blinker import ANY, NamedSignal, Namespace
 
+__all__ = [
+    "appcontext_popped",
+    "appcontext_pushed",
+    "appcontext_tearing_down",
+    "before_render_template",
+    "got_request_exception",
+    "message_flashed",
+    "request_finished",
+    "request_started",
+    "request_tearing_down",
+    "template_rendered",
+]
+
 F = t.TypeVar("F", bound=t.Callable[..., t.Any])
 
 
@@ -52,26 +65,35 @@ _signals = Namespace()
 #: PERF: plaintext: 0.1 us.
 listened: dict[str, RequestSignal] = {}
 
-template_rendered = _signals.signal("template-rendered", doc="A template was rendered: template, context.")
+template_rendered = _signals.signal(
+    "template-rendered", doc="A template was rendered. Receivers get ``template`` and ``context``."
+)
 before_render_template = _signals.signal(
-    "before-render-template", doc="A template is about to be rendered: template, context."
+    "before-render-template",
+    doc="A template is about to be rendered. Receivers get ``template`` and ``context``.",
 )
 request_started = _request_signal(
     "request-started", doc="A request is about to be dispatched; its context is active."
 )
-request_finished = _request_signal("request-finished", doc="A response is ready to be sent: response.")
+request_finished = _request_signal(
+    "request-finished", doc="A response is ready to be sent. Receivers get ``response``."
+)
 request_tearing_down = _request_signal(
-    "request-tearing-down", doc="A request is over, also when it failed: exc."
+    "request-tearing-down",
+    doc="A request is over, also when it failed. Receivers get ``exc``, an exception or ``None``.",
 )
 got_request_exception = _signals.signal(
-    "got-request-exception", doc="Nothing handled an exception of a request: exception."
+    "got-request-exception", doc="Nothing handled an exception of a request. Receivers get ``exception``."
 )
 appcontext_tearing_down = _request_signal(
-    "appcontext-tearing-down", doc="A context ends, that of a request or another: exc."
+    "appcontext-tearing-down",
+    doc="A context ends, that of a request or another. Receivers get ``exc``, an exception or ``None``.",
 )
 appcontext_pushed = _request_signal("appcontext-pushed", doc="A context became active.")
 appcontext_popped = _request_signal("appcontext-popped", doc="A context is no longer active.")
-message_flashed = _signals.signal("message-flashed", doc="A message was flashed: message, category.")
+message_flashed = _signals.signal(
+    "message-flashed", doc="A message was flashed. Receivers get ``message`` and ``category``."
+)
 
 
 def tell(signal: NamedSignal, app: t.Any, /, **values: t.Any) -> None:

@@ -43,6 +43,20 @@ else:
         return value
 
 
+__all__ = [
+    "DispatchingJinjaLoader",
+    "Environment",
+    "JinjaEngine",
+    "TemplateEngine",
+    "arender_template",
+    "arender_template_string",
+    "render_template",
+    "render_template_string",
+    "stream_template",
+    "stream_template_string",
+]
+
+
 _AUTOESCAPED = (".html", ".htm", ".xml", ".xhtml", ".svg")
 
 

@@ -12,6 +12,33 @@ if t.TYPE_CHECKING:
     from werkzeug.datastructures import Headers
     from werkzeug.sansio.response import Response
 
+__all__ = [
+    "AfterRequestCallable",
+    "AppOrBlueprintKey",
+    "BeforeFirstRequestCallable",
+    "BeforeRequestCallable",
+    "ErrorHandlerCallable",
+    "HeaderName",
+    "HeaderValue",
+    "HeadersValue",
+    "Message",
+    "Receive",
+    "ResponseClass",
+    "ResponseReturnValue",
+    "ResponseValue",
+    "RouteCallable",
+    "Scope",
+    "Send",
+    "ShellContextProcessorCallable",
+    "TeardownCallable",
+    "TemplateContextProcessorCallable",
+    "TemplateFilterCallable",
+    "TemplateGlobalCallable",
+    "TemplateTestCallable",
+    "URLDefaultCallable",
+    "URLValuePreprocessorCallable",
+]
+
 #: What ASGI describes a connection with: an HTTP request, a WebSocket, or the life span of the process.
 Scope: t.TypeAlias = cabc.MutableMapping[str, t.Any]
 

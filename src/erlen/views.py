@@ -9,6 +9,8 @@ from .ctx import current_context, current_request_context
 from .pipeline.bridge import spell_async
 from .typing import ResponseReturnValue, RouteCallable
 
+__all__ = ["MethodView", "View", "http_method_funcs"]
+
 #: The methods of a :class:`MethodView` that answer requests.
 http_method_funcs = frozenset(["delete", "get", "head", "options", "patch", "post", "put", "trace"])
 

@@ -24,6 +24,8 @@ if t.TYPE_CHECKING:
 
     from .typing import Message, Receive, Scope, Send
 
+__all__ = ["UnexpectedData", "UpgradeRequired", "WebSocket", "WebSocketDisconnected", "WebSocketError"]
+
 #: How many messages of a client are received ahead; more wait in the server, and then at the client.
 AHEAD = 16
 

@@ -32,7 +32,7 @@ from .typing import Receive, Scope
 if t.TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-__all__ = ["Request", "Response", "split_blueprint_path"]
+__all__ = ["Request", "Response"]
 
 # Upper case already. PERF: plaintext: a look-up is cheaper than another copy.
 _COMMON_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -348,6 +348,7 @@ class Request(ReceivedRequest):
     def query_string(self, value: bytes) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
         self._query_string = value
 
+    #: The headers, by names in any case.
     headers = t.cast("Headers", _Headers())
 
     @_lazy
@@ -393,6 +394,7 @@ class Request(ReceivedRequest):
             """The query of a request, a multi-dict."""
             ...
     else:
+        #: The query, a multi-dict (WHATWG URL).
         args = _Args()
 
     def _read_args(self) -> MultiDict[str, str]:

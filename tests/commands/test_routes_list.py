@@ -148,6 +148,29 @@ def test_json_is_sorted_as_the_table_is(app: Erlen) -> None:
     assert rules == sorted(rules)
 
 
+def test_routes_are_sorted_in_the_order_in_which_they_are_tried() -> None:
+    app = Erlen("made", static_folder=None)
+    for rule in ("/<path:rest>", "/shelf/<name>", "/shelf/<int:number>", "/shelf/new"):
+        app.add_url_rule(rule, rule)
+    app.add_url_rule("/elsewhere", "built", build_only=True)
+    assert [route["rule"] for route in routes_of(app, "--sort", "match")] == [
+        "/shelf/new",
+        "/shelf/<int:number>",
+        "/shelf/<name>",
+        "/<path:rest>",
+        "/elsewhere",
+    ]
+
+
+def test_a_map_without_a_matcher_lists_its_routes_as_they_were_registered() -> None:
+    app = Erlen("made", static_folder=None)
+    app.add_url_rule("/<name>", "named")
+    app.add_url_rule("/new", "new")
+    app.url_map._matcher = None  # type: ignore[assignment]
+    app.url_map._remap = False
+    assert [route["endpoint"] for route in routes_of(app, "--sort", "match")] == ["named", "new"]
+
+
 def test_routes_are_sorted_by_their_views() -> None:
     def second() -> str:
         return ""

@@ -32,3 +32,28 @@ from .program import version_option as version_option
 from .serving import run_command as run_command
 from .serving import show_server_banner as show_server_banner
 from .serving import stop_serving as stop_serving
+
+__all__ = [
+    "AppGroup",
+    "CertParamType",
+    "ErlenGroup",
+    "FlaskGroup",
+    "NoAppException",
+    "ScriptInfo",
+    "SeparatedPathType",
+    "cli",
+    "find_app_by_string",
+    "find_best_app",
+    "get_version",
+    "load_dotenv",
+    "locate_app",
+    "main",
+    "pass_script_info",
+    "prepare_import",
+    "routes_command",
+    "run_command",
+    "shell_command",
+    "show_server_banner",
+    "version_option",
+    "with_appcontext",
+]

@@ -249,7 +249,7 @@ def locate_app(
 def locate_app(module_name: str, app_name: str | None, raise_if_not_found: bool = True) -> Application | None:
     """Import a module and return its application.
 
-    An :exc:`ImportError` that comes from inside the module is a :exc:`BrokenImport`, which shows its traceback; every
+    An :exc:`ImportError` that comes from inside the module becomes a :exc:`NoAppException` with its traceback; every
     other exception that the module raises is left as it is.
 
     :param module_name: the dotted name of the module.

@@ -19,9 +19,11 @@ else:
 class CertParamType(_ParamType):
     """A certificate: the path of a file, the word ``adhoc``, or the import name of an ``SSLContext``."""
 
+    #: What help texts call a value of this type.
     name = "path"
 
     def __init__(self) -> None:
+        #: What converts a path.
         self.path_type = click.Path(exists=True, dir_okay=False, resolve_path=True)
 
     def convert(self, value: t.Any, param: click.Parameter | None, ctx: click.Context | None) -> t.Any:

@@ -144,7 +144,7 @@ class ErlenGroup(AppGroup):
     Plugins are entry points of the group ``erlen.commands``, after ``erlen.as_flask`` of ``flask.commands`` as well. Pass
     ``create_app`` to make a program of your own.
 
-    :param add_default_commands: add ``run``, ``shell`` and ``routes``, and those of :data:`LAZY_COMMANDS`.
+    :param add_default_commands: add ``run``, ``shell`` and ``routes``, ``serve``, ``new`` and ``check``.
     :param create_app: returns the application; then none is looked for.
     :param add_version_option: add ``--version``.
     :param load_dotenv: read ``.env`` and ``.erlenenv``; ``ERLEN_SKIP_DOTENV`` forbids it.

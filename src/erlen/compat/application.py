@@ -23,6 +23,8 @@ from .styles import STYLED, accept_both, assigned, without_context
 if t.TYPE_CHECKING:
     from jinja2 import Environment as BaseEnvironment
 
+__all__ = ["Flask"]
+
 F = t.TypeVar("F", bound=t.Callable[..., t.Any])
 
 
@@ -109,14 +111,23 @@ class Flask(Erlen, metaclass=ABCMeta):
     default_config = STOCK["flask"]
     request_context_class = FlaskRequestContext
 
+    #: The name of the environment, which Flask removed in 2.3.
     env = Environment()
+    #: ``PRESERVE_CONTEXT_ON_EXCEPTION`` of the configuration.
     preserve_context_on_exception = ConfigAlias("PRESERVE_CONTEXT_ON_EXCEPTION")
+    #: ``PROPAGATE_EXCEPTIONS`` of the configuration.
     propagate_exceptions = ConfigAlias("PROPAGATE_EXCEPTIONS")
+    #: ``SEND_FILE_MAX_AGE_DEFAULT`` of the configuration.
     send_file_max_age_default = ConfigAlias("SEND_FILE_MAX_AGE_DEFAULT")
+    #: ``SESSION_COOKIE_NAME`` of the configuration.
     session_cookie_name = ConfigAlias("SESSION_COOKIE_NAME")
+    #: ``TEMPLATES_AUTO_RELOAD`` of the configuration.
     templates_auto_reload = ConfigAlias("TEMPLATES_AUTO_RELOAD")
+    #: ``USE_X_SENDFILE`` of the configuration.
     use_x_sendfile = ConfigAlias("USE_X_SENDFILE")
+    #: The class that ``dumps`` used until Flask 2.2; assign a provider to :attr:`json` instead.
     json_encoder = JSONClass(JSONEncoder)
+    #: The class that ``loads`` used until Flask 2.2; assign a provider to :attr:`json` instead.
     json_decoder = JSONClass(JSONDecoder)
     _is_calling_first = False
     #: What :meth:`before_first_request` registered.
@@ -147,7 +158,7 @@ class Flask(Erlen, metaclass=ABCMeta):
         super().__setattr__(name, assigned(value) if name in STYLED else value)
 
     def create_jinja_environment(self) -> BaseEnvironment:
-        """Make :attr:`jinja_env`, with ``csp_nonce`` only where the configuration has a policy.
+        """Make the Jinja environment, with ``csp_nonce`` only where the configuration has a policy.
 
         Templates look whether that name is defined: Flask-Talisman has one as well.
         """
@@ -206,7 +217,7 @@ class Flask(Erlen, metaclass=ABCMeta):
 
 
 def _before_app_first_request(self: Blueprint, f: F) -> F:
-    """Do what :meth:`Flask.before_first_request` does, for the application a blueprint is registered on."""
+    """Do what ``Flask.before_first_request`` does, for the application a blueprint is registered on."""
     warn_removed("blueprint.before_app_first_request", "2.3", "app.before_serving")
     self.record_once(lambda state: _call_before_first(state.app, f))
     return f

@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from .explain import (
-    FilesKeyError,
-    FormDataRoutingRedirect,
-    attach_enctype_error,
-    explain_missing_template,
-    explain_template_loading_attempts,
-)
-from .trace import own_traceback
+from .explain import FilesKeyError as FilesKeyError
+from .explain import FormDataRoutingRedirect as FormDataRoutingRedirect
+from .explain import attach_enctype_error as attach_enctype_error
+from .explain import explain_missing_template as explain_missing_template
+from .explain import explain_template_loading_attempts as explain_template_loading_attempts
+from .trace import own_traceback as own_traceback
 
-__all__ = [
-    "FilesKeyError",
-    "FormDataRoutingRedirect",
-    "attach_enctype_error",
-    "explain_missing_template",
-    "explain_template_loading_attempts",
-    "own_traceback",
-]
+__all__ = ["FilesKeyError", "FormDataRoutingRedirect"]

@@ -37,6 +37,7 @@ class FilesKeyError(KeyError, AssertionError):
     def __init__(self, request: t.Any, key: str) -> None:
         super().__init__(key)
         names = ", ".join(repr(value) for value in request.form.getlist(key))
+        #: What happened and what to write.
         self.message = (
             f"request.files has no file {key!r}, but request.form has a field of that name: {names}. The browser "
             f"sent the name of the file as text, and not its content, because the form was submitted as "

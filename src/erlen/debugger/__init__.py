@@ -16,3 +16,5 @@ The parts, in the order in which an exception meets them. From ``answers`` on th
 from __future__ import annotations
 
 from .middleware import Debugger as Debugger
+
+__all__ = ["Debugger"]

@@ -8,6 +8,8 @@ import typing as t
 from ..ctx import context_var, current_context
 from .provider import DefaultJSONProvider
 
+__all__ = ["dump", "dumps", "jsonify", "load", "loads"]
+
 
 def dumps(obj: t.Any, **kwargs: t.Any) -> str:
     """Return a value as JSON text, by ``app.json`` where an application is active.

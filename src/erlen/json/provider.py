@@ -13,6 +13,8 @@ from werkzeug.http import http_date
 from ..lazy import decimal, uuid
 from ..typing import Application
 
+__all__ = ["DefaultJSONProvider", "JSONProvider"]
+
 # Without a space after comma and colon, as responses and cookies are written.
 COMPACT = (",", ":")
 

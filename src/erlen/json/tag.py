@@ -19,6 +19,19 @@ from werkzeug.http import http_date, parse_date
 from ..ctx import context_var
 from .provider import COMPACT, DefaultJSONProvider
 
+__all__ = [
+    "JSONTag",
+    "PassDict",
+    "PassList",
+    "TagBytes",
+    "TagDateTime",
+    "TagDict",
+    "TagMarkup",
+    "TagTuple",
+    "TagUUID",
+    "TaggedJSONSerializer",
+]
+
 # Types no tag of ours applies to. Exact types: a subclass may be Markup.
 _AS_THEY_ARE = frozenset({str, int, float, bool, type(None)})
 
@@ -58,22 +71,22 @@ class _TypeTag(JSONTag):
     """A tag for the instances of one class."""
 
     __slots__ = ()
-    of: t.ClassVar[type[t.Any]]
+    _of: t.ClassVar[type[t.Any]]
     #: What makes JSON of such a value, and the value of that JSON. ``Any``: not bound as methods.
-    write: t.ClassVar[t.Any]
-    read: t.ClassVar[t.Any]
+    _write: t.ClassVar[t.Any]
+    _read: t.ClassVar[t.Any]
 
     def check(self, value: t.Any) -> bool:
         """Return whether the value is an instance of the class."""
-        return isinstance(value, self.of)
+        return isinstance(value, self._of)
 
     def to_json(self, value: t.Any) -> t.Any:
         """Return what the value is written as."""
-        return self.write(value)
+        return self._write(value)
 
     def to_python(self, value: t.Any) -> t.Any:
         """Return the value of what was written."""
-        return self.read(value)
+        return self._read(value)
 
 
 class TagDict(JSONTag):
@@ -102,7 +115,7 @@ class PassDict(_TypeTag):
     """Any other dict: only its values are tagged."""
 
     __slots__ = ()
-    of = dict
+    _of = dict
 
     def to_json(self, value: t.Any) -> t.Any:
         """Return the dict with tagged values; keys can only be strings in JSON."""
@@ -117,7 +130,7 @@ class TagTuple(_TypeTag):
 
     __slots__ = ()
     key = " t"
-    of = tuple
+    _of = tuple
 
     def to_json(self, value: t.Any) -> t.Any:
         """Return a list of the tagged items."""
@@ -132,7 +145,7 @@ class PassList(_TypeTag):
     """A list: only its items are tagged."""
 
     __slots__ = ()
-    of = list
+    _of = list
 
     def to_json(self, value: t.Any) -> t.Any:
         """Return a list of the tagged items."""
@@ -146,8 +159,8 @@ class TagBytes(_TypeTag):
 
     __slots__ = ()
     key = " b"
-    of = bytes
-    read = staticmethod(b64decode)
+    _of = bytes
+    _read = staticmethod(b64decode)
 
     def to_json(self, value: t.Any) -> t.Any:
         """Return the base64 text."""
@@ -160,7 +173,7 @@ class TagMarkup(_TypeTag):
     __slots__ = ()
     key = " m"
     # It was markup when it was written.
-    read = Markup
+    _read = Markup
 
     def check(self, value: t.Any) -> bool:
         """Return whether the value has a method ``__html__``."""
@@ -176,9 +189,9 @@ class TagUUID(_TypeTag):
 
     __slots__ = ()
     key = " u"
-    of = UUID
-    write = attrgetter("hex")
-    read = UUID
+    _of = UUID
+    _write = attrgetter("hex")
+    _read = UUID
 
 
 class TagDateTime(_TypeTag):
@@ -186,9 +199,9 @@ class TagDateTime(_TypeTag):
 
     __slots__ = ()
     key = " d"
-    of = datetime
-    write = staticmethod(http_date)
-    read = staticmethod(parse_date)
+    _of = datetime
+    _write = staticmethod(http_date)
+    _read = staticmethod(parse_date)
 
 
 _OUR_TAGS: tuple[type[JSONTag], ...] = (
@@ -199,7 +212,7 @@ _OUR_TAGS: tuple[type[JSONTag], ...] = (
 class TaggedJSONSerializer:
     """Write and read JSON with tags for types that JSON does not have.
 
-    Beside JSON's own types: tuples, bytes, ``Markup``, ``UUID`` and ``datetime``. :meth:`register` adds others.
+    Beside JSON's own types: tuples, bytes, ``Markup``, ``UUID`` and ``datetime``. ``register`` adds others.
     """
 
     __slots__ = ("_decoder", "_ours", "order", "tags")

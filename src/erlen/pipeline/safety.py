@@ -16,6 +16,8 @@ from werkzeug.exceptions import BadRequest, Forbidden, RequestEntityTooLarge
 
 from ..config import Config
 
+__all__ = ["CrossOriginRequestRefused", "cross_origin_exempt"]
+
 F = t.TypeVar("F", bound=t.Callable[..., t.Any])
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})

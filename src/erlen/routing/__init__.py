@@ -8,8 +8,10 @@ redirects, slashes to add, aliases, host matching) it raises :exc:`Undecided`, a
 
 from __future__ import annotations
 
-from .building import Builders
-from .compiler import compile_routes
-from .matcher import Leaf, Node, Routes, Segment, Undecided
-
-__all__ = ["Builders", "Leaf", "Node", "Routes", "Segment", "Undecided", "compile_routes"]
+from .building import Builders as Builders
+from .compiler import compile_routes as compile_routes
+from .matcher import Leaf as Leaf
+from .matcher import Node as Node
+from .matcher import Routes as Routes
+from .matcher import Segment as Segment
+from .matcher import Undecided as Undecided

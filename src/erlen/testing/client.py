@@ -120,6 +120,7 @@ class ErlenClient(Client):
         super().__init__(*args, **kwargs)
         #: How requests are sent: ``"wsgi"`` or ``"asgi"``.
         self.protocol = protocol or self.default_protocol
+        #: Whether contexts are kept, as in a ``with`` block.
         self.preserve_context = False
         #: What every request's environment begins with.
         self.environ_base: dict[str, t.Any] = {

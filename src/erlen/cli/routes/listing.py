@@ -19,7 +19,7 @@ def show_routes(
     """Print the routes of an application.
 
     :param application: the application.
-    :param sort: the column to sort by; ``"match"`` is the order of the map.
+    :param sort: the column to sort by; ``"match"`` is the order in which rules are tried.
     :param all_methods: name HEAD and OPTIONS as well.
     :param verbose: name the views.
     :param as_json: print JSON.
@@ -34,6 +34,8 @@ def show_routes(
     }
     if sort in keys:
         rules.sort(key=keys[sort])
+    else:
+        rules = _in_order_of_trial(application, rules)
     if as_json:
         routes = [rule_as_json(application, rule) for rule in rules]
         click.echo(json.dumps({"routes": routes}, indent=2))
@@ -42,6 +44,25 @@ def show_routes(
         echo_table(columns, _views(application, rules) if verbose else None)
     else:
         click.echo("No routes were registered.")
+
+
+def _in_order_of_trial(application: Application, rules: list[Rule]) -> list[Rule]:
+    """Return rules as Werkzeug's matcher comes to them; behind them those that it never tries, which only build URLs."""
+    tried: list[Rule] = []
+
+    def walk(state: t.Any) -> None:
+        tried.extend(state.rules)
+        for following in state.static.values():
+            walk(following)
+        for _, following in state.dynamic:
+            walk(following)
+
+    # Iterating over the rules has sorted them. A map of somebody's own need not have this.
+    root = getattr(getattr(application.url_map, "_matcher", None), "_root", None)
+    if root is not None:
+        walk(root)
+    known = set(map(id, tried))
+    return tried + [rule for rule in rules if id(rule) not in known]
 
 
 def _columns(application: Application, rules: list[Rule], *, all_methods: bool) -> dict[str, list[str]]:

@@ -12,3 +12,5 @@ from .model import DoesNotApply as DoesNotApply
 from .model import Finding as Finding
 from .model import Severity as Severity
 from .model import Subject as Subject
+
+__all__ = ["Check", "DoesNotApply", "Finding", "Severity", "Subject"]

@@ -19,6 +19,8 @@ from .sessions import Sessions, client_of_request
 from .tokens import Tokens
 from .types import Token, User
 
+__all__ = ["Accounts"]
+
 #: For how long the owner of an address can object when it is replaced: not everybody reads mails each day.
 OBJECTION_LIFETIME = timedelta(days=7)
 

@@ -113,7 +113,11 @@ class Refused(HTTPException):
         action: tuple[str, str] | None = None,
     ) -> None:
         super().__init__(detail)
+        #: The answer, ``None`` until it is made.
+        self.response: t.Any = None
+        #: The name for programs.
         self.reason = code
+        #: Headers of the answer.
         self.extra_headers = tuple(headers)
         self.action = action
 

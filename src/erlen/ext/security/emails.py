@@ -10,6 +10,8 @@ from email_validator import EmailNotValidError, validate_email
 
 from .errors import InvalidEmail
 
+__all__ = ["Email", "parse_email"]
+
 #: What fits into a command of SMTP (RFC 5321, 4.5.3.1.3, less the angle brackets).
 LONGEST = 254
 

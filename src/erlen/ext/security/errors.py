@@ -18,6 +18,19 @@ from __future__ import annotations
 
 import collections.abc as cabc
 
+__all__ = [
+    "ConfigurationError",
+    "EmailTaken",
+    "InvalidEmail",
+    "InvalidToken",
+    "ProviderError",
+    "SecurityError",
+    "TokenRefused",
+    "TooManyAttempts",
+    "WeakPassword",
+    "WrongCredentials",
+]
+
 
 class SecurityError(Exception):
     """The base of the extension's exceptions. The text may be shown to users."""

@@ -17,6 +17,8 @@ from blinker import ANY, Signal
 from .store import Store
 from .types import Client, Event, User
 
+__all__ = ["EventSignal", "Events", "Signals", "signals"]
+
 #: The logger of events. Attacks and failures are warnings, the rest is information.
 logger = logging.getLogger("erlen.security")
 
@@ -42,6 +44,7 @@ class EventSignal(Signal):
     .. versionadded:: 0.1
     """
 
+    #: The name of the event.
     name: str = ""
 
     def __set_name__(self, owner: type[t.Any], name: str) -> None:
@@ -109,7 +112,7 @@ NAMES: tuple[str, ...] = tuple(
 def signal(name: str) -> EventSignal:
     """Return the signal of an event.
 
-    :param name: one of :data:`NAMES`.
+    :param name: one of ``NAMES``.
     :raises LookupError: for another name.
     """
     if name not in NAMES:
@@ -169,7 +172,7 @@ class Events:
     def tell(self, name: str, user: User | None = None, /, **details: t.Any) -> Event:
         """Log an event, keep it, and send its signal. What fails of these is logged, and never raised.
 
-        :param name: one of :data:`NAMES`.
+        :param name: one of ``NAMES``.
         :param user: to whom it happened.
         :param details: values that JSON has; never a secret. Texts are cleaned, and cut after 256 characters.
         :raises LookupError: for a name that is no event's.

@@ -39,6 +39,21 @@ from .tokens import Tokens
 class Parts:
     """The parts of the extension, made for one application.
 
+    :param kit: what every part works with.
+    :param settings: the settings.
+    :param store: where everything is kept.
+    :param passwords: hashes and rules of passwords.
+    :param limits: rates and locks.
+    :param tokens: secrets that were handed out.
+    :param sessions: sessions of users.
+    :param factors: second factors.
+    :param mailer: what sends mails.
+    :param postman: what composes them.
+    :param accounts: what happens to an account from registration to deletion.
+    :param logins: how users log in.
+    :param openid: signing in with somebody else.
+    :param register_form: what those who register are asked.
+
     .. versionadded:: 0.1
     """
 

@@ -16,6 +16,8 @@ from werkzeug.exceptions import BadRequest
 
 from erlen import Request
 
+__all__ = ["Field", "Filled", "Form", "Invalid"]
+
 Kind: t.TypeAlias = t.Literal[
     "text", "email", "password", "code", "hidden", "checkbox", "choice", "choices", "object"
 ]
@@ -60,6 +62,7 @@ class Field:
         ``checkbox``, ``choice`` (of several), ``choices`` (any number of several), or ``object`` (of JSON alone).
     :param hint: what helps to fill it in.
     :param autocomplete: the token by which browsers and password managers know it (HTML, section 4.10.18.7).
+    :param required: whether it has to be filled in.
     :param max_length: the most characters.
     :param choices: values and what people read of them.
 
@@ -203,6 +206,7 @@ class Field:
 class Filled:
     """A form with what was sent.
 
+    :param form: the definition.
     :param values: what is right, by field.
     :param errors: what is wrong, by field; under ``""`` what is wrong with the whole.
     :param status: of the answer where something is wrong.

@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from .errors import ConfigurationError
 
+__all__ = ["Keys", "digest", "new_id", "new_secret"]
+
 #: Bytes of a secret that is handed out; 256 bits cannot be guessed, so one round of SHA-256 hides them well enough.
 SECRET_BYTES = 32
 

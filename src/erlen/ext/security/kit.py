@@ -11,6 +11,8 @@ from .keys import Keys
 from .settings import Settings
 from .store import Store
 
+__all__ = ["Kit", "utc_now"]
+
 
 def utc_now() -> datetime:
     """Return the time."""
@@ -21,6 +23,10 @@ def utc_now() -> datetime:
 class Kit:
     """Settings, store, keys, log and clock of one application.
 
+    :param settings: the settings.
+    :param store: where everything is kept.
+    :param keys: keys, derived from the application's own.
+    :param events: the log.
     :param clock: returns the time, aware; tests have one of their own.
     """
 

@@ -17,6 +17,8 @@ from .errors import TooManyAttempts
 from .kit import Kit
 from .rates import Rates, parsed
 
+__all__ = ["Limits"]
+
 Kind: t.TypeAlias = t.Literal["login", "mail", "api"]
 
 #: How many times the failures of one network the whole account may have, from everywhere together.

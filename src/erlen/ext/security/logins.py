@@ -17,6 +17,8 @@ from .sessions import Sessions, is_usable
 from .tokens import Tokens
 from .types import Token, User
 
+__all__ = ["Logins", "Step"]
+
 Factor: t.TypeAlias = t.Literal["totp", "code", "passkey"]
 
 #: The purpose of the token that stands between the two steps.

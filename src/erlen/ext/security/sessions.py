@@ -23,6 +23,8 @@ from .kit import Kit
 from .settings import Settings
 from .types import Authentication, Client, SessionRecord, User
 
+__all__ = ["Sessions"]
+
 #: What holds the secret in Erlen's ``session``.
 KEY = "_account"
 

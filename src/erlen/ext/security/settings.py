@@ -11,6 +11,8 @@ from datetime import timedelta
 
 from .errors import ConfigurationError
 
+__all__ = ["Settings"]
+
 PREFIX = "SECURITY_"
 
 

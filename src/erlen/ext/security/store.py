@@ -12,6 +12,8 @@ from datetime import datetime
 
 from .types import Event, Identity, Passkey, Role, SessionRecord, Token, User
 
+__all__ = ["Store"]
+
 
 class Store(t.Protocol):
     """Where users, roles, sessions, tokens and the log are kept. Threads share it."""

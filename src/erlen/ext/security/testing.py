@@ -23,6 +23,8 @@ from .keys import digest, new_id, new_secret
 from .sessions import KEY
 from .types import SessionRecord, User
 
+__all__ = ["add_user", "login"]
+
 
 class Client(t.Protocol):
     """A test client of Erlen's, plain or async."""

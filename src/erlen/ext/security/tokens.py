@@ -27,6 +27,8 @@ from .kit import Kit
 from .signed import MAX_LENGTH, AccessTokens
 from .types import Authentication, Token, User
 
+__all__ = ["TokenPair", "Tokens"]
+
 #: What tokens of programs begin with.
 API_PREFIX = "erlen_"
 

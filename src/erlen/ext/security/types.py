@@ -10,11 +10,26 @@ import typing as t
 from dataclasses import dataclass, field
 from datetime import datetime
 
+__all__ = [
+    "Anonymous",
+    "Authentication",
+    "Client",
+    "Event",
+    "Identity",
+    "Passkey",
+    "Role",
+    "SessionRecord",
+    "Token",
+    "User",
+]
+
 
 class Role(t.Protocol):
     """A name that users have, and what it permits."""
 
+    #: The name, unique.
     name: str
+    #: What it is for, in words.
     description: str
 
     @property
@@ -29,6 +44,7 @@ class User(t.Protocol):
     Everything refers to a user by ``uid``, a random text that never changes, so that the application's own key may be of any type.
     """
 
+    #: The random text that everything refers to.
     uid: str
     #: As it was typed, but for what Unicode says is the same.
     email: str
@@ -36,19 +52,27 @@ class User(t.Protocol):
     email_key: str
     #: ``None`` where somebody signs in without a password.
     password_hash: str | None
+    #: When the password was set last.
     password_changed_at: datetime | None
     #: Whether the account may be used; administrators switch it off.
     is_active: bool
     #: When the address was confirmed, ``None`` before.
     activated_at: datetime | None
+    #: When the account was made.
     created_at: datetime
+    #: When the user logged in last.
     current_login_at: datetime | None
+    #: When the user logged in the time before.
     last_login_at: datetime | None
+    #: From which network address the user logged in last.
     current_login_address: str | None
+    #: From which network address the user logged in the time before.
     last_login_address: str | None
+    #: How often the user has logged in.
     login_count: int
     #: Failed attempts since the last login.
     failed_count: int
+    #: When an attempt failed last.
     last_failed_at: datetime | None
     #: The secret of the authenticator application, sealed; ``None`` without one.
     totp_secret: str | None
@@ -77,10 +101,15 @@ class User(t.Protocol):
 class Anonymous:
     """Who asks when nobody is logged in."""
 
+    #: Nobody.
     uid: t.Final[None] = None
+    #: No address.
     email: t.Final[None] = None
+    #: No roles.
     roles: t.Final[tuple[Role, ...]] = ()
+    #: There is no account to be used.
     is_active: t.Final[bool] = False
+    #: What tells this from a :class:`User`.
     is_authenticated: t.Final[bool] = False
 
     def has_role(self, name: str) -> bool:
@@ -115,9 +144,13 @@ class SessionRecord:
     :param id: how the user's list of sessions names it; of no use to log in.
     :param uid: whose it is.
     :param methods: what it was authenticated with: ``password``, ``totp``, ``code``, ``passkey``, ``openid``.
+    :param created_at: when it began.
     :param authenticated_at: when the user proved last who they are.
+    :param last_seen_at: when it was used last, to within a minute or so.
     :param expires_at: when it ends, whatever is done with it.
     :param remember: whether it outlives the browser.
+    :param address: the network address it was used from last.
+    :param agent: the ``User-Agent`` header it began with.
     """
 
     key: str
@@ -145,8 +178,10 @@ class Token:
     :param scopes: what it permits.
     :param data: what belongs to the purpose, such as the new address; values that JSON has.
     :param family: what a refresh token and those that replaced it have in common.
+    :param created_at: when it was made.
     :param expires_at: ``None`` for never.
     :param used_at: when it was used, for those that count once.
+    :param last_used_at: when it was used last, for those that count more than once.
     """
 
     key: str
@@ -168,9 +203,14 @@ class Passkey:
     """A public key of a user's device (WebAuthn).
 
     :param credential_id: as the device names it, in base64url.
+    :param uid: whose it is.
     :param public_key: in COSE form, in base64url.
     :param sign_count: how often it was used, as the device says; 0 where it does not count.
+    :param name: what the user called it.
+    :param created_at: when it was registered.
     :param transports: how browsers may reach it.
+    :param backed_up: whether the device says that it is kept in other places as well.
+    :param last_used_at: when it was used last.
     """
 
     credential_id: str
@@ -186,7 +226,14 @@ class Passkey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """An account somewhere else that logs a user in (OpenID Connect): who says so, and how they call the user."""
+    """An account somewhere else that logs a user in (OpenID Connect): who says so, and how they call the user.
+
+    :param issuer: who says so, a URL.
+    :param subject: how the issuer calls the user; the two together are unique.
+    :param uid: whose it is here.
+    :param email: the address that the issuer has, to show; nothing is decided by it.
+    :param created_at: when it was added.
+    """
 
     issuer: str
     subject: str
@@ -200,7 +247,10 @@ class Event:
     """Something that the log of security has.
 
     :param name: what happened: a name of ``events.py``.
+    :param at: when.
     :param uid: to whom, ``None`` where nobody is known.
+    :param address: from which network address, ``None`` where it is not known.
+    :param agent: the ``User-Agent`` header of the request.
     :param details: values that JSON has; never a secret.
     """
 

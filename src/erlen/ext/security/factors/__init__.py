@@ -23,8 +23,11 @@ class Factors:
 
     def __init__(self, kit: Kit, tokens: Tokens) -> None:
         self._kit = kit
+        #: Authenticator applications.
         self.totp = Totp(kit, self._tidy)
+        #: Recovery codes.
         self.codes = Codes(kit)
+        #: Passkeys and security keys.
         self.passkeys = Passkeys(kit, tokens, self._tidy)
 
     def available(self, user: User) -> list[str]:

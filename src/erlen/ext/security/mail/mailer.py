@@ -204,6 +204,7 @@ class ConsoleMailer:
     .. versionadded:: 0.1
     """
 
+    #: Called by the request itself.
     is_immediate = True
 
     def __init__(self, stream: t.TextIO | None = None, *, debug: bool = True) -> None:
@@ -252,9 +253,11 @@ class Outbox:
     .. versionadded:: 0.1
     """
 
+    #: Called by the request itself.
     is_immediate = True
 
     def __init__(self) -> None:
+        #: The mails, the oldest first.
         self.mails: list[Mail] = []
 
     def send(self, mail: Mail) -> None:
@@ -275,6 +278,7 @@ class Outbox:
 class NoMailer:
     """Stands where no mailer was set, and says so when a mail is to be sent."""
 
+    #: Called by the request itself.
     is_immediate = True
 
     def send(self, mail: Mail) -> None:

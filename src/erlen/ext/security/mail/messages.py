@@ -142,7 +142,7 @@ class Postman:
     def send(self, name: str, to: str, *, endpoint: str = "", token: str = "", **values: t.Any) -> None:
         """Render a mail and send it, now.
 
-        :param name: one of :data:`SUBJECTS`.
+        :param name: one of ``SUBJECTS``.
         :param to: the address.
         :param endpoint: what its button leads to.
         :param token: the secret that belongs to the link.
@@ -167,7 +167,7 @@ class Postman:
 
         The change has happened, so this does not fail where no mail can be sent; the log says so then.
 
-        :param name: one of :data:`SUBJECTS`.
+        :param name: one of ``SUBJECTS``.
         :param user: the user, with the address that is written to.
         :param endpoint: what its button leads to.
         :param values: what the templates show.

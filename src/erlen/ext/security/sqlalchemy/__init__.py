@@ -2,6 +2,8 @@
 
 from importlib.util import find_spec
 
+__all__ = ["Models", "SQLAlchemyStore", "UserMixin", "UtcDateTime", "make_models"]
+
 if find_spec("sqlalchemy") is None:
     raise ModuleNotFoundError(
         "The accounts of erlen.ext.security are stored with SQLAlchemy, which is not installed. "

@@ -14,6 +14,7 @@ _UNFIT = re.compile("[\0\ud800-\udfff]")
 class UtcDateTime(TypeDecorator[datetime]):
     """Times that are aware and in UTC, also where the database knows no zones, as SQLite."""
 
+    #: What the database is asked for.
     impl = DateTime(timezone=True)
     cache_ok = True
 

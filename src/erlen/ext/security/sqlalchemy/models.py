@@ -68,6 +68,7 @@ class UserMixin:
 
     if t.TYPE_CHECKING:
         # `make_models` adds it, as it needs the model of roles.
+        #: The roles of the user.
         roles: Mapped[list[RoleMixin]]
 
     @property

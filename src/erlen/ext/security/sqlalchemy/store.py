@@ -20,7 +20,7 @@ class SQLAlchemyStore(Users, Roles, Sessions, Tokens, Factors, Log, Store):
     the loop it was made on, so give such a store an engine that the application does not use elsewhere.
 
     :param session_factory: ``sessionmaker(engine)``, or ``async_sessionmaker(engine)``.
-    :param models: what :func:`~.models.make_models` returned, or the class of users.
+    :param models: what :func:`~erlen.ext.security.sqlalchemy.make_models` returned, or the class of users.
     :raises ConfigurationError: where there is nothing to make sessions with, or no models.
 
     .. versionadded:: 0.1

@@ -24,6 +24,8 @@ import typing as t
 
 import sqlalchemy as sa
 
+__all__ = ["security_downgrade", "security_upgrade", "user_columns"]
+
 # What is written here stays as it is, whatever becomes of the models: a later change is a later migration.
 _TIME = sa.DateTime(timezone=True)
 

@@ -1,0 +1,14 @@
+"""Chapter 4: what is active is found without being handed on."""
+
+from werkzeug.exceptions import abort as abort
+from werkzeug.utils import redirect as redirect
+
+from .app import Sapling as Sapling
+from .ctx import Context as Context
+from .ctx import copy_current_context as copy_current_context
+from .globals import current_app as current_app
+from .globals import g as g
+from .globals import request as request
+from .helpers import url_for as url_for
+from .wrappers import Request as Request
+from .wrappers import Response as Response

@@ -1,0 +1,16 @@
+"""Chapter 6: pages are made from templates, and what users typed stays text in them."""
+
+from werkzeug.exceptions import abort as abort
+from werkzeug.utils import redirect as redirect
+
+from .app import Sapling as Sapling
+from .ctx import Context as Context
+from .ctx import copy_current_context as copy_current_context
+from .globals import current_app as current_app
+from .globals import g as g
+from .globals import request as request
+from .helpers import url_for as url_for
+from .templating import render_template as render_template
+from .templating import render_template_string as render_template_string
+from .wrappers import Request as Request
+from .wrappers import Response as Response

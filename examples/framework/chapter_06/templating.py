@@ -1,0 +1,46 @@
+"""Templates, by Jinja."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+import jinja2
+
+from .ctx import current_context
+from .globals import g, request
+from .helpers import url_for
+
+if t.TYPE_CHECKING:
+    from .app import Sapling
+
+
+def create_environment(app: Sapling) -> jinja2.Environment:
+    """Return the environment of an application's templates, which lie in the folder ``templates`` beside its module."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(os.path.join(app.root_path, "templates")),
+        autoescape=jinja2.select_autoescape(["html", "htm", "xml", "svg"], default_for_string=True),
+    )
+    # Here, and not in each render's variables, so that imported macros see them as well.
+    names: dict[str, t.Any] = {"url_for": url_for, "request": request, "g": g}
+    environment.globals.update(names)
+    return environment
+
+
+def render_template(name: str, /, **values: t.Any) -> str:
+    """Return a template of the active application, filled with values."""
+    app = current_context().app
+    return render(app, app.jinja_env.get_template(name), values)
+
+
+def render_template_string(source: str, /, **values: t.Any) -> str:
+    """Return a template that is given as text, filled with values. The text must not be of a user's making."""
+    app = current_context().app
+    return render(app, app.jinja_env.from_string(source), values)
+
+
+def render(app: Sapling, template: jinja2.Template, values: dict[str, t.Any]) -> str:
+    """Return a template with values; those of the call come before those of context processors."""
+    for processor in app.context_processors:
+        values = {**processor(), **values}
+    return template.render(values)

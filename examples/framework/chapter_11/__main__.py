@@ -1,0 +1,5 @@
+"""``python -m chapter_11 --app module:name COMMAND``."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""Solutions of the exercises; each module is that of one chapter."""
