@@ -362,7 +362,7 @@ def test_functions_cannot_be_added_after_the_first_request(
 ) -> None:
     client.get("/")
     with pytest.raises(
-        SetupError, match=f"'{method}' was called on the application 'erlen_test', which has answered"
+        SetupError, match=f"'{method}' was called on the application 'erlen_test', which has begun to serve"
     ):
         getattr(app, method)(lambda: None)
 

@@ -181,12 +181,66 @@ def test_late_call_names_its_line(app: Erlen, client: ErlenClient) -> None:
     with pytest.raises(AssertionError) as caught:
         app.add_url_rule("/late", view_func=view)
     assert str(caught.value) == (
-        f"{__file__}:{line}: 'add_url_rule' was called on the application 'erlen_test', which has answered its first "
-        "request already. Requests before and after would be answered differently. The likely cause: the module is "
-        "imported late, by a view or a command, or a view registers something itself. Move the call to where the "
-        "application is made, or import its module there, before the server starts."
+        f"{__file__}:{line}: 'add_url_rule' was called on the application 'erlen_test', which has begun to serve: "
+        "its first request came, or a server has started it. Requests before and after would be answered differently. "
+        "The likely cause: the module is imported late, by a view or a command, or a view registers something itself. "
+        "Move the call to where the application is made, or import its module there, before the server starts."
     )
     assert t.cast("SetupError", caught.value).location == f"{__file__}:{line}"
+
+
+def test_late_call_after_the_start_alone_speaks_of_the_start(app: Erlen) -> None:
+    app.start_serving()
+    try:
+        with pytest.raises(
+            SetupError, match="begun to serve: its first request came, or a server has started it"
+        ):
+            app.add_url_rule("/late", view_func=view)
+    finally:
+        app.stop_serving()
+
+
+async def awaited_by_nobody(*args: t.Any) -> t.Any:
+    raise AssertionError("nobody calls this")
+
+
+class AwaitedByNobody:
+    async def __call__(self, endpoint: str, values: dict[str, t.Any]) -> None:
+        raise AssertionError("nobody calls this")
+
+
+@pytest.mark.parametrize(
+    ("f_name", "register"),
+    [
+        ("url_defaults", lambda app: app.url_defaults),
+        ("url_defaults", lambda app: Blueprint("b", __name__).url_defaults),
+        ("app_url_defaults", lambda app: Blueprint("b", __name__).app_url_defaults),
+        ("shell_context_processor", lambda app: app.shell_context_processor),
+    ],
+)
+@pytest.mark.parametrize(
+    "function", [awaited_by_nobody, AwaitedByNobody(), functools.partial(awaited_by_nobody, 1)]
+)
+def test_async_function_is_refused_where_nothing_awaits_it(
+    app: Erlen, f_name: str, register: t.Callable[[Erlen], t.Callable[[t.Any], object]], function: t.Any
+) -> None:
+    with pytest.raises(
+        TypeError, match=rf"^'{f_name}' was given .*it would never run. Write 'def' in place of"
+    ):
+        register(app)(function)
+    assert not app.url_default_functions
+    assert not app.shell_context_processors
+
+
+def test_refused_async_function_is_named_with_its_line(app: Erlen) -> None:
+    line = awaited_by_nobody.__code__.co_firstlineno
+    with pytest.raises(TypeError) as caught:
+        app.url_defaults(t.cast("t.Any", awaited_by_nobody))
+    assert str(caught.value) == (
+        f"'url_defaults' was given awaited_by_nobody ({__file__}:{line}), which is async, and 'url_for' calls it in the "
+        "middle of plain code, where nothing can be awaited: it would never run. Write 'def' in place of 'async def', "
+        "and await what it needs in a 'before_request' function, which keeps it in 'g'."
+    )
 
 
 def test_late_call_inside_a_view_is_refused(app: Erlen, client: ErlenClient) -> None:

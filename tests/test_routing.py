@@ -128,7 +128,6 @@ def test_compiled_routes_agree_with_werkzeug(made: list[Rule], asked: list[str],
 def test_allowed_methods_are_those_that_werkzeug_names(
     made: list[Rule], asked: list[str], method: str, merges: bool
 ) -> None:
-    """In the same order as well, as it is that of the header."""
     try:
         url_map = Map(made, converters=CONVERTERS, merge_slashes=merges)
         url_map.update()
@@ -144,7 +143,7 @@ def test_allowed_methods_are_those_that_werkzeug_names(
         expected = outcome_of_werkzeug(url_map, path, method)
         if allowed:
             assert isinstance(expected, MethodNotAllowed), f"Werkzeug answers {expected!r}"
-            assert allowed == expected.valid_methods
+            assert allowed == sorted(expected.valid_methods or ())
         else:
             assert not isinstance(expected, tuple | MethodNotAllowed), f"Werkzeug answers {expected!r}"
 
@@ -166,7 +165,7 @@ def test_common_rules_tell_their_methods_without_werkzeug(rule: str, path: str) 
     )
     routes = compile_routes(url_map)
     assert routes is not None
-    assert set(routes.allowed(path, "GET")) == {"PUT", "POST", "DELETE"}
+    assert routes.allowed(path, "GET") == ["DELETE", "POST", "PUT"]
     with pytest.raises(Undecided):
         routes.allowed(path, "PUT")
 

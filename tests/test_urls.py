@@ -285,6 +285,20 @@ def test_build_errors_explain_relative_endpoints(path: str | None, endpoint: str
     assert _notes(path, endpoint) == notes
 
 
+def test_async_build_error_handler_is_refused(app: Erlen) -> None:
+    async def ask(error: BuildError, endpoint: str, values: dict[str, t.Any]) -> str:
+        raise AssertionError("nobody awaits this")
+
+    app.url_build_error_handlers.append(t.cast("t.Any", ask))
+    with (
+        app.test_request_context("/"),
+        pytest.raises(
+            TypeError, match="'url_build_error_handlers' is async.*write 'def' in place of 'async def'"
+        ),
+    ):
+        url_for("missing")
+
+
 def test_build_error_handlers_are_asked_in_order_with_the_options(app: Erlen) -> None:
     seen: list[t.Any] = []
 

@@ -24,6 +24,7 @@ from .scaffold import (
     URLValuePreprocessor,
     calling_line,
     endpoint_from_view_func,
+    refuse_async_url_defaults,
     setupmethod,
 )
 
@@ -363,7 +364,8 @@ class Blueprint(Scaffold):
 
     @setupmethod
     def app_url_defaults(self, f: URLDefaults) -> URLDefaults:
-        """Let a function add values to every URL the application builds."""
+        """Let a function add values to every URL the application builds; not an ``async`` one."""
+        refuse_async_url_defaults(f, "app_url_defaults")
         self._record_hook("url_default_functions", f)
         return f
 

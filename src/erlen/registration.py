@@ -18,6 +18,7 @@ from .scaffold import (
     Teardown,
     calling_line,
     endpoint_from_view_func,
+    refuse_async,
     setupmethod,
     source_line,
 )
@@ -92,10 +93,11 @@ class Registration(Scaffold):
             return
         location = calling_line()
         raise SetupError(
-            f"{location}: '{f_name}' was called on the application {self.name!r}, which has answered its first "
-            f"request already. Requests before and after would be answered differently. The likely cause: the module "
-            f"is imported late, by a view or a command, or a view registers something itself. Move the call "
-            f"to where the application is made, or import its module there, before the server starts.",
+            f"{location}: '{f_name}' was called on the application {self.name!r}, which has begun to "
+            f"serve: its first request came, or a server has started it. Requests before and after would be answered "
+            f"differently. The likely cause: the module is imported late, by a view or a command, or a view registers "
+            f"something itself. Move the call to where the application is made, or import its module there, before "
+            f"the server starts.",
             location,
         )
 
@@ -261,7 +263,14 @@ class Registration(Scaffold):
 
     @setupmethod
     def shell_context_processor(self, f: ShellContextProcessor) -> ShellContextProcessor:
-        """Add the names in the dict that a function returns to the interactive shell."""
+        """Add the names in the dict that a function returns to the interactive shell; not an ``async`` one."""
+        refuse_async(
+            f,
+            "shell_context_processor",
+            "the shell takes its names before anything can be awaited",
+            "Write 'def' in place of 'async def'. The prompt itself knows 'await': return the async function as a "
+            "name, and call it there.",
+        )
         self.shell_context_processors.append(f)
         return f
 

@@ -20,6 +20,7 @@ from .ctx import current_context
 from .helpers import send_from_directory
 from .lazy import Lazy, pathlib
 from .paths import get_root_path
+from .pipeline.bridge import is_async
 from .registry import HookRegistry, TellingDict, TellingList
 
 if t.TYPE_CHECKING:
@@ -83,6 +84,31 @@ def source_line(function: t.Any) -> str:
         return f"{name} ({inspect.getsourcefile(target)}:{line})"
     except (AttributeError, OSError, TypeError):
         return str(name)
+
+
+def refuse_async(function: t.Any, f_name: str, reason: str, fix: str) -> None:
+    """Raise :exc:`TypeError` for a function that is ``async`` where nothing awaits it.
+
+    :param function: what was registered.
+    :param f_name: the method that it was given to.
+    :param reason: why nothing awaits it there.
+    :param fix: what to do instead.
+    """
+    if is_async(function):
+        raise TypeError(
+            f"'{f_name}' was given {source_line(function)}, which is async, and {reason}: it would never run. {fix}"
+        )
+
+
+def refuse_async_url_defaults(function: t.Any, f_name: str) -> None:
+    """Refuse an async function that is to add values to URLs."""
+    refuse_async(
+        function,
+        f_name,
+        "'url_for' calls it in the middle of plain code, where nothing can be awaited",
+        "Write 'def' in place of 'async def', and await what it needs in a 'before_request' function, which keeps "
+        "it in 'g'.",
+    )
 
 
 def setupmethod(f: F) -> F:
@@ -466,8 +492,9 @@ class Scaffold:
     def url_defaults(self, f: URLDefaults) -> URLDefaults:
         """Let a function add values when a URL is built.
 
-        :param f: takes the endpoint and the dict of values.
+        :param f: takes the endpoint and the dict of values; not ``async``, which raises :exc:`TypeError`.
         """
+        refuse_async_url_defaults(f, "url_defaults")
         self.url_default_functions[None].append(f)
         return f
 

@@ -5,6 +5,7 @@ The functions take the application, so that its methods stay one line long and c
 
 from __future__ import annotations
 
+import inspect
 import re
 import typing as t
 from urllib.parse import quote
@@ -340,6 +341,12 @@ def handle_url_build_error(
         except BuildError as raised:
             error = raised
         else:
+            if inspect.iscoroutine(url):
+                url.close()
+                raise TypeError(
+                    f"The handler {handler!r} in 'url_build_error_handlers' is async. 'url_for' calls it in the "
+                    "middle of plain code, where nothing can be awaited: write 'def' in place of 'async def'."
+                )
             if url is not None:
                 return t.cast(str, url)
     raise error

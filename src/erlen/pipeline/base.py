@@ -7,7 +7,7 @@ import typing as t
 import weakref
 from types import TracebackType
 
-from werkzeug.exceptions import BadRequestKeyError, HTTPException
+from werkzeug.exceptions import BadRequestKeyError, HTTPException, MethodNotAllowed
 from werkzeug.routing import MapAdapter, RequestRedirect
 
 from .. import urls
@@ -134,6 +134,9 @@ class Base:
         """
         error = request.routing_exception
         assert error is not None
+        if isinstance(error, MethodNotAllowed):
+            # Werkzeug has them in a set, whose order differs from process to process.
+            error.valid_methods = sorted(error.valid_methods or ())
         loses_body = (
             isinstance(error, RequestRedirect)
             and error.code not in {307, 308}
@@ -153,7 +156,7 @@ class Base:
         # No rule has such a method, so this gives those of all rules for the path.
         methods = plan.allowed_methods(context, "--") or context.url_adapter.allowed_methods()
         response = self.response_class()
-        response.allow.update(methods)
+        response.allow.update(sorted(methods))
         return response
 
     def _steps(self, context: AppContext) -> Steps:

@@ -36,7 +36,7 @@ def compile_routes(url_map: Map) -> Routes | None:
         converter for rule in url_map.iter_rules() for converter in t.cast(t.Any, rule)._converters.values()
     ]
     plain = all(type(converter) in DEFAULT_CONVERTERS.values() for converter in converters)
-    return Routes(_Compiler(url_map).node_of(domain), plain, url_map.merge_slashes)
+    return Routes(_Compiler(url_map).node_of(domain), plain)
 
 
 def _expression_of(variable: str) -> str:

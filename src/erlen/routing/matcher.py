@@ -163,11 +163,9 @@ class Routes:
 
     :param root: the node before the first slash.
     :param converts_plainly: whether all converters are Werkzeug's, which need nothing but the text.
-    :param merges_slashes: whether Werkzeug looks for slashes to merge where it finds nothing.
     """
 
-    def __init__(self, root: Node, converts_plainly: bool = False, merges_slashes: bool = True) -> None:
-        self._merges_slashes = merges_slashes
+    def __init__(self, root: Node, converts_plainly: bool = False) -> None:
         self.converts_plainly = converts_plainly
         self._root = root
         # Every path begins with a slash, so its first part is always empty.
@@ -243,7 +241,7 @@ class Routes:
     def allowed(self, path: str, method: str) -> list[str]:
         """Return the methods of the rules that have a path, where none of them has this method; empty where none has it.
 
-        They stand in the order in which Werkzeug names them, which is that of its set.
+        They are sorted, as the order of a set differs from process to process.
 
         PERF: 405: 25 us sooner than Werkzeug's matcher.
 
@@ -255,11 +253,7 @@ class Routes:
             raise Undecided
         collected: list[set[str]] = []
         _collect_methods(self._root, path.split("/"), 0, method, collected)
-        methods: set[str] = set()
-        # Adding what is there already can change the order of a set, and Werkzeug walks twice to merge slashes.
-        for of_rule in collected + collected if self._merges_slashes else collected:
-            methods.update(of_rule)
-        return list(methods)
+        return sorted(set().union(*collected))
 
     def _any(self, path: str, method: str) -> Match | None:
         if "//" in path or path[:1] != "/":
