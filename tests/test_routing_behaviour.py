@@ -325,7 +325,7 @@ def test_wrong_method_is_answered_with_the_right_ones(app: Erlen, client: ErlenC
 @pytest.mark.parametrize("host_matching", [False, True])
 def test_methods_are_named_in_the_same_order_whoever_matches(path: str, host_matching: bool) -> None:
     """A host of its own, or a letter beyond ASCII, leaves the path to Werkzeug, which has them in a set."""
-    options = {"host": "localhost"} if host_matching else {}
+    options: dict[str, t.Any] = {"host": "localhost"} if host_matching else {}
     app = Erlen("shop", static_folder=None, host_matching=host_matching)
     names = ["PUT", "DELETE", "PATCH", "GET", "COPY", "MOVE", "LOCK"]
     app.add_url_rule("/<v>", "all", show, methods=names, **options)
