@@ -162,8 +162,10 @@ def _free_port() -> int:
 
 def _forget_modules(folder: Path) -> None:
     for name, module in list(sys.modules.items()):
-        # A package without an '__init__.py' has no file, and its folders.
-        files = [getattr(module, "__file__", None), *getattr(module, "__path__", ())]
+        files = [getattr(module, "__file__", None)]
+        # A package without an '__init__.py' has no file, and its folders; where its parent is not loaded, it cannot say which.
+        with contextlib.suppress(KeyError):
+            files += getattr(module, "__path__", ())
         if name != "documented" and any(file and folder in Path(file).parents for file in files):
             del sys.modules[name]
     importlib.invalidate_caches()
