@@ -35,7 +35,7 @@ OTHER_TESTS = {
 
 #: What blocks of ``sh`` begin with: the network, an installation, root or another machine is needed.
 NOT_RUN = {
-    "apt", "apt-get", "cd", "docker", "export", "git", "make", "npm", "pip", "pipx", "podman", "psql", "python",
+    "apt", "apt-get", "cd", "docker", "export", "git", "make", "mkdir", "npm", "pip", "pipx", "podman", "psql", "python",
     "python3", "scp", "source", "ssh", "sudo", "systemctl", "twine", "uv", ".", "brew", "kubectl", "#",
 }  # fmt: skip
 

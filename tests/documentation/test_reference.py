@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import runpy
+import subprocess
+import sys
 import typing as t
 from pathlib import Path, PurePosixPath
 
@@ -41,8 +43,17 @@ def test_every_public_name_is_shown(shown: set[str]) -> None:
     assert reference.missing_from(shown) == []
 
 
-def test_every_name_that_is_shown_is_there(shown: set[str]) -> None:
-    assert reference.unknown_of(shown) == []
+def test_every_name_that_is_shown_is_there() -> None:
+    # In a process of its own, where nobody has imported Flask before 'erlen.as_flask'.
+    done = subprocess.run(
+        [sys.executable, ROOT / "tools" / "reference.py"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith(" names are shown, and none is missing.\n")
 
 
 @pytest.mark.parametrize(

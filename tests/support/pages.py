@@ -65,6 +65,9 @@ def play(pages: t.Sequence[Path], folder: Path) -> int:
 class _Player:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._known = frozenset(sys.modules)
+        #: Modules of others in whose place a file of the page has come.
+        self._hidden: dict[str, types.ModuleType] = {}
         self._module = types.ModuleType("documented")
         self._module.__file__ = str(folder / "documented.py")
         run, serve = _free_port(), _free_port()
@@ -88,8 +91,9 @@ class _Player:
             path = self._folder / block.name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(block.text, encoding="utf-8")
+            self._hide(block.name.partition("/")[0].removesuffix(".py"))
             # A module that was imported before is another one from now on.
-            _forget_modules(self._folder)
+            _forget_modules(self._folder, self._known - self._hidden.keys())
         elif block.kind in {"python", "check"}:
             # In the lines of the page, so that a traceback leads there.
             code = compile("\n" * block.line + block.text, str(page), "exec", dont_inherit=True)
@@ -99,6 +103,13 @@ class _Player:
         else:
             return False
         return True
+
+    def _hide(self, name: str) -> None:
+        """Let a module of the page stand where one of the same name is that an example has, or a test."""
+        file = getattr(sys.modules.get(name), "__file__", None)
+        if name in self._known and file and ROOT in Path(file).parents and "site-packages" not in file:
+            for one in [one for one in sys.modules if one == name or one.startswith(f"{name}.")]:
+                self._hidden[one] = sys.modules.pop(one)
 
     def _type(self, block: Block, where: str) -> None:
         names = vars(self._module)
@@ -117,6 +128,7 @@ class _Player:
             if isinstance(value, Erlen):
                 value.stop_serving()
         del sys.modules["documented"]
+        sys.modules.update(self._hidden)
 
 
 def _matches(said: str, came: str) -> bool:
@@ -131,11 +143,12 @@ def _matches(said: str, came: str) -> bool:
     at = line = 0
     back: tuple[int, int] | None = None
     while line < len(lines):
-        one = wanted[at] if at < len(wanted) else False
-        if one is None:
+        has_more = at < len(wanted)
+        one = wanted[at] if has_more else None
+        if has_more and one is None:
             back = (at, line)
             at += 1
-        elif one and one.fullmatch(lines[line].rstrip()):
+        elif one is not None and one.fullmatch(lines[line].rstrip()):
             at, line = at + 1, line + 1
         elif back:
             back = (back[0], back[1] + 1)
@@ -160,40 +173,47 @@ def _free_port() -> int:
         return port
 
 
-def _forget_modules(folder: Path) -> None:
-    for name, module in list(sys.modules.items()):
-        files = [getattr(module, "__file__", None)]
-        # A package without an '__init__.py' has no file, and its folders; where its parent is not loaded, it cannot say which.
-        with contextlib.suppress(KeyError):
-            files += getattr(module, "__path__", ())
-        if name != "documented" and any(file and folder in Path(file).parents for file in files):
-            del sys.modules[name]
+def _forget_modules(folder: Path, known: t.Collection[str]) -> None:
+    """Forget what was imported from a folder; a package that was there before may have parts there as well."""
+    gone: list[str] = []
+    for name, module in sys.modules.items():
+        if name in known or name == "documented":
+            continue
+        # A package without an '__init__.py' has no file, and its folders.
+        files = [getattr(module, "__file__", None), *getattr(module, "__path__", ())]
+        if any(file and folder in Path(file).parents for file in files):
+            gone.append(name)
+    # Afterwards: the folders of a package are those of the one that it is in.
+    for name in gone:
+        del sys.modules[name]
     importlib.invalidate_caches()
 
 
 @contextlib.contextmanager
 def _put_back(folder: Path) -> t.Generator[None, None, None]:
     """Be in a folder whose modules can be imported, and put back what pages change in the process."""
-    environ, path, here = dict(os.environ), list(sys.path), Path.cwd()
-    root = logging.getLogger()
-    level, handlers = root.level, list(root.handlers)
-    disabled = {name: one.disabled for name, one in _loggers()}
+    environ, path, here, known = dict(os.environ), list(sys.path), Path.cwd(), frozenset(sys.modules)
+    loggers = {one: _state_of(one) for one in _loggers()}
     os.chdir(folder)
     sys.path.insert(0, str(folder))
     try:
         yield
     finally:
         os.chdir(here)
-        _forget_modules(folder)
+        _forget_modules(folder, known)
         sys.path[:] = path
         os.environ.clear()
         os.environ.update(environ)
-        root.setLevel(level)
-        root.handlers[:] = handlers
-        for name, one in _loggers():
-            one.disabled = disabled.get(name, False)
+        for one in _loggers():
+            level, handlers, one.disabled, one.propagate = loggers.get(one, (logging.NOTSET, [], False, True))
+            one.setLevel(level)
+            one.handlers[:] = handlers
 
 
-def _loggers() -> list[tuple[str, logging.Logger]]:
-    loggers = logging.getLogger().manager.loggerDict.items()
-    return [(name, one) for name, one in loggers if isinstance(one, logging.Logger)]
+def _loggers() -> list[logging.Logger]:
+    root = logging.getLogger()
+    return [root, *(one for one in root.manager.loggerDict.values() if isinstance(one, logging.Logger))]
+
+
+def _state_of(logger: logging.Logger) -> tuple[int, list[logging.Handler], bool, bool]:
+    return logger.level, list(logger.handlers), logger.disabled, logger.propagate
