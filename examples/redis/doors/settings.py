@@ -6,7 +6,9 @@ import typing as t
 
 import redis
 import redis.asyncio
+from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError
 from redis.retry import Retry
 
 from erlen import Erlen
@@ -31,7 +33,8 @@ DEFAULTS: dict[str, t.Any] = {
 }
 
 #: A request that needs Redis fails soon where it is not there, rather than waiting with a thread in its hand: one second for
-#: a connection and for an answer. A connection that has died while it was idle is replaced once, without a pause.
+#: a connection and for an answer. A connection that has died while it was idle is replaced once, without a pause. A command
+#: that was not answered in time is not sent again: Redis may have it, and would pin a note twice.
 _CLIENT: dict[str, t.Any] = {
     "decode_responses": True,
     "socket_connect_timeout": 1.0,
@@ -49,11 +52,13 @@ def load(app: Erlen, config: t.Mapping[str, t.Any]) -> None:
 
 def plain_client(url: str) -> redis.Redis:
     """Return a client for plain code; it connects when it is first used, and threads may share it."""
-    return redis.Redis.from_url(url, retry=Retry(NoBackoff(), 1), **_CLIENT)
+    retry = Retry(NoBackoff(), 1, supported_errors=(ConnectionError,))
+    return redis.Redis.from_url(url, retry=retry, **_CLIENT)
 
 
 def async_client(url: str) -> redis.asyncio.Redis:
     """Return a client for async code. It belongs to the event loop on which it is first used."""
-    from redis.asyncio.retry import Retry as AsyncRetry
-
-    return redis.asyncio.Redis.from_url(url, retry=AsyncRetry(NoBackoff(), 1), **_CLIENT)
+    retry = AsyncRetry(NoBackoff(), 1, supported_errors=(ConnectionError,))
+    # More requests than connections wait for a second; the other kind of pool refuses them at once.
+    pool = redis.asyncio.BlockingConnectionPool.from_url(url, retry=retry, timeout=1.0, **_CLIENT)
+    return redis.asyncio.Redis.from_pool(pool)
