@@ -35,12 +35,15 @@ DEFAULTS: dict[str, t.Any] = {
 #: A request that needs Redis fails soon where it is not there, rather than waiting with a thread in its hand: one second for
 #: a connection and for an answer. A connection that has died while it was idle is replaced once, without a pause. A command
 #: that was not answered in time is not sent again: Redis may have it, and would pin a note twice.
-_CLIENT: dict[str, t.Any] = {
+CLIENT: dict[str, t.Any] = {
     "decode_responses": True,
     "socket_connect_timeout": 1.0,
     "socket_timeout": 1.0,
     "max_connections": 100,
 }
+
+#: Seconds that a request of async code waits for one of these connections.
+WAIT = 1.0
 
 
 def load(app: Erlen, config: t.Mapping[str, t.Any]) -> None:
@@ -53,12 +56,12 @@ def load(app: Erlen, config: t.Mapping[str, t.Any]) -> None:
 def plain_client(url: str) -> redis.Redis:
     """Return a client for plain code; it connects when it is first used, and threads may share it."""
     retry = Retry(NoBackoff(), 1, supported_errors=(ConnectionError,))
-    return redis.Redis.from_url(url, retry=retry, **_CLIENT)
+    return redis.Redis.from_url(url, retry=retry, **CLIENT)
 
 
 def async_client(url: str) -> redis.asyncio.Redis:
     """Return a client for async code. It belongs to the event loop on which it is first used."""
     retry = AsyncRetry(NoBackoff(), 1, supported_errors=(ConnectionError,))
-    # More requests than connections wait for a second; the other kind of pool refuses them at once.
-    pool = redis.asyncio.BlockingConnectionPool.from_url(url, retry=retry, timeout=1.0, **_CLIENT)
+    # Where more requests than connections come, they wait; the other kind of pool refuses them at once.
+    pool = redis.asyncio.BlockingConnectionPool.from_url(url, retry=retry, timeout=WAIT, **CLIENT)
     return redis.asyncio.Redis.from_pool(pool)
