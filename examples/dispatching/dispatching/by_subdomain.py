@@ -23,7 +23,7 @@ if t.TYPE_CHECKING:
 Create: t.TypeAlias = "t.Callable[[t.Mapping[str, t.Any]], WSGIApplication]"
 
 
-class SubdomainDispatcher:
+class BySubdomain:
     """A WSGI application that hands each request to the instance of its subdomain.
 
     The Host header is the visitor's to choose. So an instance exists for known tenants alone, and of those at
@@ -98,9 +98,7 @@ def main() -> None:
         for name in ("north", "south")
     }
     front = create_front({name: f"http://{name}.localhost:5000/" for name in tenants})
-    run_simple(
-        "127.0.0.1", 5000, SubdomainDispatcher("localhost", create_board, tenants, front), threaded=True
-    )
+    run_simple("127.0.0.1", 5000, BySubdomain("localhost", create_board, tenants, front), threaded=True)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from werkzeug.test import Client
 
 from dispatching import by_path
 from dispatching.board import create_board
-from dispatching.by_subdomain import SubdomainDispatcher
+from dispatching.by_subdomain import BySubdomain
 from dispatching.front import create_front
 from erlen import Erlen
 
@@ -35,8 +35,8 @@ def create() -> Counting:
 
 
 @pytest.fixture
-def dispatcher(create: Counting) -> SubdomainDispatcher:
-    return SubdomainDispatcher("boards.example", create, BOARDS, create_front({"all": "/"}))
+def dispatcher(create: Counting) -> BySubdomain:
+    return BySubdomain("boards.example", create, BOARDS, create_front({"all": "/"}))
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def by_prefix() -> Client:
     return Client(by_path.create_site({f"/{name}": config for name, config in BOARDS.items()}))
 
 
-def at(dispatcher: SubdomainDispatcher, host: str) -> tuple[int, str]:
+def at(dispatcher: BySubdomain, host: str) -> tuple[int, str]:
     response = Client(dispatcher).get("/", headers={"Host": host})
     return response.status_code, response.text
 
@@ -92,12 +92,12 @@ def test_a_session_of_one_instance_does_not_open_at_another(by_prefix: Client) -
     assert "You have pinned 0 here." in stolen.text
 
 
-def test_a_subdomain_leads_to_its_instance(dispatcher: SubdomainDispatcher) -> None:
+def test_a_subdomain_leads_to_its_instance(dispatcher: BySubdomain) -> None:
     assert "<h1>North pier</h1>" in at(dispatcher, "north.boards.example")[1]
     assert "<h1>South pier</h1>" in at(dispatcher, "SOUTH.Boards.Example.:8080")[1]
 
 
-def test_the_domain_itself_leads_to_the_other_application(dispatcher: SubdomainDispatcher) -> None:
+def test_the_domain_itself_leads_to_the_other_application(dispatcher: BySubdomain) -> None:
     assert at(dispatcher, "boards.example")[1].strip() == '{"all":"/"}'
 
 
@@ -116,25 +116,21 @@ def test_the_domain_itself_leads_to_the_other_application(dispatcher: SubdomainD
     ],
 )
 def test_other_hosts_make_no_instance(
-    dispatcher: SubdomainDispatcher, create: Counting, host: str, status: int
+    dispatcher: BySubdomain, create: Counting, host: str, status: int
 ) -> None:
     """CVE-2026-48710 and its like: what is made of a Host header is made of its checked parts."""
     assert at(dispatcher, host)[0] == status
     assert create.made == []
 
 
-def test_an_instance_is_made_once_when_it_is_first_needed(
-    dispatcher: SubdomainDispatcher, create: Counting
-) -> None:
+def test_an_instance_is_made_once_when_it_is_first_needed(dispatcher: BySubdomain, create: Counting) -> None:
     assert create.made == []
     for _ in range(3):
         at(dispatcher, "north.boards.example")
     assert create.made == ["North pier"]
 
 
-def test_first_requests_at_the_same_time_make_one_instance(
-    dispatcher: SubdomainDispatcher, create: Counting
-) -> None:
+def test_first_requests_at_the_same_time_make_one_instance(dispatcher: BySubdomain, create: Counting) -> None:
     start = threading.Barrier(8)
     got: list[object] = []
 
@@ -153,7 +149,7 @@ def test_first_requests_at_the_same_time_make_one_instance(
 
 def test_the_instance_idle_longest_makes_room(create: Counting) -> None:
     tenants = {name: {"TITLE": name, "SECRET_KEY": name} for name in ("a", "b", "c")}
-    dispatcher = SubdomainDispatcher("boards.example", create, tenants, create_front({}), limit=2)
+    dispatcher = BySubdomain("boards.example", create, tenants, create_front({}), limit=2)
     for name in ("a", "b", "a", "c", "a", "b"):
         dispatcher.instance(name)
     assert create.made == ["a", "b", "c", "b"]
@@ -167,7 +163,7 @@ def test_an_instance_that_could_not_be_made_is_tried_again() -> None:
             raise OSError(missing.pop())
         return create_board(config)
 
-    dispatcher = SubdomainDispatcher("boards.example", create, BOARDS, create_front({}))
+    dispatcher = BySubdomain("boards.example", create, BOARDS, create_front({}))
     with pytest.raises(OSError, match="no disk"):
         dispatcher.instance("north")
     assert at(dispatcher, "north.boards.example")[0] == 200
@@ -175,10 +171,10 @@ def test_an_instance_that_could_not_be_made_is_tried_again() -> None:
 
 def test_no_room_for_any_instance_is_an_error(create: Counting) -> None:
     with pytest.raises(ValueError, match="Pass limit=1 or more"):
-        SubdomainDispatcher("boards.example", create, BOARDS, create_front({}), limit=0)
+        BySubdomain("boards.example", create, BOARDS, create_front({}), limit=0)
 
 
-def test_instances_share_no_configuration(dispatcher: SubdomainDispatcher) -> None:
+def test_instances_share_no_configuration(dispatcher: BySubdomain) -> None:
     north, south = (t.cast(Erlen, dispatcher.instance(name)) for name in ("north", "south"))
     north.config["TITLE"] = "changed"
     north.add_template_global(str.upper, "leak")

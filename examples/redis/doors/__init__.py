@@ -15,6 +15,9 @@ from .sessions import RedisSessions
 
 __all__ = ["create_app"]
 
+#: Endpoints that look at no session, and need not wait for one.
+WITHOUT_SESSION = ("static", "health.live", "health.ready", "pages.events")
+
 
 def create_app(config: t.Mapping[str, t.Any] | None = None) -> Erlen:
     """Make the application.
@@ -25,7 +28,7 @@ def create_app(config: t.Mapping[str, t.Any] | None = None) -> Erlen:
     settings.load(app, config or {})
     client = settings.plain_client(app.config["REDIS_URL"])
     app.extensions["redis"] = client
-    app.session_interface = RedisSessions(client, without=["static", "health.live", "health.ready"])
+    app.session_interface = RedisSessions(client, without=WITHOUT_SESSION)
     app.lifespan(serving)
     app.register_blueprint(pages.blueprint)
     app.register_blueprint(health.blueprint)

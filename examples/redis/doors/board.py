@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import re
 import time
 import typing as t
@@ -17,6 +18,9 @@ from redis.exceptions import ConnectionError as ConnectionLost
 from redis.exceptions import RedisError
 
 from erlen import ServerSentEvent, current_app, json
+
+# A child of the application's logger: an event stream that has outlived its request has no 'current_app'.
+_logger = logging.getLogger(__name__)
 
 NOTES = "doors:notes"
 
@@ -60,9 +64,17 @@ class Note:
     at: float
 
     @classmethod
-    def read(cls, id: str, text: str) -> Note:
-        """Return the note that stands in Redis."""
-        return cls(id, **json.loads(text))
+    def read(cls, id: str, text: str) -> Note | None:
+        """Return the note that stands in Redis, ``None`` where it cannot be read.
+
+        Another version of this program may have written it, as both run while a release is rolled out.
+        """
+        try:
+            values = json.loads(text)
+            return cls(id, values["by"], values["text"], values["door"], values["at"])
+        except (ValueError, KeyError, TypeError):
+            _logger.warning("The note %s in Redis could not be read, and is left out.", id)
+            return None
 
 
 def order(id: str) -> tuple[int, int]:
@@ -104,27 +116,30 @@ class Board:
 
         :param seen: the id of the last note that the page has; without a valid one it gets the notes from now on.
         """
+        is_behind = _ID.fullmatch(seen) is not None
+        seen = seen if is_behind else "0-0"
         # Before the missed notes are asked for, so that none falls in between.
         with self._page() as queue:
-            if _ID.fullmatch(seen):
-                for note in await self._missed(seen):
-                    seen = note.id
-                    yield _event(note)
-            else:
-                seen = "0-0"
-            yield ServerSentEvent({"connected": self.is_connected}, event="line")
-            while (news := await queue.get()) is not None:
+            news: Note | bool | None = self.is_connected
+            while news is not None:
+                if is_behind and isinstance(news, bool):
+                    try:
+                        missed = await self.since(seen)
+                    except RedisError:
+                        # Asked for again when Redis is heard again. Where it is heard, and yet has not answered, the
+                        # browser comes back.
+                        if self.is_connected:
+                            return
+                    else:
+                        is_behind = False
+                        for note in missed:
+                            seen = note.id
+                            yield _event(note)
                 if isinstance(news, bool):
                     yield ServerSentEvent({"connected": news}, event="line")
-                elif order(news.id) > order(seen):
+                elif not is_behind and order(news.id) > order(seen):
                     yield _event(news)
-
-    async def _missed(self, seen: str) -> list[Note]:
-        # While Redis is away the stream begins without them: who listens gets them when it is back.
-        try:
-            return await self.since(seen)
-        except RedisError:
-            return []
+                news = await queue.get()
 
     @contextlib.contextmanager
     def _page(self) -> t.Generator[asyncio.Queue[Note | bool | None]]:
@@ -181,7 +196,8 @@ class Board:
             self._connected(True)
         elif kind == "message":
             id, _, text = data.partition(" ")
-            self._take(Note.read(id, text))
+            if note := Note.read(id, text):
+                self._take(note)
 
     async def _catch_up(self) -> None:
         """Hand on what was pinned while nobody listened here."""
@@ -210,7 +226,8 @@ def _event(note: Note) -> ServerSentEvent:
 
 
 def _notes(entries: t.Any) -> list[Note]:
-    return [Note.read(id, fields["note"]) for id, fields in entries or ()]
+    read = (Note.read(id, fields.get("note", "")) for id, fields in entries or ())
+    return [note for note in read if note is not None]
 
 
 def current_board() -> Board:

@@ -122,6 +122,8 @@ class RedisSessions(SessionInterface):
             "samesite": self.get_cookie_samesite(app),
             "httponly": self.get_cookie_httponly(app),
         }
+        if is_kept is None:
+            return
         if is_kept:
             expires = self.get_expiration_time(app, session)
             response.set_cookie(self.get_cookie_name(app), session.id, expires=expires, **attributes)
@@ -149,8 +151,8 @@ class RedisSessions(SessionInterface):
         session.id = id
         return session
 
-    def _store(self, session: StoredSession) -> bool:
-        """Store a session, and return whether there is one now."""
+    def _store(self, session: StoredSession) -> bool | None:
+        """Store a session, and return whether there is one now; ``None`` where another request has ended it."""
         gone = [self._key(id) for id in (session.former_id, session.id) if id is not None]
         if not session:
             if gone:
@@ -166,11 +168,12 @@ class RedisSessions(SessionInterface):
                 f"database and their ids in the session."
             )
         with self._client.pipeline(transaction=True) as pipe:
-            # xx: a slow request must not bring back a session that another one has ended meanwhile.
-            pipe.set(self._key(session.id), text, ex=self._idle, nx=is_new, xx=not is_new)
+            # xx: a slow request must not bring back a session that another one has ended meanwhile. Nor may it delete the
+            # cookie then: where that was a login, the browser has the cookie of the new session by now.
+            pipe.set(self._key(session.id), text, ex=self._idle, xx=not is_new)
             if session.former_id is not None:
                 pipe.delete(self._key(session.former_id))
-            return bool(pipe.execute()[0])
+            return True if pipe.execute()[0] else None
 
     @staticmethod
     def _key(id: str) -> str:

@@ -6,7 +6,9 @@ import typing as t
 
 import redis
 import redis.asyncio
+from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError
 from redis.retry import Retry
 
 from erlen import Erlen
@@ -31,13 +33,17 @@ DEFAULTS: dict[str, t.Any] = {
 }
 
 #: A request that needs Redis fails soon where it is not there, rather than waiting with a thread in its hand: one second for
-#: a connection and for an answer. A connection that has died while it was idle is replaced once, without a pause.
-_CLIENT: dict[str, t.Any] = {
+#: a connection and for an answer. A connection that has died while it was idle is replaced once, without a pause. A command
+#: that was not answered in time is not sent again: Redis may have it, and would pin a note twice.
+CLIENT: dict[str, t.Any] = {
     "decode_responses": True,
     "socket_connect_timeout": 1.0,
     "socket_timeout": 1.0,
     "max_connections": 100,
 }
+
+#: Seconds that a request of async code waits for one of these connections.
+WAIT = 1.0
 
 
 def load(app: Erlen, config: t.Mapping[str, t.Any]) -> None:
@@ -49,11 +55,13 @@ def load(app: Erlen, config: t.Mapping[str, t.Any]) -> None:
 
 def plain_client(url: str) -> redis.Redis:
     """Return a client for plain code; it connects when it is first used, and threads may share it."""
-    return redis.Redis.from_url(url, retry=Retry(NoBackoff(), 1), **_CLIENT)
+    retry = Retry(NoBackoff(), 1, supported_errors=(ConnectionError,))
+    return redis.Redis.from_url(url, retry=retry, **CLIENT)
 
 
 def async_client(url: str) -> redis.asyncio.Redis:
     """Return a client for async code. It belongs to the event loop on which it is first used."""
-    from redis.asyncio.retry import Retry as AsyncRetry
-
-    return redis.asyncio.Redis.from_url(url, retry=AsyncRetry(NoBackoff(), 1), **_CLIENT)
+    retry = AsyncRetry(NoBackoff(), 1, supported_errors=(ConnectionError,))
+    # Where more requests than connections come, they wait; the other kind of pool refuses them at once.
+    pool = redis.asyncio.BlockingConnectionPool.from_url(url, retry=retry, timeout=WAIT, **CLIENT)
+    return redis.asyncio.Redis.from_pool(pool)

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 import redis
+from redis.exceptions import RedisError
 
 from doors import board as module
-from doors import create_app
+from doors import create_app, settings
 from doors.board import WAITING, Board
 from erlen import Erlen, ServerSentEvent
 from two_servers import LIMIT, RedisServer
@@ -102,6 +103,79 @@ async def test_notes_of_the_time_without_a_line_are_caught_up_with(app: Erlen, s
             pass
         assert news["text"] == "and on"
         await events.aclose()
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"by": "Ben"}', '{"by": "Ben", "text": "of", "door": "east", "at": 1, "new": 2}']
+)
+async def test_a_note_of_another_version_ends_nothing(app: Erlen, store: redis.Redis, text: str) -> None:
+    async with served(app) as board, contextlib.aclosing(following(board)) as events:
+        assert await told(events) == {"connected": True}
+        id = t.cast("str", store.xadd("doors:notes", {"note": text}))
+        store.publish("doors:notes", f"{id} {text}")
+        await board.pin("Ada", "and on", "west")
+        heard = [await told(events)]
+        while heard[-1]["text"] != "and on":
+            heard.append(await told(events))
+        assert [note["text"] for note in heard] == (["of", "and on"] if "new" in text else ["and on"])
+        assert len(await board.newest()) == len(heard)
+
+
+async def test_a_page_that_comes_back_while_redis_is_away_misses_nothing(tmp_path: Path) -> None:
+    server = RedisServer(tmp_path)
+    server.start()
+    app = create_app({"TESTING": True, "REDIS_URL": server.url})
+    try:
+        async with served(app) as board:
+            seen = await board.pin("Ada", "seen", "west")
+            await board.pin("Ada", "missed", "west")
+            # This process has heard of it, the page has not.
+            async with contextlib.aclosing(following(board, seen)) as events:
+                assert (await told(events))["text"] == "missed"
+            server.stop()
+            await until(lambda: not board.is_connected)
+            async with contextlib.aclosing(following(board, seen)) as events:
+                assert await told(events) == {"connected": False}
+                server.start()
+                assert (await told(events))["text"] == "missed"
+                assert await told(events) == {"connected": True}
+    finally:
+        server.stop()
+
+
+async def test_a_note_that_redis_has_taken_late_is_pinned_once(tmp_path: Path) -> None:
+    server = RedisServer(tmp_path)
+    server.start()
+    app = create_app({"TESTING": True, "REDIS_URL": server.url})
+    try:
+        async with served(app) as board:
+            # The connection and the script are there by now, so the next note is sent at once.
+            await board.pin("Ada", "first", "west")
+            os.kill(server.pid, signal.SIGSTOP)
+            try:
+                pinning = asyncio.create_task(board.pin("Ada", "late", "west"))
+                # A client that sends it again has begun to by then, and Redis wakes up with both.
+                await asyncio.wait({pinning}, timeout=1.5)
+            finally:
+                os.kill(server.pid, signal.SIGCONT)
+            with pytest.raises(RedisError):
+                await pinning
+            await board.pin("Ada", "next", "west")
+            assert [note.text for note in await board.newest()] == ["next", "late", "first"]
+    finally:
+        server.stop()
+
+
+async def test_more_requests_than_connections_wait_for_one(
+    redis_server: RedisServer, store: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # One of the two listens.
+    monkeypatch.setitem(settings.CLIENT, "max_connections", 2)
+    monkeypatch.setattr(settings, "WAIT", LIMIT)
+    app = create_app({"TESTING": True, "REDIS_URL": redis_server.url})
+    async with served(app), app.async_test_client() as client:
+        answers = await asyncio.gather(*(client.get("/") for _ in range(20)))
+    assert {answer.status_code for answer in answers} == {200}
 
 
 async def test_a_redis_that_says_nothing_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

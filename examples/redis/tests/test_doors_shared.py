@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import subprocess
 import sys
 import typing as t
@@ -163,7 +162,8 @@ def test_one_command_starts_it_all_and_ends_it_all(tmp_path: Path) -> None:
             with urlopen(f"http://127.0.0.1:{port}/", timeout=LIMIT) as response:
                 assert response.status == 200
     finally:
-        command.send_signal(signal.SIGINT)
+        # Not SIGINT, which is ignored in what a shell has started in the background.
+        command.terminate()
         assert command.wait(LIMIT) == 0
     # The folder of Redis has gone as well.
     assert list(tmp_path.iterdir()) == [log]

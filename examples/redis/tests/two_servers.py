@@ -12,6 +12,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import typing as t
 from pathlib import Path
@@ -35,22 +36,20 @@ def eventually(ask: t.Callable[[], T]) -> T:
     return answer
 
 
-def free_port() -> int:
-    """Return a port that nobody listens at."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
-
-
 class RedisServer:
-    """A Redis with a folder and a port of its own, which can go away and come back with what it had."""
+    """A Redis with a folder of its own, which can go away and come back with what it had.
+
+    It listens at a socket of the file system: a port could be somebody else's by the time it comes back.
+    """
 
     def __init__(self, folder: Path) -> None:
         path = shutil.which("redis-server") or shutil.which("valkey-server")
         if path is None:
             pytest.skip("there is neither redis-server nor valkey-server: install one of them")
-        self.port = free_port()
-        self.url = f"redis://127.0.0.1:{self.port}/0"
+        # The path of a socket may have about a hundred characters, and that of a test's folder can be longer.
+        self._room = Path(tempfile.mkdtemp(prefix="doors-"))
+        self._socket = str(self._room / "redis.sock")
+        self.url = f"unix://{self._socket}"
         files = [
             "--dir",
             str(folder),
@@ -61,11 +60,12 @@ class RedisServer:
             "--save",
             "",
         ]
-        self._command = [path, "--port", str(self.port), "--bind", "127.0.0.1", *files]
+        self._command = [path, "--port", "0", "--unixsocket", self._socket, *files]
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
+        self._room.mkdir(0o700, exist_ok=True)
         self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL)
         assert eventually(self._answers), "Redis did not start"
 
@@ -81,9 +81,12 @@ class RedisServer:
             self._process.terminate()
             self._process.wait(LIMIT)
             self._process = None
+        shutil.rmtree(self._room, ignore_errors=True)
 
     def _answers(self) -> bool:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1) as made:
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as made:
+            made.settimeout(1)
+            made.connect(self._socket)
             made.sendall(b"PING\r\n")
             return made.recv(7) == b"+PONG\r\n"
         return False
@@ -148,8 +151,12 @@ def open_doors(redis: str, folder: Path, **variables: str) -> t.Generator[tuple[
     """Start two servers, and stop them at the end of the block, where the test has not."""
     west, east = (Door(name, redis, folder, **variables) for name in ("west", "east"))
     try:
-        west.wait()
-        east.wait()
+        for door in (west, east):
+            door.wait()
+            # It serves before it hears Redis.
+            with Page(door) as page:
+                while not page.next("line").data["connected"]:
+                    pass
         yield west, east
     finally:
         for door in (west, east):
