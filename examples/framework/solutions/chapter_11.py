@@ -34,7 +34,7 @@ class Pieces:
         return self
 
     def __next__(self) -> Piece:
-        piece = self._run(self._next())
+        piece: Piece | None = self._run(self._next())
         if piece is None:
             raise StopIteration
         return piece

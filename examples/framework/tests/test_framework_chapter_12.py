@@ -204,9 +204,13 @@ def test_a_subclass_that_replaces_a_phase_is_never_answered_shortly() -> None:
     assert ask(app, "/").text == "text!"
 
 
+def replaced(*args: t.Any) -> t.Any:
+    raise NotImplementedError
+
+
 @pytest.mark.parametrize("name", LEFT_OUT)
 def test_every_phase_may_be_replaced(name: str) -> None:
-    subclass = type("Guarded", (Sapling,), {name: lambda self, *args: getattr(Sapling, name)(self, *args)})
+    subclass = type("Guarded", (Sapling,), {name: replaced})
     app, plain = subclass("framework_example"), Sapling("framework_example")
     for one in (app, plain):
         one.add_url_rule("/", "index", lambda: "text")
