@@ -58,15 +58,20 @@ class Pieces:
         return self._runner.run(step)
 
 
+def plain(value: t.Any) -> t.Any:
+    """Return an async generator as an iterator, which all other code takes for a plain generator."""
+    return Pieces(value) if hasattr(value, "__anext__") else value
+
+
 class Streaming(Sapling):
     """An application whose views may return async generators."""
 
     def make_response(self, value: t.Any) -> Response:
         """Make a response of what a view returned, an async generator as well."""
-        if isinstance(value, tuple) and hasattr(value[0], "__anext__"):
-            value = (Pieces(value[0]), *value[1:])
-        # It is an iterator like a plain generator, and so all other code takes it for one.
-        return super().make_response(Pieces(value) if hasattr(value, "__anext__") else value)
+        if isinstance(value, tuple):
+            body, *rest = t.cast("tuple[t.Any, ...]", value)
+            return super().make_response((plain(body), *rest))
+        return super().make_response(plain(value))
 
 
 class Watching(Sapling):
