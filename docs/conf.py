@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 import sys
-import typing as t
 from importlib.metadata import version as installed_version
 from pathlib import Path
-
-from docutils import nodes
-
-if t.TYPE_CHECKING:
-    from sphinx.application import Sphinx
 
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
@@ -29,6 +23,7 @@ extensions = [
     "sphinxcontrib.svgbob",
     "cross_references",
     "diagrams",
+    "differences",
     "repository",
     "tested_blocks",
 ]
@@ -92,18 +87,3 @@ html_theme_options = {
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 copybutton_here_doc_delimiter = "EOF"
-
-
-def name_from_the_root(app: Sphinx, document: nodes.document) -> None:
-    """Name the files of a shown difference as the repository does: Sphinx has the folder of this machine before them."""
-    root = f"{Path(__file__).resolve().parents[1]}/"
-    for block in document.findall(nodes.literal_block):
-        if root in block.astext():
-            # Both alike, or the block would be shown without colours.
-            block.rawsource = block.astext().replace(root, "")
-            block[:] = [nodes.Text(block.rawsource)]
-
-
-def setup(app: Sphinx) -> None:
-    """Connect what is defined here."""
-    app.connect("doctree-read", name_from_the_root)

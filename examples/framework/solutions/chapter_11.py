@@ -69,8 +69,7 @@ class Streaming(Sapling):
     def make_response(self, value: t.Any) -> Response:
         """Make a response of what a view returned, an async generator as well."""
         if isinstance(value, tuple):
-            body, *rest = t.cast("tuple[t.Any, ...]", value)
-            return super().make_response((plain(body), *rest))
+            return super().make_response(tuple(map(plain, value)))
         return super().make_response(plain(value))
 
 
