@@ -23,6 +23,7 @@ extensions = [
     "sphinxcontrib.svgbob",
     "cross_references",
     "diagrams",
+    "differences",
     "repository",
     "tested_blocks",
 ]

@@ -8,7 +8,7 @@ import werkzeug
 class Request(werkzeug.Request):
     """One request. Everything it offers is read from ``environ`` when it is first asked for."""
 
-    # Werkzeug refuses more than this in memory, and in parts of a form; how large a whole body may be is ours to say.
+    # Werkzeug bounds the fields of a form by itself; how large a whole body may be is ours to say.
     max_content_length = 16 * 1024 * 1024
 
 

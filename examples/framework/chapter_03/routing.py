@@ -88,7 +88,8 @@ class Rule:
         """Return the path with values in the places of the variables, the others as query."""
         parts = [quote(str(values[part.text] if part.converter else part.text)) for part in self.segments]
         query = {name: value for name, value in values.items() if name not in self.converters}
-        return "/" + "/".join(parts) + ("?" + urlencode(query) if query else "")
+        # One slash: an address that begins with two is on another site, and a value may begin with one.
+        return "/" + "/".join(parts).lstrip("/") + ("?" + urlencode(query) if query else "")
 
 
 def segment_of(text: str, path: str) -> Segment:

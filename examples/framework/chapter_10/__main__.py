@@ -1,4 +1,4 @@
-"""``python -m chapter_10 --app module:name COMMAND``."""
+"""What ``python -m`` runs: ``python -m chapter_10 --app module:name COMMAND``."""
 
 from .cli import main
 

@@ -39,6 +39,8 @@ class ASGI:
         start = Start()
         try:
             environ = environ_of(scope, await receive_body(receive, self.config["MAX_CONTENT_LENGTH"]))
+        except ClientGone:
+            return
         except RequestEntityTooLarge as error:
             body = self.make_response(error)(environ_of(scope, b""), start)
         else:
@@ -48,6 +50,10 @@ class ASGI:
                 # With nothing to await, the whole request is one hop to a thread.
                 body = await asyncio.to_thread(self.wsgi_app, environ, start)
         await send_response(send, start, body)
+
+
+class ClientGone(Exception):
+    """The client went away before it had sent all of its request."""
 
 
 class Start:
@@ -66,10 +72,13 @@ async def receive_body(receive: Receive, limit: int | None) -> bytes:
     """Return the body of a request, which comes in pieces.
 
     :raises RequestEntityTooLarge: as soon as it is larger than the limit, however large the client says it is.
+    :raises ClientGone: where the rest will not come; half of a form must not be taken for the whole.
     """
     body = bytearray()
     while True:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
         body += message.get("body", b"")
         if limit is not None and len(body) > limit:
             raise RequestEntityTooLarge

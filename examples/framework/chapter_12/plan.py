@@ -11,6 +11,14 @@ if t.TYPE_CHECKING:
     from .dispatch import Dispatch
 
 
+#: What the short way leaves out.
+LEFT_OUT = (
+    *("full_dispatch_request", "preprocess_request", "dispatch_request", "finalize_request"),
+    *("afull_dispatch_request", "apreprocess_request", "adispatch_request", "afinalize_request"),
+    "make_response",
+)
+
+
 class Steps:
     """What is run for one endpoint, in order.
 
@@ -37,12 +45,8 @@ class Plan:
 
 
 def sends_plainly(app: Dispatch) -> bool:
-    """Return whether nobody has replaced what makes a response of a text."""
+    """Return whether nobody has replaced what the short way leaves out."""
     from .dispatch import Dispatch  # It imports this file for its own start.
 
-    cls = type(app)
-    return (
-        app.response_class is Response
-        and cls.make_response is Dispatch.make_response
-        and cls.finalize_request is Dispatch.finalize_request
-    )
+    kept = (getattr(type(app), name) is getattr(Dispatch, name) for name in LEFT_OUT)
+    return app.response_class is Response and all(kept)

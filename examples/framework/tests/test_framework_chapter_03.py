@@ -77,9 +77,21 @@ def test_the_slash_at_the_end_is_added_with_the_query(app: Sapling) -> None:
     assert ask(app, "/files?sort=size").location == "http://localhost/files/?sort=size"
 
 
-@pytest.mark.parametrize("path", ["//evil.example", "//evil.example/files"])
-def test_no_path_leads_to_another_site(app: Sapling, path: str) -> None:
-    assert ask(app, "/", environ_overrides={"PATH_INFO": path}).status_code == 404
+def test_no_path_leads_to_another_site(app: Sapling) -> None:
+    app.route("/<name>/", endpoint="name")(lambda request, name: name)
+    response = ask(app, "/", environ_overrides={"PATH_INFO": "//evil.example"})
+    assert (response.status_code, response.location) == (308, "http://localhost/evil.example/")
+
+
+@pytest.mark.parametrize("number", [3, 12])
+@pytest.mark.parametrize("rule", ["/<path:x>", "/<x>"])
+@pytest.mark.parametrize("value", ["/evil.example", "//evil.example", "\\\\evil.example"])
+def test_no_value_makes_a_url_of_another_site(number: int, rule: str, value: str) -> None:
+    ours, theirs = application(chapter(number), [(rule, "GET")]), new_app(erlen)
+    theirs.add_url_rule(rule, "rule0", lambda x: x)
+    with theirs.test_request_context():
+        assert ours.url_for("rule0", x=value) == erlen.url_for("rule0", x=value)
+    assert not ours.url_for("rule0", x=value).startswith("//")
 
 
 def test_digits_that_are_no_number_are_not_found(app: Sapling) -> None:

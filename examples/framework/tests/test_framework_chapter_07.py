@@ -187,3 +187,17 @@ def test_sessions_can_be_kept_on_the_server() -> None:
     assert client.get_cookie("session") != first
     kept.kept.clear()
     assert client.get("/get").json == {}
+
+
+def test_a_copied_cookie_of_a_kept_session_is_worth_nothing_after_a_logout() -> None:
+    app = build(chapter(7))
+    app.session_interface = kept = KeptSessions()
+    client, thief = Client(app), Client(app)
+    client.get("/set/user/ada")
+    copied = client.get_cookie("session")
+    assert copied is not None
+    thief.set_cookie("session", copied.value)
+    assert thief.get("/get").json == {"user": "ada"}
+    client.get("/clear")
+    assert (client.get_cookie("session"), kept.kept) == (None, {})
+    assert thief.get("/get").json == {}

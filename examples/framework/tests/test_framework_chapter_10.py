@@ -1,18 +1,22 @@
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
+import time
 import typing as t
 from pathlib import Path
+from urllib.request import urlopen
 
 import click
 import pytest
 from click.testing import CliRunner
 
 import erlen
-from chapter_10 import Sapling, current_app, session
+from chapter_10 import Sapling, current_app, g, request, session
 from chapter_10.cli import locate_app, main
 from framework_support import CHAPTERS, chapter, new_app
+from solutions.chapter_10 import KeepingClient
 
 FRAMEWORKS = [*(chapter(number) for number in CHAPTERS if number >= 10), erlen]
 
@@ -118,3 +122,73 @@ def test_nothing_is_active_after_a_transaction(app: Sapling) -> None:
         assert current_app.config["SECRET_KEY"]
     with pytest.raises(RuntimeError):
         session["a"]
+
+
+def test_a_client_keeps_its_last_request_within_its_block() -> None:
+    app, ends = Sapling("framework_example"), list[str]()
+    app.config.update(SECRET_KEY="key of the tests", TESTING=True)
+
+    @app.route("/<name>")
+    def index(name: str) -> str:
+        session["user"] = g.user = name
+        return f"{1 / len(name.removeprefix('broken'))}"
+
+    @app.teardown_appcontext
+    def end(failure: BaseException | None) -> None:
+        ends.append(g.user)
+
+    client = KeepingClient(app)
+    with client:
+        client.get("/ada")
+        assert (request.path, session["user"], g.user, ends) == ("/ada", "ada", "ada", [])
+        client.get("/bob")
+        assert (session["user"], ends) == ("bob", ["ada"])
+        with pytest.raises(ZeroDivisionError):
+            client.get("/broken")
+        assert (g.user, ends) == ("broken", ["ada", "bob"])
+    assert ends == ["ada", "bob", "broken"]
+    client.get("/eve")
+    assert ends[3:] == ["eve"]
+    with pytest.raises(RuntimeError):
+        _ = request.path
+
+
+SERVED = """
+import sys
+if sys.argv[1] == "Werkzeug":
+    sys.modules["uvicorn"] = None  # As where it is not installed.
+from chapter_11 import Sapling
+from chapter_11.cli import ScriptInfo
+from solutions.chapter_10 import run
+
+app = Sapling(__name__)
+app.route("/", endpoint="index")(lambda: "served")
+run(["--port", sys.argv[2]], obj=ScriptInfo(app=app))
+"""
+
+
+def answer_of(url: str) -> tuple[bytes, str]:
+    """Return what a server answers that may be about to start."""
+    for _ in range(200):
+        try:
+            with urlopen(url) as response:
+                return response.read(), response.headers["Server"].partition("/")[0]
+        except OSError:
+            time.sleep(0.1)
+    raise AssertionError("the server did not start")
+
+
+@pytest.mark.parametrize("server", ["uvicorn", "Werkzeug"])
+def test_an_application_is_served_over_asgi_where_that_is_installed(server: str) -> None:
+    if server == "uvicorn":
+        pytest.importorskip("uvicorn")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    folder = str(Path(__file__).parents[1])
+    command = [sys.executable, "-c", SERVED, server, str(port)]
+    with subprocess.Popen(command, env={"PYTHONPATH": folder}, stderr=subprocess.DEVNULL) as process:
+        try:
+            assert answer_of(f"http://127.0.0.1:{port}/") == (b"served", server)
+        finally:
+            process.terminate()

@@ -13,6 +13,7 @@ import erlen
 from chapter_11 import Sapling, g, request
 from chapter_11.asgi import environ_of
 from framework_support import ask, chapter, new_app
+from solutions.chapter_11 import Streaming, Watching
 
 FOLDER = Path(__file__).parents[1]
 
@@ -116,6 +117,26 @@ def test_a_body_comes_in_pieces_and_within_its_limit() -> None:
     assert b'"1"' in answer.body
     app.config["MAX_CONTENT_LENGTH"] = 2
     assert asyncio.run(over_asgi(app, "/async/x", [b"a=", b"1"], "POST", form)).status == 413
+
+
+@pytest.mark.parametrize("number", [11, 12])
+def test_half_of_a_body_is_not_taken_for_the_whole(number: int) -> None:
+    app, called = new_app(chapter(number)), list[str]()
+    app.before_request(lambda: called.append("hook"))
+    messages = [
+        {"type": "http.request", "body": b"amount=1", "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+    sent: list[t.Any] = []
+
+    async def receive() -> t.Any:
+        return messages.pop(0)
+
+    async def send(message: t.Any) -> None:
+        sent.append(message)
+
+    asyncio.run(app({"type": "http", "method": "POST", "path": "/", "headers": []}, receive, send))
+    assert (called, sent) == ([], [])
 
 
 def test_a_stream_is_sent_piece_by_piece() -> None:
@@ -238,3 +259,115 @@ def test_both_spellings_are_the_same(number: int, file: str) -> None:
         assert ast.dump(ours.args) == ast.dump(theirs.args)
         body = [plain.visit(statement) for statement in theirs.body[1:]]
         assert [ast.unparse(one) for one in ours.body[1:]] == [ast.unparse(one) for one in body], name
+
+
+def streaming(seen: list[t.Any]) -> Streaming:
+    app = Streaming("framework_example")
+
+    async def pieces(name: str) -> t.AsyncGenerator[str, None]:
+        try:
+            for number in range(3):
+                seen.append((threading.get_ident(), asyncio.get_running_loop()))
+                await asyncio.sleep(0)
+                yield f"{name}{number}"
+        finally:
+            await asyncio.sleep(0)
+            seen.append("end")
+
+    @app.route("/<name>")
+    async def view(name: str) -> t.Any:
+        return pieces(name), 202
+
+    @app.route("/plain/<name>")
+    def plain(name: str) -> t.Any:
+        return pieces(name)
+
+    return app
+
+
+@pytest.mark.parametrize(("path", "status"), [("/ö", 202), ("/plain/ö", 200)])
+def test_an_async_generator_is_sent_piece_by_piece_over_both_protocols(path: str, status: int) -> None:
+    seen: list[t.Any] = []
+    app = streaming(seen)
+    answer = asyncio.run(over_asgi(app, path))
+    assert (answer.status, answer.body.decode(), answer.pieces) == (status, "ö0ö1ö2", 3)
+    assert seen.pop() == "end"
+    assert len(set(seen)) == 1
+    if path == "/ö":
+        assert seen[0][0] == threading.get_ident()
+    seen.clear()
+    response = ask(app, path)
+    assert (response.status_code, response.text) == (status, "ö0ö1ö2")
+    assert seen.pop() == "end"
+    assert len(set(seen)) == 1
+
+
+def test_an_async_generator_that_is_closed_early_is_ended() -> None:
+    seen: list[t.Any] = []
+    with streaming(seen).test_client().get("/plain/a") as response:
+        assert next(iter(response.response)) == b"a0"
+    assert seen[-1] == "end"
+    assert len(seen) == 2
+
+
+async def left_alone(app: t.Any, path: str, leaves: t.Callable[[], t.Awaitable[object]]) -> list[str]:
+    """Send a request whose client goes away, and return what it was sent."""
+    sent: list[str] = []
+    coming = [{"type": "http.request", "body": b""}]
+
+    async def receive() -> t.Any:
+        if coming:
+            return coming.pop()
+        await leaves()
+        return {"type": "http.disconnect"}
+
+    async def send(message: t.Any) -> None:
+        sent.append(message["type"])
+
+    await app({"type": "http", "method": "GET", "path": path, "headers": []}, receive, send)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    return sent
+
+
+def test_a_view_is_stopped_when_its_client_has_gone_and_is_at_its_end_then() -> None:
+    app, seen = Watching("framework_example"), list[str]()
+    app.teardown_appcontext(lambda failure: seen.append("functions at the end"))
+
+    async def main() -> list[str]:
+        began = asyncio.Event()
+
+        @app.route("/")
+        async def index() -> str:
+            began.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                await asyncio.sleep(0)
+                seen.append("end of the view")
+            return "never"
+
+        return await left_alone(app, "/", began.wait)
+
+    assert asyncio.run(main()) == []
+    assert seen == ["end of the view", "functions at the end"]
+
+
+def test_whoever_stays_is_answered_and_nothing_goes_on_afterwards() -> None:
+    app = Watching("framework_example")
+
+    @app.route("/<name>")
+    async def index(name: str) -> str:
+        return f"{1 / len(name)}"
+
+    async def never() -> None:
+        await asyncio.Event().wait()
+
+    assert asyncio.run(left_alone(app, "/a", never)) == ["http.response.start", *["http.response.body"] * 2]
+    app.config["TESTING"] = True
+
+    @app.before_request
+    def broken() -> None:
+        raise LookupError("rope")
+
+    with pytest.raises(LookupError):
+        asyncio.run(left_alone(app, "/a", never))

@@ -18,6 +18,7 @@ from werkzeug.exceptions import HTTPException
 import erlen
 from chapter_12 import Response, Sapling, request_started, session
 from chapter_12.compiled import Routes
+from chapter_12.plan import LEFT_OUT
 from chapter_12.routing import Router, Rule, SlashMissing
 from counting import Cost, request_cost
 from framework_support import ask, chapter, new_app
@@ -201,6 +202,29 @@ def test_a_subclass_that_replaces_a_phase_is_never_answered_shortly() -> None:
     app = Loud("framework_example")
     app.add_url_rule("/", "index", lambda: "text")
     assert ask(app, "/").text == "text!"
+
+
+def replaced(*args: t.Any) -> t.Any:
+    raise NotImplementedError
+
+
+@pytest.mark.parametrize("name", LEFT_OUT)
+def test_every_phase_may_be_replaced(name: str) -> None:
+    subclass = type("Guarded", (Sapling,), {name: replaced})
+    app, plain = subclass("framework_example"), Sapling("framework_example")
+    for one in (app, plain):
+        one.add_url_rule("/", "index", lambda: "text")
+    assert (app.freeze().steps["index"].is_short, plain.freeze().steps["index"].is_short) == (False, True)
+
+
+def test_a_guard_in_a_phase_is_not_passed_by() -> None:
+    class Guarded(Sapling):
+        def dispatch_request(self, context: t.Any) -> t.Any:
+            return ("Not yours.", 403)
+
+    app = Guarded("framework_example")
+    app.add_url_rule("/", "index", lambda: "text")
+    assert ask(app, "/").status_code == 403
 
 
 def test_whoever_listens_is_told() -> None:

@@ -118,3 +118,33 @@ def test_exercises_with_a_solution_have_it_and_the_solution_is_tested(number: in
     assert (f"`solutions/chapter_{number:02}.py`" in page) == file.exists()
     tests = (FOLDER / "tests" / f"test_framework_chapter_{number:02}.py").read_text(encoding="utf-8")
     assert ("from solutions" in tests) == file.exists()
+
+
+#: A row of the table 'All that changed'.
+CHANGED = re.compile(r"^\| `(\w+\.py)` \| (new|changed) \| ", re.MULTILINE)
+
+
+def modules(number: int) -> dict[str, bytes]:
+    """Return the modules of a chapter; not the names it exports, which are others in each."""
+    files = (FOLDER / f"chapter_{number:02}").glob("*.py")
+    return {file.name: file.read_bytes() for file in files if file.name != "__init__.py"}
+
+
+@pytest.mark.parametrize("number", CHAPTERS[1:])
+def test_a_module_that_the_text_does_not_name_is_that_of_the_chapter_before(number: int) -> None:
+    page = (PAGES / f"chapter-{number:02}.md").read_text(encoding="utf-8")
+    here, before = modules(number), modules(number - 1)
+    assert before.keys() <= here.keys()
+    came = {
+        name: "new" if name not in before else "changed"
+        for name, text in here.items()
+        if text != before.get(name)
+    }
+    assert dict(CHANGED.findall(page)) == came
+    assert [name for name in came if f"examples/framework/chapter_{number:02}/{name}\n" not in page] == []
+
+
+@pytest.mark.parametrize("number", CHAPTERS)
+def test_what_a_package_exports_is_all_that_its_own_module_does(number: int) -> None:
+    tree = ast.parse((FOLDER / f"chapter_{number:02}" / "__init__.py").read_text(encoding="utf-8"))
+    assert {type(node) for node in tree.body[1:]} == {ast.ImportFrom}
