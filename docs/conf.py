@@ -22,6 +22,7 @@ extensions = [
     "sphinx_copybutton",
     "sphinxcontrib.svgbob",
     "cross_references",
+    "descriptions",
     "diagrams",
     "repository",
     "tested_blocks",
@@ -53,6 +54,9 @@ toc_object_entries_show_parents = "hide"
 # Pages
 html_theme = "furo"
 html_title = "Erlen"
+# Both keep the contrast that WCAG asks for at level AAA.
+pygments_style = "a11y-high-contrast-light"
+pygments_dark_style = "a11y-high-contrast-dark"
 html_static_path = ["_static"]
 templates_path = ["_templates"]
 html_css_files = ["site.css"]
@@ -75,11 +79,15 @@ html_theme_options = {
         "color-brand-primary": "#1d5c4a",
         "color-brand-content": "#1d6a54",
         "color-brand-visited": "#4a5a86",
+        "color-api-name": "#1d5c4a",
+        "color-api-pre-name": "#1d5c4a",
     },
     "dark_css_variables": {
         "color-brand-primary": "#7fd1b4",
         "color-brand-content": "#7fd1b4",
         "color-brand-visited": "#a9b8ea",
+        "color-api-name": "#7fd1b4",
+        "color-api-pre-name": "#7fd1b4",
     },
 }
 # What is copied of a console are the commands alone.
