@@ -31,7 +31,7 @@ def reference_of_keys() -> list[tuple[str, str, str, str]]:
         for one in re.finditer(
             r"^#### `(?P<key>\w+)`\n\n"
             r"Default: `(?P<safe>[^`]+)`(?: in both profiles|, with `profile=\"flask\"` `(?P<flask>[^`]+)`)\.\n\n"
-            r".+\.\n\*Why:\* (?P<why>.+)$",
+            r"(?:.+\.\n)+\*Why:\* (?P<why>.+)$",
             text,
             re.MULTILINE,
         )

@@ -68,7 +68,7 @@ def _machine(results: list[Results]) -> str:
     if busy:
         lines += (
             "\n\n**Other programs ran on the machine at the same time**, as its load says, more than it has cores: "
-            f"figures scatter, those of a few rounds most. So it was with {', '.join(busy)}."
+            f"figures scatter, those of a few rounds most.\nSo it was with {', '.join(busy)}."
         )
     listed = ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
     return f"{lines}\n\nVersions: {listed}." if versions else lines

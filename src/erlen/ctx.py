@@ -143,9 +143,9 @@ class AppContext:
     @property
     def request(self) -> t.Any:
         """The request. Raises :exc:`RuntimeError` in a context without one."""
-        if self._request is None:
+        if (request := self._make_request()) is None:
             raise RuntimeError(NO_REQUEST_CONTEXT)
-        return self._request
+        return request
 
     @request.setter
     def request(self, value: t.Any) -> None:

@@ -164,6 +164,10 @@ def url_for(
             name = endpoint[1:] if blueprint is None else f"{blueprint}{endpoint}"
         if plan is not None and scheme is None and not external:
             mount = _mount_of(context, plan)
+    elif endpoint[:1] == "." and context is not None and context.has_request:
+        # Of a request around this context, which those of 'erlen.as_flask' have.
+        blueprint = context.request.blueprint
+        name = endpoint[1:] if blueprint is None else f"{blueprint}{endpoint}"
     if mount is None or plan is None:
         return _built_by_adapter(app, endpoint, name, values, anchor, method, scheme, external)
     # PERF: url_for x 10: a relative URL needs no adapter: 4 us to make it, 2 us to ask it.
@@ -222,7 +226,7 @@ def _built_by_adapter(
     if context is not None and context.app is not app:
         context = None
     if external is None:
-        external = scheme is not None or context is None or context._request is None
+        external = scheme is not None or context is None or not context.has_request
     adapter = _adapter_for(app, context, asked, external)
     if scheme is not None and not external:
         raise ValueError(

@@ -6,7 +6,21 @@ import typing as t
 
 import flask.globals
 import pytest
-from flask import Flask, current_app, g, request
+from flask import (
+    Flask,
+    Response,
+    after_this_request,
+    copy_current_request_context,
+    current_app,
+    flash,
+    g,
+    get_flashed_messages,
+    has_request_context,
+    render_template_string,
+    request,
+    session,
+    url_for,
+)
 
 
 @pytest.fixture
@@ -136,3 +150,73 @@ def test_signals_are_sent_for_contexts_of_their_own_only(app: Flask) -> None:
         assert sent == ["pushed", "popped"]
         app.test_client().get("/")
     assert sent == ["pushed", "popped"] * 2
+
+
+def test_a_request_stays_in_sight_in_an_application_context(app: Flask) -> None:
+    @app.get("/around/<name>")
+    def around(name: str) -> list[t.Any]:
+        g.name = name
+        session["name"] = name
+        flash("before")
+
+        @after_this_request
+        def outside(response: Response) -> Response:
+            response.headers.add("X-Order", "outside")
+            return response
+
+        with app.app_context():
+            with app.app_context():
+                assert has_request_context()
+                session["inside"] = request.view_args
+            assert "name" not in g
+            flash("inside")
+
+            @after_this_request
+            def inside(response: Response) -> Response:
+                response.headers.add("X-Order", "inside")
+                return response
+
+            seen = [
+                request.path,
+                session["name"],
+                url_for("index"),
+                url_for(".index"),
+                get_flashed_messages(),
+            ]
+            copied = copy_current_request_context(lambda: request.path)
+        with Flask("other").app_context():
+            seen.append([current_app.name, request.path])
+        return [*seen, render_template_string("{{ request.path }} {{ g.name }}"), copied()]  # type: ignore[no-untyped-call]
+
+    app.secret_key = "test"
+    client = app.test_client()
+    answer = client.get("/around/ada")
+    assert answer.json == [
+        "/around/ada", "ada", "/", "/", ["before", "inside"], ["other", "/around/ada"], "/around/ada ada", "/around/ada",
+    ]  # fmt: skip
+    assert answer.headers.getlist("X-Order") == ["outside", "inside"]
+    with client.session_transaction() as kept:
+        assert kept["inside"] == {"name": "ada"}
+        assert kept["name"] == "ada"
+
+
+def test_the_end_of_the_block_is_not_that_of_the_request(app: Flask) -> None:
+    @app.get("/around")
+    def around() -> str:
+        with app.app_context():
+            return request.path
+
+    assert app.test_client().get("/around").text == "/around"
+    assert app.config["ENDED"] == ["application", "request", "application"]
+
+
+def test_no_request_is_in_sight_afterwards(app: Flask) -> None:
+    context = app.app_context()
+    with app.test_request_context("/first"), context:
+        assert request.path == "/first"
+    with context:
+        assert not has_request_context()
+        with pytest.raises(RuntimeError, match="outside of request context"):
+            _ = request.path
+        with pytest.raises(RuntimeError, match="SERVER_NAME"):
+            url_for("index")

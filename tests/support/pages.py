@@ -143,11 +143,12 @@ def _matches(said: str, came: str) -> bool:
     at = line = 0
     back: tuple[int, int] | None = None
     while line < len(lines):
-        one: re.Pattern[str] | t.Literal[False] | None = wanted[at] if at < len(wanted) else False
-        if one is None:
+        has_more = at < len(wanted)
+        one = wanted[at] if has_more else None
+        if has_more and one is None:
             back = (at, line)
             at += 1
-        elif one and one.fullmatch(lines[line].rstrip()):
+        elif one is not None and one.fullmatch(lines[line].rstrip()):
             at, line = at + 1, line + 1
         elif back:
             back = (back[0], back[1] + 1)

@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 #: How many seconds anything may take.
-LIMIT = 30
+LIMIT = 120
 
 _BLOCK = re.compile(r"^```(\w+)(?: ([\w./]+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 

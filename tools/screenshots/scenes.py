@@ -151,7 +151,7 @@ def debugger(studio: Studio) -> t.Iterator[Path]:
         (folder / "__init__.py").touch()
         (folder / "app.py").write_text(_SHOP, encoding="utf-8")
         (folder / "basket.py").write_text(_BASKET, encoding="utf-8")
-        with _development_server(Path(name), "shop.app") as (url, unlock):
+        with _development_server(Path(name), "--app", "shop.app") as (url, unlock):
             with studio.page((1280, 1060)) as page:
                 _fail(page, url, unlock)
                 page.locator(".prompt button").first.click()
@@ -179,10 +179,10 @@ def _fail(page: Page, url: str, unlock: str) -> None:
 
 
 @contextlib.contextmanager
-def _development_server(folder: Path, app: str) -> t.Generator[tuple[str, str], None, None]:
+def _development_server(folder: Path, *options: str) -> t.Generator[tuple[str, str], None, None]:
     """Run ``erlen run --debug``, and return its address and the one that opens the debugger."""
     process = subprocess.Popen(  # noqa: S603 (Python, and Erlen's command)
-        [sys.executable, "-m", "erlen", "--app", app, "run", "--debug", "--no-reload", "--port", "0"],
+        [sys.executable, "-m", "erlen", *options, "run", "--debug", "--no-reload", "--port", "0"],
         cwd=folder,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,
@@ -206,10 +206,59 @@ def _development_server(folder: Path, app: str) -> t.Generator[tuple[str, str], 
         process.communicate(timeout=20)
 
 
+_NAMED = re.compile(r"^```\w+ ([\w./-]+)\n(.*?)^```$|^\$ ((?:mv|mkdir) [\w /]+)$", re.MULTILINE | re.DOTALL)
+
+
+def toolshed(studio: Studio) -> t.Iterator[Path]:
+    """Show the application of the tutorial, as its chapters have it in the end."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for chapter in sorted((Path(__file__).parents[2] / "docs" / "tutorial").glob("[0-9]*.md")):
+            for file, text, move in _NAMED.findall(chapter.read_text(encoding="utf-8")):
+                if move:
+                    subprocess.run(move.split(), cwd=folder, check=True)  # noqa: S603 (of the page)
+                    continue
+                path = folder / file
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text, encoding="utf-8")
+        (folder / ".env").write_text(f"TOOLSHED_SECRET_KEY={_KEY}\n", encoding="utf-8")
+        _erlen(folder, "init-db")
+        _erlen(
+            folder,
+            "security",
+            "users",
+            "create",
+            "ada@example.org",
+            "--password-stdin",
+            said="a boat with three masts",
+        )
+        _erlen(folder, "seed", "ada@example.org")
+        with _development_server(folder) as (url, _):
+            for name, size, dark in (
+                ("toolshed-desktop", (1280, 720), False),
+                ("toolshed-phone", PHONE, True),
+            ):
+                with studio.page(size, dark=dark) as page:
+                    page.goto(url)
+                    yield studio.take(page, name)
+
+
+def _erlen(folder: Path, *arguments: str, said: str = "") -> None:
+    subprocess.run(  # noqa: S603 (Python, and Erlen's command)
+        [sys.executable, "-m", "erlen", *arguments],
+        cwd=folder,
+        input=said,
+        text=True,
+        capture_output=True,
+        check=True,
+    )
+
+
 #: The names of pictures' groups, and what takes them.
 SCENES: dict[str, t.Callable[[Studio], t.Iterator[Path]]] = {
     "signup": signup,
     "chat": chat,
     "accounts": accounts,
     "debugger": debugger,
+    "toolshed": toolshed,
 }

@@ -14,7 +14,7 @@ from ..blueprints import Blueprint
 from ..json.provider import DefaultJSONProvider
 from ..lazy import Lazy
 from ..profiles import STOCK
-from .contexts import FlaskRequestContext
+from .contexts import FlaskAppContext, FlaskRequestContext
 from .encoders import EncoderProvider, provider_with
 from .finder import warn_removed
 from .removed import JSONDecoder, JSONEncoder, get_env
@@ -178,6 +178,10 @@ class Flask(Erlen, metaclass=ABCMeta):
         if view is not None:
             # Extensions exempt views by this name: pgAdmin its static files of the protection against forged requests.
             view.__module__, view.__name__ = "flask.app", "<lambda>"
+
+    def app_context(self) -> FlaskAppContext:
+        """Return a context without a request of its own: ``with app.app_context(): ...``."""
+        return FlaskAppContext(self)
 
     @property
     def got_first_request(self) -> bool:
