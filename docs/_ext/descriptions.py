@@ -16,10 +16,9 @@ def _describe(
     app: Sphinx, name: str, template: str, context: dict[str, t.Any], doctree: nodes.document | None
 ) -> None:
     """Add a description, and the page above to the title: the guide and the reference both have 'Sessions'."""
-    title = html.unescape(context.get("title", ""))
-    description = (
-        _first_paragraph(doctree) or f"{title}: a page of the documentation of {app.config.project}."
-    )
+    title = html.unescape(context.get("title") or "")
+    about = f"The documentation of {app.config.project}"
+    description = _first_paragraph(doctree) or (f"{about}: {title}" if title else about)
     tag = f'<meta name="description" content="{html.escape(description)}">'
     context["metatags"] = f"{context.get('metatags') or ''}\n    {tag}\n"
     if parents := context.get("parents"):
