@@ -12,6 +12,7 @@
 # make bench-charts    the charts and the page alone, from the figures that are there
 # make bench-guard     instructions a request beside the committed figures; ARGS=--write accepts those of now
 # make docs    the site of the documentation, in build/docs, with warnings as errors and each link of it followed
+# make docs-walk   the same site in a browser: each page as a desktop and as a phone show it, light and dark
 # make screenshots     the pictures in docs/images, of the examples as they run
 # make format  formats, and mends what the linter can mend
 # make clean   removes what the others made
@@ -29,7 +30,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 SOURCES := pyproject.toml constraints.txt
 ENVIRONMENTS := $(patsubst ecosystem/environments/%.txt,%,$(wildcard ecosystem/environments/*.txt))
 
-.PHONY: run chat accounts redis test test-servers test-ecosystem test-applications lint types pytest bench bench-charts bench-guard docs screenshots api-table format clean
+.PHONY: run chat accounts redis test test-servers test-ecosystem test-applications lint types pytest bench bench-charts bench-guard docs docs-walk screenshots api-table format clean
 .DEFAULT_GOAL := test
 
 run: $(VENV)/.installed-example
@@ -85,6 +86,9 @@ bench-guard: $(if $(wildcard $(VENV)/.installed-test),$(VENV)/.installed-test,$(
 # In an environment that has one of the two extras already, nothing is installed.
 docs: $(if $(wildcard $(VENV)/.installed-test),$(VENV)/.installed-test,$(VENV)/.installed-docs)
 	$(BIN)/python tools/build_docs.py $(ARGS)
+
+docs-walk: $(VENV)/.installed-test
+	$(BIN)/python tools/walk_docs.py $(ARGS)
 
 screenshots: $(VENV)/.installed-test
 	PYTHONPATH=tools:examples/accounts:examples/chat:examples/signup $(BIN)/python -m screenshots $(ARGS)

@@ -22,6 +22,7 @@ extensions = [
     "sphinx_copybutton",
     "sphinxcontrib.svgbob",
     "cross_references",
+    "descriptions",
     "diagrams",
     "differences",
     "repository",
@@ -54,11 +55,15 @@ toc_object_entries_show_parents = "hide"
 # Pages
 html_theme = "furo"
 html_title = "Erlen"
+# Both keep the contrast that WCAG asks for at level AAA.
+pygments_style = "a11y-high-contrast-light"
+pygments_dark_style = "a11y-high-contrast-dark"
 html_static_path = ["_static"]
 templates_path = ["_templates"]
 html_css_files = ["site.css"]
 html_js_files = [("versions.js", {"defer": "defer"})]
 html_copy_source = False
+html_search_scorer = str(Path(__file__).parent / "search_scorer.js")
 html_show_sphinx = False
 html_favicon = "_static/icon.svg"
 html_sidebars = {
@@ -76,11 +81,15 @@ html_theme_options = {
         "color-brand-primary": "#1d5c4a",
         "color-brand-content": "#1d6a54",
         "color-brand-visited": "#4a5a86",
+        "color-api-name": "#1d5c4a",
+        "color-api-pre-name": "#1d5c4a",
     },
     "dark_css_variables": {
         "color-brand-primary": "#7fd1b4",
         "color-brand-content": "#7fd1b4",
         "color-brand-visited": "#a9b8ea",
+        "color-api-name": "#7fd1b4",
+        "color-api-pre-name": "#7fd1b4",
     },
 }
 # What is copied of a console are the commands alone.

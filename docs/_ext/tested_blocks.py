@@ -23,7 +23,9 @@ def _directive(fence: re.Match[str]) -> str:
         return f"{fence['ticks']}console\n"
     # What is between '{%' and '%}' may stand within a tag, where HTML alone has no place for it.
     language = "html+jinja" if fence["name"].endswith(".html") else fence["language"]
-    return f"{fence['ticks']}{{code-block}} {language}\n:caption: {fence['name']}\n\n"
+    # A caption is Markdown, where the underscores of '__init__.py' make bold letters.
+    caption = fence["name"].replace("_", r"\_")
+    return f"{fence['ticks']}{{code-block}} {language}\n:caption: {caption}\n\n"
 
 
 def setup(app: Sphinx) -> dict[str, t.Any]:
