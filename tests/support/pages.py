@@ -77,6 +77,11 @@ class _Player:
             "ERLEN_SERVE_PORT": str(serve),
             "PYTHONUNBUFFERED": "1",
             "COLUMNS": "80",
+            # What a reader has: pytest with the plugin of Erlen, and not with those of the tests of this repository.
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+            "PYTEST_PLUGINS": "erlen.testing.plugin",
+            # Folders of its own: pytest deletes the old ones of everybody when it ends, which may take longer than its tests.
+            "PYTEST_DEBUG_TEMPROOT": str(folder),
         }
         self._recording = Recording(folder, environ, {5000: run, 8000: serve})
         sys.modules["documented"] = self._module
