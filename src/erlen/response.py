@@ -136,6 +136,8 @@ class Response(ResponseBase):
     #: The media type where none is given.
     default_mimetype: str | None = "text/html"
     #: What ``get_json`` reads JSON with.
+    #:
+    #: :meta hide-value:
     json_module: t.Any = json
     #: Whether a relative ``Location`` is made absolute.
     autocorrect_location_header = False
