@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import shutil
 import sys
@@ -40,6 +41,8 @@ def main() -> int:
     parser.add_argument("--output", type=Path, default=ROOT / "build" / "docs", help="where the site goes")
     parser.add_argument("--jobs", default="1", help="processes that build, as sphinx-build takes them")
     arguments = parser.parse_args()
+    # The theme's colours configure logging when they are imported, unless somebody has.
+    logging.getLogger().addHandler(logging.NullHandler())
     output: Path = arguments.output
     version = _version()
     site = output / version
