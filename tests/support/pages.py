@@ -148,7 +148,7 @@ def _matches(said: str, came: str) -> bool:
     at = line = 0
     back: tuple[int, int] | None = None
     while line < len(lines):
-        one = wanted[at] if at < len(wanted) else False
+        one: re.Pattern[str] | t.Literal[False] | None = wanted[at] if at < len(wanted) else False
         if one is None:
             back = (at, line)
             at += 1
