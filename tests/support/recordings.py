@@ -25,7 +25,7 @@ import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 
-#: How many seconds anything may take.
+#: How many seconds anything may take: on a machine that does much else at once, 'pytest' of a page takes half a minute.
 LIMIT = 120
 
 _BLOCK = re.compile(r"^```(\w+)(?: ([\w./]+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -58,7 +58,9 @@ def refuse_wrong_target(decorator: str, view: t.Any) -> None:
         )
     for app in list(_applications):
         for endpoint, registered in app.view_functions.items():
-            if _plain(registered) is view:
+            # Nearly all are another one, and this runs for each decorator, over all views of all applications.
+            about = registered is view or getattr(registered, "__wrapped__", None) is view
+            if about and _plain(registered) is view:
                 raise TypeError(_above_route(decorator, endpoint))
 
 
