@@ -111,6 +111,10 @@ class Walk:
             page.set_viewport_size({"width": width, "height": height})
             for scheme in SCHEMES:
                 page.emulate_media(color_scheme=scheme)
+                # Styles have to be those of the other scheme when they are read.
+                page.evaluate(
+                    "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+                )
                 for problem in page.evaluate(_CHECKS):
                     found.setdefault(problem, []).append(f"{width} {scheme}")
         for problem, where in found.items():
