@@ -22,6 +22,7 @@ extensions = [
     "sphinx_copybutton",
     "sphinxcontrib.svgbob",
     "cross_references",
+    "descriptions",
     "diagrams",
     "repository",
     "tested_blocks",
