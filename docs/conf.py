@@ -23,6 +23,7 @@ extensions = [
     "sphinxcontrib.svgbob",
     "cross_references",
     "descriptions",
+    "reference_texts",
     "diagrams",
     "differences",
     "repository",

@@ -92,7 +92,7 @@ def shown_by_pages(folder: Path = PAGES) -> set[str]:
 
 
 def _members_shown(directive: re.Match[str]) -> list[str]:
-    wanted = re.search(r":members:(.*)", directive["options"])
+    wanted = re.search(r"(?<=   ):members:(.*)", directive["options"])
     if wanted is None or ":no-members:" in directive["options"]:
         return []
     if wanted[1].strip():
@@ -100,10 +100,14 @@ def _members_shown(directive: re.Match[str]) -> list[str]:
     cls: t.Any = resolve(directive["path"])
     inherits = ":inherited-members:" in directive["options"]
     everything = ":undoc-members:" in directive["options"]
+    excluded = re.search(r":exclude-members:(.*)", directive["options"])
+    left_out = {name.strip() for name in excluded[1].split(",")} if excluded else set[str]()
     return [
         name
         for name in members_of(cls)
-        if (everything or _is_documented(cls, name)) and (inherits or _is_own(cls, name))
+        if name not in left_out
+        and (everything or _is_documented(cls, name))
+        and (inherits or _is_own(cls, name))
     ]
 
 

@@ -100,21 +100,21 @@ class Erlen(LifeCycle, Registration, Dispatch, ASGI):
     #: The configuration an application starts with; with a ``profile`` argument, that profile's.
     default_config: t.Mapping[str, t.Any] = STOCK["safe"]
 
-    #: The class of requests.
+    #: What :data:`erlen.request` stands for is an object of this class, :class:`erlen.Request` or a subclass.
     request_class: type[Request] = Request
-    #: The class of responses.
+    #: What the return value of a view is made into, :class:`erlen.Response` or a subclass.
     response_class: type[Response] = Response
-    #: The class of contexts with a request.
+    #: What :meth:`request_context` makes, :class:`erlen.ctx.RequestContext` or a subclass.
     request_context_class: type[RequestContext] = RequestContext
     #: What opens and saves sessions.
     session_interface: SessionInterface = kept_default(_stock_session_interface)
-    #: The class of :attr:`json`.
+    #: What :attr:`json` is made of when it is first used.
     json_provider_class: type[JSONProvider] = DefaultJSONProvider
-    #: The class of :attr:`config`.
+    #: What :meth:`make_config` makes, :class:`erlen.Config` or a subclass.
     config_class: type[Config] = Config
     #: The class of :attr:`aborter`, Werkzeug's ``Aborter`` or a subclass.
     aborter_class: type[Aborter] = Aborter
-    #: The class of ``g``.
+    #: What :data:`erlen.g` stands for is an object of this class; a subclass may begin with attributes of its own.
     app_ctx_globals_class: type[t.Any] = _AppCtxGlobals
     #: The class of test clients, ``None`` for :class:`erlen.testing.ErlenClient`.
     test_client_class: type[ErlenClient] | None = None
@@ -171,7 +171,7 @@ class Erlen(LifeCycle, Registration, Dispatch, ASGI):
         #: The name of the profile, ``"safe"`` or ``"flask"``.
         self.profile = profile or self.default_profile
         self._profile_is_given = profile is not None
-        #: The configuration.
+        #: The configuration, a :class:`erlen.Config`: a dict with methods that fill it.
         self.config = self.make_config(instance_relative_config)
         #: What ``erlen.abort`` calls.
         self.aborter = self.make_aborter()
@@ -354,7 +354,7 @@ class Erlen(LifeCycle, Registration, Dispatch, ASGI):
         return urls.handle_url_build_error(self, error, endpoint, values)
 
     def redirect(self, location: str, code: int = 302) -> BaseResponse:
-        """Return a redirect.
+        """Make a response that leads to another URL, of :attr:`response_class`; :func:`erlen.redirect` calls this.
 
         :param location: the URL to go to.
         :param code: the status, 301, 302, 303, 307 or 308.
@@ -368,9 +368,9 @@ class Erlen(LifeCycle, Registration, Dispatch, ASGI):
         return AppContext(self)
 
     def request_context(self, environ: WSGIEnvironment) -> RequestContext:
-        """Return the context of a request.
+        """Make the context of a request, a :attr:`request_context_class`, without making it the active one.
 
-        :param environ: the WSGI environment.
+        :param environ: the WSGI environment (PEP 3333).
         """
         return self.request_context_class(self, environ, None, None)
 

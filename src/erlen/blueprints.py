@@ -70,9 +70,10 @@ class BlueprintSetupState:
     """
 
     def __init__(self, blueprint: Blueprint, app: t.Any, options: t.Any, first_registration: bool) -> None:
-        #: The application. ``Any``: its class stands in a layer above.
+        # ``Any``: its class stands in a layer above.
+        #: The application that the blueprint is being registered on.
         self.app: t.Any = app
-        #: The blueprint.
+        #: The blueprint that is being registered.
         self.blueprint = blueprint
         self.options: dict[str, t.Any] = options
         self.first_registration = first_registration
@@ -399,7 +400,11 @@ class Blueprint(Scaffold):
 
     @setupmethod
     def add_app_template_filter(self, f: et.TemplateFilterCallable, name: str | None = None) -> None:
-        """Register a template filter of the whole application."""
+        """Register a template filter of the whole application; :meth:`app_template_filter` as a call.
+
+        :param f: takes the value, and the arguments of the filter.
+        :param name: its name in templates; the function's by default.
+        """
         self._record_helper("add_template_filter", name, f)
 
     @t.overload
@@ -416,7 +421,11 @@ class Blueprint(Scaffold):
 
     @setupmethod
     def add_app_template_test(self, f: et.TemplateTestCallable, name: str | None = None) -> None:
-        """Register a template test of the whole application."""
+        """Register a template test of the whole application; :meth:`app_template_test` as a call.
+
+        :param f: takes the value, and returns whether it passes.
+        :param name: its name in templates; the function's by default.
+        """
         self._record_helper("add_template_test", name, f)
 
     @t.overload
@@ -435,7 +444,11 @@ class Blueprint(Scaffold):
 
     @setupmethod
     def add_app_template_global(self, f: et.TemplateGlobalCallable, name: str | None = None) -> None:
-        """Register a function that every template of the application can call."""
+        """Register a function that every template of the application can call; :meth:`app_template_global` as a call.
+
+        :param f: the function.
+        :param name: its name in templates; the function's by default.
+        """
         self._record_helper("add_template_global", name, f)
 
 

@@ -467,8 +467,8 @@ class RequestContext(AppContext):
     :param session: a session that is open already.
     """
 
-    #: Whether the pipeline may make such contexts without their constructor (see ``matching.py``). A class says so for itself:
-    #: one derived from it may do anything.
+    #: Whether the pipeline may make such contexts without their constructor. A class says so for itself: one derived from it
+    #: may do anything.
     is_made_plainly: t.ClassVar[bool] = True
 
     def __init__(

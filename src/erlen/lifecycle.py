@@ -62,7 +62,8 @@ class LifeCycle:
     app_context: t.Callable[[], AppContext]
     _check_setup_finished: t.Callable[[str], None]
 
-    #: Whether the first request of this process has been prepared for. PERF: plaintext: looked at by each request.
+    # PERF: plaintext: looked at by each request.
+    #: Whether the first request of this process has been prepared for.
     is_serving: bool
 
     def __init__(self) -> None:
@@ -82,7 +83,7 @@ class LifeCycle:
         self._background_threads: BackgroundThreads | None = None
         #: Whether the server was told to stop.
         self.is_stopping = False
-        #: What is told of that, in the order in which it asked.
+        #: What :meth:`when_stopping` registered, in that order.
         self.stop_callbacks: dict[t.Callable[[], object], None] = {}
 
     # Registration
@@ -252,13 +253,20 @@ class LifeCycle:
             return start, False
 
     def has_started(self, start: futures.Future[None]) -> None:
-        """Note that everything has begun, and let requests go on that wait for it."""
+        """Note that everything has begun, and let requests go on that wait for it.
+
+        :param start: what they wait for.
+        """
         vars(self)["_got_first_request"] = vars(self)["is_serving"] = True
         self.is_stopping = False
         start.set_result(None)
 
     def failed_to_start(self, start: futures.Future[None], error: BaseException) -> None:
-        """Let the next request try again."""
+        """Hand an exception to those that wait for the start, and let the next request try again.
+
+        :param start: what they wait for.
+        :param error: what was raised.
+        """
         with self._life_lock:
             self._start = self._span = None
         start.set_exception(error)

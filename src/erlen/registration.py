@@ -36,9 +36,9 @@ class Registration(Scaffold):
     :param subdomain_matching: whether the subdomain below ``SERVER_NAME`` counts when a rule is matched.
     """
 
-    #: The class of URL rules.
+    #: What :meth:`add_url_rule` makes of a rule, Werkzeug's ``Rule`` or a subclass.
     url_rule_class: type[Rule] = Rule
-    #: The class of :attr:`url_map`.
+    #: What :attr:`url_map` is made of, Werkzeug's ``Map`` or a subclass; read when the application is made.
     url_map_class: type[Map] = Map
 
     config: Config
@@ -213,7 +213,11 @@ class Registration(Scaffold):
 
     @setupmethod
     def add_template_filter(self, f: et.TemplateFilterCallable, name: str | None = None) -> None:
-        """Register a template filter; :meth:`template_filter` as a call."""
+        """Register a template filter; :meth:`template_filter` as a call.
+
+        :param f: takes the value, and the arguments of the filter.
+        :param name: its name in templates; the function's by default.
+        """
         self._add_template_helper("filters", name, f)
 
     @t.overload
@@ -230,7 +234,11 @@ class Registration(Scaffold):
 
     @setupmethod
     def add_template_test(self, f: et.TemplateTestCallable, name: str | None = None) -> None:
-        """Register a template test; :meth:`template_test` as a call."""
+        """Register a template test; :meth:`template_test` as a call.
+
+        :param f: takes the value, and returns whether it passes.
+        :param name: its name in templates; the function's by default.
+        """
         self._add_template_helper("tests", name, f)
 
     @t.overload
@@ -247,7 +255,11 @@ class Registration(Scaffold):
 
     @setupmethod
     def add_template_global(self, f: et.TemplateGlobalCallable, name: str | None = None) -> None:
-        """Register a function that templates can call; :meth:`template_global` as a call."""
+        """Register a function that templates can call; :meth:`template_global` as a call.
+
+        :param f: the function.
+        :param name: its name in templates; the function's by default.
+        """
         self._add_template_helper("globals", name, f)
 
     # Contexts
@@ -263,7 +275,10 @@ class Registration(Scaffold):
 
     @setupmethod
     def shell_context_processor(self, f: ShellContextProcessor) -> ShellContextProcessor:
-        """Add the names in the dict that a function returns to the interactive shell; not an ``async`` one."""
+        """Add the names in the dict that a function returns to the interactive shell.
+
+        :param f: takes nothing and returns the dict; called when the shell starts. Not an ``async`` function.
+        """
         refuse_async(
             f,
             "shell_context_processor",

@@ -145,9 +145,13 @@ class Response(ResponseBase):
     # The body that the constructor or ``of_bytes`` made, as long as nobody assigns another.
     _whole: list[bytes] = []
 
+    #: The body: a list of one item where it is whole, else what is iterated over.
+    response: t.Iterable[str] | t.Iterable[bytes]
+
     # What a response begins with; Werkzeug's constructor sets the same on each.
     _status = "200 OK"
     _status_code = 200
+    #: Whether the body is handed to the server as it is, as that of :func:`erlen.send_file` is.
     direct_passthrough = False
 
     #: Whether the pipeline has given this response the headers of the safe profile.

@@ -312,9 +312,9 @@ class Scaffold:
     def send_static_file(self, filename: str) -> t.Any:
         """Answer with a static file; this is the view of the static route.
 
-        Raises :exc:`RuntimeError` when there is no static folder.
-
         :param filename: the file's path below :attr:`static_folder`.
+        :raises RuntimeError: where there is no static folder.
+        :raises NotFound: where there is no such file.
         """
         folder = self.static_folder
         if folder is None:
@@ -373,27 +373,52 @@ class Scaffold:
 
     @setupmethod
     def get(self, rule: str, **options: t.Any) -> t.Callable[[Route], Route]:
-        """Decorate a view that answers GET, and with it HEAD."""
+        """Decorate a view that answers GET, and with it HEAD.
+
+        :param rule: the rule.
+        :param options: as for :meth:`add_url_rule`, without ``methods``.
+        :raises TypeError: where ``methods`` is given all the same.
+        """
         return self.route(rule, **_for_method("GET", rule, options))
 
     @setupmethod
     def post(self, rule: str, **options: t.Any) -> t.Callable[[Route], Route]:
-        """Decorate a view that answers POST."""
+        """Decorate a view that answers POST.
+
+        :param rule: the rule.
+        :param options: as for :meth:`add_url_rule`, without ``methods``.
+        :raises TypeError: where ``methods`` is given all the same.
+        """
         return self.route(rule, **_for_method("POST", rule, options))
 
     @setupmethod
     def put(self, rule: str, **options: t.Any) -> t.Callable[[Route], Route]:
-        """Decorate a view that answers PUT."""
+        """Decorate a view that answers PUT.
+
+        :param rule: the rule.
+        :param options: as for :meth:`add_url_rule`, without ``methods``.
+        :raises TypeError: where ``methods`` is given all the same.
+        """
         return self.route(rule, **_for_method("PUT", rule, options))
 
     @setupmethod
     def delete(self, rule: str, **options: t.Any) -> t.Callable[[Route], Route]:
-        """Decorate a view that answers DELETE."""
+        """Decorate a view that answers DELETE.
+
+        :param rule: the rule.
+        :param options: as for :meth:`add_url_rule`, without ``methods``.
+        :raises TypeError: where ``methods`` is given all the same.
+        """
         return self.route(rule, **_for_method("DELETE", rule, options))
 
     @setupmethod
     def patch(self, rule: str, **options: t.Any) -> t.Callable[[Route], Route]:
-        """Decorate a view that answers PATCH."""
+        """Decorate a view that answers PATCH.
+
+        :param rule: the rule.
+        :param options: as for :meth:`add_url_rule`, without ``methods``.
+        :raises TypeError: where ``methods`` is given all the same.
+        """
         return self.route(rule, **_for_method("PATCH", rule, options))
 
     @setupmethod
@@ -451,6 +476,8 @@ class Scaffold:
         """Run a function before each view; what it returns other than ``None`` is the answer instead.
 
         On a blueprint: before the views of that blueprint and of those nested in it.
+
+        :param f: takes nothing, and returns ``None`` or what a view may return.
         """
         self.before_request_funcs[None].append(f)
         return f
@@ -460,6 +487,8 @@ class Scaffold:
         """Run a function on each response; it takes the response and returns one.
 
         Skipped when an exception was not handled; use :meth:`teardown_request` for what must always happen.
+
+        :param f: takes the response, and returns it or another one.
         """
         self.after_request_funcs[None].append(f)
         return f
@@ -475,7 +504,10 @@ class Scaffold:
 
     @setupmethod
     def context_processor(self, f: ContextProcessor) -> ContextProcessor:
-        """Add the names in the dict that a function returns to the context of templates."""
+        """Add the names in the dict that a function returns to the context of templates.
+
+        :param f: takes nothing and returns the dict; called each time a template is rendered.
+        """
         self.template_context_processors[None].append(f)
         return f
 

@@ -154,6 +154,7 @@ class Request(ReceivedRequest):
     #: What matching raised, and the pipeline will raise when it is the view's turn.
     routing_exception: HTTPException | None = None
 
+    #: Whether reading the body is refused, for middleware.
     shallow = False
     # The headers of the scope that ASGI has called the application with, by their names.
     _fields: dict[bytes, bytes] | None = None
@@ -195,6 +196,7 @@ class Request(ReceivedRequest):
         #: The environment. Under ASGI it has only what answering always takes, until something asks for ``environ``.
         self.head = environ
         method: str = environ.get("REQUEST_METHOD", "GET")
+        #: The method in upper case, such as ``"GET"``.
         self.method = method if method in _COMMON_METHODS else method.upper()
         if shallow:
             self.shallow = True

@@ -81,6 +81,84 @@ def test_a_class_is_shown_with_the_members_that_its_options_say(tmp_path: Path) 
     assert not {"erlen.Config.from_object", "erlen.ctx.RequestContext.hold", "erlen.Erlen.route"} & shown
 
 
+def test_members_that_are_left_out_are_not_shown(tmp_path: Path) -> None:
+    (tmp_path / "page.md").write_text(
+        "```{eval-rst}\n.. autoclass:: erlen.Config\n   :members:\n   :exclude-members: from_file, root_path\n```\n",
+        encoding="utf-8",
+    )
+    shown = reference.shown_by_pages(tmp_path)
+    assert "erlen.Config.from_object" in shown
+    assert not {"erlen.Config.from_file", "erlen.Config.root_path"} & shown
+
+
+def test_a_new_name_of_a_public_module_is_missing(shown: set[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    class Gauge:
+        def read(self) -> int:
+            """Return a number."""
+            return 0
+
+    Gauge.__module__ = "erlen.helpers"
+    members_of = reference.members_of
+    helpers = reference.public_modules()["erlen.helpers"]
+    monkeypatch.setattr(helpers, "Gauge", Gauge, raising=False)
+    monkeypatch.setattr(helpers, "gauge", Gauge().read, raising=False)
+    monkeypatch.setattr(helpers, "__all__", [*helpers.__all__, "Gauge", "gauge"])
+    monkeypatch.setattr(reference, "members_of", lambda cls: ["read"] if cls is Gauge else members_of(cls))
+    assert reference.missing_from(shown) == [
+        "erlen.helpers.Gauge",
+        "erlen.helpers.Gauge.read",
+        "erlen.helpers.gauge",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("erlen.Response.status", True),
+        ("erlen.Response.response", False),
+        ("erlen.Response.direct_passthrough", False),
+        ("erlen.Request.path", False),
+        ("erlen.Request.user_agent", False),
+    ],
+)
+def test_the_text_of_another_package_is_noticed(path: str, expected: bool) -> None:
+    """A build warns of such a text on a page. What is inherited as it is has no text but that."""
+    assert of_extension("reference_texts", "is_borrowed")(path) is expected
+
+
+def test_an_attribute_that_is_made_late_says_what_its_method_says() -> None:
+    text_of = of_extension("reference_texts", "text_of")
+    assert text_of("erlen.Request.path").startswith("The path below :attr:`root_path`")
+    assert text_of("erlen.ext.security.events.Signals.logged_in") == "Somebody logged in."
+    assert text_of("erlen.Request.url_rule") is None, "a comment says it, which Sphinx reads"
+
+
+@pytest.mark.parametrize(
+    ("signature", "expected"),
+    [
+        ("(data: dict[str, ~typing.Any]=<factory>)", "(data: dict[str, ~typing.Any]=...)"),
+        ("(clock=<function utc_now>, name: str = '<b>')", "(clock=..., name: str = '<b>')"),
+        ("(exc: BaseException | None = _sentinel)", "(exc: BaseException | None = ...)"),
+    ],
+)
+def test_defaults_of_signatures_can_be_read(signature: str, expected: str) -> None:
+    assert of_extension("reference_texts", "shorten_signature")(signature) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("'safe'", "'safe'"),
+        ("<class 'erlen.config.Config'>", "erlen.config.Config"),
+        ("<module 'erlen.json' from '/home/somebody/json.py'>", None),
+        ("<signal logged_in of erlen.ext.security>", None),
+        (repr(dict.fromkeys(range(100))), None),
+    ],
+)
+def test_values_are_shown_that_can_be_written(value: str, expected: str | None) -> None:
+    assert of_extension("reference_texts", "shown_value")(value) == expected
+
+
 @pytest.mark.parametrize("module", sorted(FLASK))
 def test_names_of_flask_are_public(module: str) -> None:
     own = reference.public_modules()["erlen" + module.removeprefix("flask")]
@@ -131,10 +209,14 @@ def test_the_plugin_for_pytest_is_listed(pytestconfig: pytest.Config) -> None:
     assert [name for name in rows if name not in options] == list(fixtures.NAMES)
 
 
-def for_the_site() -> t.Callable[[str, PurePosixPath, PurePosixPath], str]:
+def of_extension(name: str, function: str) -> t.Callable[..., t.Any]:
     # Extensions of Sphinx are no modules of a path.
-    path = str(ROOT / "docs" / "_ext" / "repository.py")
-    return t.cast("t.Callable[..., str]", runpy.run_path(path)["for_the_site"])
+    path = str(ROOT / "docs" / "_ext" / f"{name}.py")
+    return t.cast("t.Callable[..., t.Any]", runpy.run_path(path)[function])
+
+
+def for_the_site() -> t.Callable[[str, PurePosixPath, PurePosixPath], str]:
+    return of_extension("repository", "for_the_site")
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ class CertParamType(_ParamType):
     name = "path"
 
     def __init__(self) -> None:
-        #: What converts a path.
+        #: What checks that a value is the path of a file.
         self.path_type = click.Path(exists=True, dir_okay=False, resolve_path=True)
 
     def convert(self, value: t.Any, param: click.Parameter | None, ctx: click.Context | None) -> t.Any:

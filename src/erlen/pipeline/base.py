@@ -49,7 +49,7 @@ class Base:
     #: Erlen's own methods, to see what a subclass has replaced. The application class fills it.
     stock: t.ClassVar[dict[str, t.Any]] = {}
 
-    #: What the first request froze (see ``steps.py``), ``None`` before it and after a change.
+    #: What the first request froze, ``None`` before it and after a change.
     plan: Plan | None
 
     _got_first_request = False
@@ -206,12 +206,11 @@ class Base:
     def response_at_once(self, value: t.Any, context: AppContext) -> Response | None:
         """Return the response for a value after which nothing runs.
 
-        PERF: hooks, HEAD: what finalize_request would make, for a third of its time.
-
         :param value: what a view or an error handler has returned.
         :param context: the context of the request.
         :return: ``None`` where :meth:`finalize_request` has to make it.
         """
+        # PERF: hooks, HEAD: what finalize_request would make, for a third of its time.
         plan = self.plan
         if plan is None or (whole := self._whole_of(plan, value, context)) is None:
             return None
@@ -298,7 +297,7 @@ class Base:
     def async_to_sync(
         self, func: t.Callable[..., t.Coroutine[t.Any, t.Any, t.Any]]
     ) -> t.Callable[..., t.Any]:
-        """Return a plain function that runs an async one to its end; see ``bridge.py``.
+        """Return a plain function that runs an async one to its end; :meth:`ensure_sync` calls this.
 
         :param func: an async function.
         """

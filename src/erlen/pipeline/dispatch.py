@@ -115,10 +115,9 @@ class Dispatch(Base):
     def answer_shortly(self, context: AppContext) -> WholeText | Response:
         """Do what :meth:`full_dispatch_request` does for a request that only has to be handed to its view.
 
-        PERF: plaintext, async plaintext: no response object is made where nobody sees it, 0.6 us.
-
         :param context: its context, matched, with a match that says so.
         """
+        # PERF: plaintext, async plaintext: no response object is made where nobody sees it, 0.6 us.
         _, values, steps, way = context._match
         try:
             if way == UNSAFE:

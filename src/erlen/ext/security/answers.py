@@ -124,7 +124,7 @@ class Refused(HTTPException):
     def get_headers(
         self, environ: WSGIEnvironment | None = None, scope: dict[str, t.Any] | None = None
     ) -> list[tuple[str, str]]:
-        """Return the headers."""
+        """Return the headers of the answer, those that it was made with at the end."""
         return [*super().get_headers(environ, scope), *self.extra_headers]
 
     def get_response(self, environ: t.Any = None, scope: dict[str, t.Any] | None = None) -> t.Any:

@@ -244,7 +244,7 @@ class Security:
 
     @property
     def settings(self) -> Settings:
-        """The settings."""
+        """The settings of the active application."""
         return self._parts.settings
 
     @property
@@ -254,7 +254,7 @@ class Security:
 
     @property
     def kit(self) -> Kit:
-        """What every part works with."""
+        """Settings, store, keys, log and clock in one, which every part is given."""
         return self._parts.kit
 
     @property
@@ -269,27 +269,27 @@ class Security:
 
     @property
     def passwords(self) -> Passwords:
-        """Hashes and rules of passwords."""
+        """Passwords: their hashes, and the rules for new ones."""
         return self._parts.passwords
 
     @property
     def limits(self) -> Limits:
-        """Rates and locks."""
+        """Rates of addresses and locks of accounts."""
         return self._parts.limits
 
     @property
     def tokens(self) -> Tokens:
-        """Secrets that were handed out."""
+        """Secrets that are handed out: links in mails, tokens for programs, access and refresh tokens."""
         return self._parts.tokens
 
     @property
     def sessions(self) -> Sessions:
-        """Sessions of users."""
+        """Sessions of users: beginning, listing and ending them."""
         return self._parts.sessions
 
     @property
     def factors(self) -> Factors:
-        """Second factors."""
+        """Second factors: authenticator applications, passkeys and recovery codes."""
         return self._parts.factors
 
     @property
@@ -304,7 +304,7 @@ class Security:
 
     @property
     def openid(self) -> OpenID:
-        """Signing in with somebody else."""
+        """Signing in with an account somewhere else, by OpenID Connect."""
         return self._parts.openid
 
     @property

@@ -15,7 +15,7 @@ __all__ = ["Kit", "utc_now"]
 
 
 def utc_now() -> datetime:
-    """Return the time."""
+    """Return the time, aware, in UTC."""
     return datetime.now(UTC)
 
 

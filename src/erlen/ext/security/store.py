@@ -63,7 +63,7 @@ class Store(t.Protocol):
     # Roles
 
     def role(self, name: str) -> Role | None:
-        """Return a role."""
+        """Return the role of a name, ``None`` where there is none."""
         ...
 
     def roles(self) -> cabc.Sequence[Role]:
@@ -79,7 +79,12 @@ class Store(t.Protocol):
         ...
 
     def grant(self, uid: str, role: str) -> bool:
-        """Give a user a role; ``False`` where they have it. Raises :exc:`LookupError` where there is no such user or role."""
+        """Give a user a role; ``False`` where they have it.
+
+        :param uid: the user.
+        :param role: the name of the role.
+        :raises LookupError: where there is no such user or role.
+        """
         ...
 
     def withdraw(self, uid: str, role: str) -> bool:
@@ -105,7 +110,7 @@ class Store(t.Protocol):
         ...
 
     def end_session(self, key: str) -> bool:
-        """End a session."""
+        """Delete a session by its key; ``False`` where there is none."""
         ...
 
     def end_session_by_id(self, uid: str, id: str) -> bool:
@@ -119,7 +124,7 @@ class Store(t.Protocol):
     # Tokens
 
     def add_token(self, token: Token) -> None:
-        """Add a token."""
+        """Keep a token that was handed out; its key is unique."""
         ...
 
     def token(self, key: str, purpose: str) -> Token | None:
@@ -153,7 +158,7 @@ class Store(t.Protocol):
         ...
 
     def passkey(self, credential_id: str) -> Passkey | None:
-        """Return a passkey."""
+        """Return the passkey of an id, ``None`` where it is not known."""
         ...
 
     def add_passkey(self, passkey: Passkey) -> bool:

@@ -246,7 +246,7 @@ class Identity:
 class Event:
     """Something that the log of security has.
 
-    :param name: what happened: a name of ``events.py``.
+    :param name: what happened, the name of a signal such as ``"logged_in"``.
     :param at: when.
     :param uid: to whom, ``None`` where nobody is known.
     :param address: from which network address, ``None`` where it is not known.
