@@ -64,7 +64,6 @@ templates_path = ["_templates"]
 html_css_files = ["site.css"]
 html_js_files = [("versions.js", {"defer": "defer"})]
 html_copy_source = False
-html_search_scorer = str(Path(__file__).parent / "search_scorer.js")
 html_show_sphinx = False
 html_favicon = "_static/icon.svg"
 html_sidebars = {
