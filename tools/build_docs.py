@@ -48,7 +48,7 @@ def main() -> int:
     site = output / version
     # What an earlier build has left would hide that a page is missing.
     shutil.rmtree(site, ignore_errors=True)
-    options = ["-q", "-W", "--keep-going", "-n", "-j", arguments.jobs, "-D", f"version={version}"]
+    options = ["-q", "-E", "-W", "--keep-going", "-n", "-j", arguments.jobs, "-D", f"version={version}"]
     doctrees = ["-d", str(output / ".doctrees")]
     if code := sphinx(["-b", "html", *options, *doctrees, str(ROOT / "docs"), str(site)]):
         return code
