@@ -296,3 +296,21 @@ async def events():
         assert "killed" not in server.log()
         # Whole: the stream was ended, and not cut off.
         response.read()
+
+
+@pytest.mark.parametrize("interface", ["asgi", "wsgi"])
+def test_workers_end_quietly_and_do_what_was_registered_for_the_end(tmp_path: Path, interface: str) -> None:
+    """Granian's threads outlive the interpreter for a moment, and Rust aborts a process whose thread Python ends by force."""
+    ending = "import atexit, threading\natexit.register(lambda: os.write(1, b'at exit\\n'))\n"
+    ending += "threading.Thread(target=lambda: (threading.main_thread().join(), os.write(1, b'waited for\\n'))).start()\n"
+    write(tmp_path, APPLICATION + ending + "print('not written by anybody else', end='')\n")
+    with Serving(
+        tmp_path, "--workers", "2", "--interface", interface, variables={"PYTHONUNBUFFERED": ""}
+    ) as server:
+        for _ in range(3):
+            server.reload()
+            assert server.get("/").status == 200
+    log = server.log()
+    assert "panic" not in log
+    assert (log.count("at exit"), log.count("waited for")) == (8, 8)
+    assert log.count("not written by anybody else") == 8

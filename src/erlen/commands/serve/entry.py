@@ -6,10 +6,13 @@ older than itself. It imports little before it knows whether ``import flask`` is
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import importlib
 import os
 import socket
 import sys
+import threading
 import typing as t
 
 from .channel import Channel
@@ -39,3 +42,21 @@ def main(descriptor: int) -> int:
     from .worker import serve
 
     return serve(task, channel)
+
+
+def end(code: int) -> t.NoReturn:
+    """End the process as Python does, up to where the interpreter takes itself apart.
+
+    A thread of Granian's may want the interpreter for a moment longer. Until 3.13 Python ends such a thread by force, which
+    Rust takes for an error of its own: the process aborts, and prints a traceback that nobody can do anything about.
+
+    :param code: the exit code.
+    """
+    # These two have no public names. Threads of the application are waited for, and what it has registered is called.
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        # One that is closed, or was never there, has nothing to write.
+        with contextlib.suppress(AttributeError, OSError, ValueError):
+            stream.flush()
+    os._exit(code)

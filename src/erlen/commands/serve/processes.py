@@ -104,7 +104,7 @@ def _command(descriptor: int) -> list[str]:
     options = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
     safe = [] if "-P" in options or "-I" in options else ["-P"]
     folder = str(Path(__file__).parents[3])
-    code = f"import sys; sys.path.append({folder!r}); from erlen.commands.serve.entry import main; sys.exit(main({descriptor}))"
+    code = f"import sys; sys.path.append({folder!r}); from erlen.commands.serve.entry import end, main; end(main({descriptor}))"
     return [sys.executable, *options, *safe, "-c", code]
 
 
