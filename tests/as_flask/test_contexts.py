@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import typing as t
 
 import flask.globals
@@ -208,6 +209,32 @@ def test_the_end_of_the_block_is_not_that_of_the_request(app: Flask) -> None:
 
     assert app.test_client().get("/around").text == "/around"
     assert app.config["ENDED"] == ["application", "request", "application"]
+
+
+def test_a_block_that_fails_ends_before_its_request(app: Flask) -> None:
+    @app.get("/fails")
+    def fails() -> str:
+        with app.app_context():
+            raise KeyError(request.path)
+
+    assert app.test_client().get("/fails").status_code == 500
+    assert app.config["ENDED"] == ["application", "request", "application"]
+    assert not has_request_context()
+
+
+def test_the_request_of_an_async_view_stays_in_sight(app: Flask) -> None:
+    @app.get("/async/<name>")
+    async def of_async(name: str) -> str:
+        with app.app_context():
+            await asyncio.sleep(0)
+            session["name"] = name
+            return f"{request.path} {url_for('index')}"
+
+    app.secret_key = "test"
+    client = app.test_client()
+    assert [client.get(f"/async/{name}").text for name in ("ada", "bob")] == ["/async/ada /", "/async/bob /"]
+    with client.session_transaction() as kept:
+        assert kept["name"] == "bob"
 
 
 def test_no_request_is_in_sight_afterwards(app: Flask) -> None:

@@ -314,3 +314,18 @@ def test_workers_end_quietly_and_do_what_was_registered_for_the_end(tmp_path: Pa
     assert "panic" not in log
     assert (log.count("at exit"), log.count("waited for")) == (8, 8)
     assert log.count("not written by anybody else") == 8
+
+
+def test_a_worker_whose_end_fails_ends_all_the_same(tmp_path: Path) -> None:
+    failing = "import atexit, sys\natexit.register(lambda: 1 / 0)\nsys.stdout.close()\n"
+    write(
+        tmp_path,
+        failing
+        + APPLICATION.replace('print("begins", flush=True)', "pass").replace(
+            'print("ends", flush=True)', "pass"
+        ),
+    )
+    with Serving(tmp_path) as server:
+        assert server.get("/").status == 200
+        assert server.stop() == 0
+    assert "ZeroDivisionError" in server.log()
