@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+import recordings
 from pages import ROOT, blocks_of, play
+from recordings import Block, Recording
 
 DOCS = ROOT / "docs"
 
@@ -67,6 +69,21 @@ def groups() -> list[list[Path]]:
 @pytest.mark.parametrize("pages", groups(), ids=lambda pages: str(pages[0].relative_to(DOCS).with_suffix("")))
 def test_what_a_page_shows_is_what_happens(pages: list[Path], tmp_path: Path) -> None:
     assert play(pages, tmp_path)
+
+
+def test_commands_see_nothing_of_the_environment_that_a_reader_has_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # With CI, pytest prints whole errors in its last lines; with FORCE_COLOR, it draws in colour.
+    for name in ("CI", "BUILD_NUMBER", "FORCE_COLOR", "PYTEST_ADDOPTS", "ERLEN_DEBUG"):
+        monkeypatch.setenv(name, "1")
+    recording = Recording(tmp_path, {"COLUMNS": "80"}, {})
+    block = Block("console", "", "$ env\n", 1)
+    _, come = recording.play(block)
+    names = {line.partition("=")[0] for line in come.splitlines()[1:]}
+    assert {"PATH", "COLUMNS"} <= names
+    # The shell sets some itself.
+    assert names - {"PWD", "OLDPWD", "SHLVL", "_", "COLUMNS"} <= set(recordings.KEPT)
 
 
 def test_every_page_with_code_is_played_or_has_a_test_of_its_own() -> None:

@@ -28,6 +28,10 @@ from pathlib import Path
 #: How many seconds anything may take: on a machine that does much else at once, 'pytest' of a page takes half a minute.
 LIMIT = 120
 
+#: What commands see of the environment of here. Of the rest a reader's terminal knows nothing, and some of it changes what is
+#: printed: pytest cuts no line where ``CI`` is set.
+KEPT = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "SYSTEMROOT", "TMPDIR")
+
 _BLOCK = re.compile(r"^```(\w+)(?: ([\w./]+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 # What is another one each time: what it looks like, and what takes its place.
@@ -126,7 +130,7 @@ class Recording:
     """Plays a page in a folder.
 
     :param folder: where it begins.
-    :param environ: what its commands have beside the environment of here.
+    :param environ: what its commands have beside the path, the home and the language of here.
     :param ports: the ports of the page, and those that are taken in their place.
     """
 
@@ -134,7 +138,7 @@ class Recording:
         self._start = folder
         #: Where each terminal is; the first one has no name.
         self._folders: dict[str, Path] = {}
-        self._environ = {**os.environ, **environ}
+        self._environ = {name: os.environ[name] for name in KEPT if name in os.environ} | environ
         self._ports = ports
         self._terminals: dict[str, Terminal] = {}
         self._unlock_url = self._failed_url = ""
