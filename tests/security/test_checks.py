@@ -15,6 +15,7 @@ from erlen.commands.check import Check
 from erlen.ext.security import Security, Settings
 from erlen.ext.security.checks import checks
 from erlen.ext.security.mail import Outbox
+from erlen.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionInterface
 from memory_store import MemoryStore
 
 OURS = {one.id for one in checks}
@@ -67,6 +68,42 @@ def test_what_is_not_for_strangers_is_said(change: dict[str, t.Any], expected: d
 
 def test_a_mailer_of_the_application_counts() -> None:
     assert found({**GOOD, "mail_url": ""}, mailer=Outbox()) == {}
+
+
+class Kept(SessionInterface):
+    """Keeps sessions somewhere."""
+
+
+class Changing(Kept):
+    def regenerate(self, session: t.Any) -> None: ...
+
+
+class Held(SecureCookieSession):
+    def regenerate(self) -> None: ...
+
+
+class Holding(Kept):
+    session_class = Held
+
+
+@pytest.mark.parametrize(
+    ("interface", "expected"),
+    [
+        (SecureCookieSessionInterface, {}),
+        (Kept, {"accounts-session-ids": "error"}),
+        (Changing, {}),
+        (Holding, {}),
+    ],
+)
+def test_sessions_on_the_server_need_other_ids(
+    interface: type[SessionInterface], expected: dict[str, str]
+) -> None:
+    """Session fixation, where an id can be planted."""
+    app = Erlen(__name__)
+    app.secret_key = "test"
+    app.session_interface = interface()
+    Security(app, store=MemoryStore(), settings=Settings(**GOOD))
+    assert report(app) == expected
 
 
 def test_an_application_without_accounts_hears_nothing() -> None:

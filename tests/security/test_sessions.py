@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import typing as t
 from datetime import timedelta
 
@@ -99,36 +100,66 @@ def test_former_secret_is_worth_nothing_after_login(client: ErlenClient, parts: 
     assert len(parts.store.sessions("ada")) == 1
 
 
-def test_login_gives_a_session_kept_on_the_server_another_id(
-    app: Erlen, client: ErlenClient, parts: Guarded
-) -> None:
-    """Session fixation, where ids of sessions may be planted: an interface that can make another is asked to."""
+class Kept(SecureCookieSession):
+    sid = ""
 
-    class Kept(SecureCookieSession):
-        sid = "planted"
 
-    class Interface(SessionInterface):
-        held: t.ClassVar[dict[str, dict[str, t.Any]]] = {}
+class KeptSessions(SessionInterface):
+    """Keeps sessions in a dict, and like Flask-Session takes an empty one for none: it is not stored and keeps its id."""
 
-        def open_session(self, app: t.Any, request: t.Any) -> Kept:
-            opened = Kept(self.held.get(request.cookies.get("sid", ""), {}))
-            opened.sid = request.cookies.get("sid", "planted")
-            return opened
+    def __init__(self) -> None:
+        self.held: dict[str, dict[str, t.Any]] = {}
+        self.ids = map(str, itertools.count())
 
-        def regenerate(self, session: t.Any) -> None:
+    def open_session(self, app: t.Any, request: t.Any) -> Kept:
+        sid = request.cookies.get("sid", "")
+        opened = Kept(self.held.get(sid, {}))
+        opened.sid = sid if sid in self.held else next(self.ids)
+        return opened
+
+    def regenerate(self, session: t.Any) -> None:
+        if session:
             self.held.pop(session.sid, None)
-            session.sid = f"{session.sid}+"
+            session.sid = next(self.ids)
 
-        def save_session(self, app: t.Any, session: t.Any, response: t.Any) -> None:
+    def save_session(self, app: t.Any, session: t.Any, response: t.Any) -> None:
+        if session:
             self.held[session.sid] = dict(session)
             response.set_cookie("sid", session.sid)
+        else:
+            self.held.pop(session.sid, None)
+            response.delete_cookie("sid")
 
-    app.session_interface = Interface()
-    client.set_cookie("sid", "planted")
+
+@pytest.mark.parametrize("before", ["/cart", "/enter/eve", "/enter/ada"])
+def test_login_gives_a_session_kept_on_the_server_another_id(
+    before: str, app: Erlen, client: ErlenClient, parts: Guarded
+) -> None:
+    """Session fixation, where ids of sessions may be planted: that of a visitor, of an attacker's own login, of a former one."""
+
+    @app.get("/cart")
+    def cart() -> str:
+        session["cart"] = ["tea"]
+        return ""
+
+    interface = app.session_interface = KeptSessions()
+    attacker = app.test_client()
+    attacker.get(before)
+    (planted,) = interface.held
+    client.set_cookie("sid", planted)
     client.get("/enter/ada")
     assert who(client) == "ada"
-    assert "planted" not in Interface.held
-    client.set_cookie("sid", "planted")
+    assert who(attacker) == "nobody"
+    assert planted not in interface.held
+
+
+def test_logout_ends_a_session_kept_on_the_server(app: Erlen, client: ErlenClient, parts: Guarded) -> None:
+    interface = app.session_interface = KeptSessions()
+    client.get("/enter/ada")
+    (sid,) = interface.held
+    client.get("/leave")
+    assert interface.held == {}
+    client.set_cookie("sid", sid)
     assert who(client) == "nobody"
 
 

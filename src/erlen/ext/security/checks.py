@@ -1,4 +1,4 @@
-"""What ``erlen check --deploy`` says about accounts: mails that do not leave, rates that are not shared, cheap hashes."""
+"""What ``erlen check --deploy`` says about accounts: mails, rates, hashes, ids of sessions."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import collections.abc as cabc
 import typing as t
 
 from erlen.commands.check import Check, DoesNotApply, Finding, Subject
+from erlen.sessions import SecureCookieSessionInterface
 
 if t.TYPE_CHECKING:
     from .extension import Parts
@@ -91,6 +92,22 @@ def hashes(subject: Subject) -> cabc.Iterator[Finding]:
         )
 
 
+def session_ids(subject: Subject) -> cabc.Iterator[Finding]:
+    """Find that a session keeps the id that somebody may have planted."""
+    _parts(subject)
+    interface: t.Any = subject.app.session_interface
+    if isinstance(interface, SecureCookieSessionInterface):
+        raise DoesNotApply("the session is in the cookie, and has no id")
+    makers = (interface, getattr(interface, "session_class", None))
+    if not any(callable(getattr(one, "regenerate", None)) for one in makers):
+        yield Finding(
+            f"Sessions are kept by {type(interface).__name__}, which has no method 'regenerate': a session keeps its id when "
+            f"somebody logs in, and who has planted that id in their browser, or has read it before, is logged in with them.",
+            "class Sessions(...):\n    def regenerate(self, session):\n        ...  # Another id; what is kept under the old one "
+            "is deleted.",
+        )
+
+
 checks = [
     Check(
         "accounts-site-url", "error", "Links in mails lead to this site, over https", site_url, deploy=True
@@ -99,4 +116,11 @@ checks = [
     Check("accounts-activation", "warning", "Addresses of accounts are confirmed", activation, deploy=True),
     Check("accounts-rates", "warning", "Attempts are counted by all workers together", rates, deploy=True),
     Check("accounts-hashes", "warning", "Passwords are costly to try", hashes, deploy=True),
+    Check(
+        "accounts-session-ids",
+        "error",
+        "Sessions kept on the server get another id at login",
+        session_ids,
+        deploy=True,
+    ),
 ]

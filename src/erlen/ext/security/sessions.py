@@ -142,7 +142,6 @@ class Sessions:
         """
         kit, settings, now, client = self._kit, self._kit.settings, self._kit.clock(), client_of_request()
         self._leave_former(user.uid)
-        _regenerate_id()
         secret = new_secret()
         record = SessionRecord(
             key=digest(secret),
@@ -162,6 +161,8 @@ class Sessions:
         if remember or session.permanent:
             session.permanent = remember
         session[KEY] = secret
+        # With something in it: Flask-Session leaves an empty one its id.
+        _regenerate_id()
         kit.store.note_login(user.uid, now, client.address)
         self._keep(secret, Authentication(user=user, method="session", record=record))
         kit.events.tell("logged_in", user, methods=list(record.methods), session=record.id, remember=remember)
