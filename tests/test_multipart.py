@@ -249,3 +249,35 @@ def test_files_are_closed_at_the_end_of_the_request(app: Erlen) -> None:
         )
         assert answer.text == text
     assert [stream.closed for stream in kept] == [True]
+
+
+@pytest.mark.parametrize("limit", [None, 65_537, 70_000, 131_072, 300_000, 500_000, 10_000_000])
+@pytest.mark.parametrize("size", [60_000, 200_000, 600_000])
+def test_file_may_be_larger_than_a_field_whatever_is_read_at_once(limit: int | None, size: int) -> None:
+    app = Erlen(__name__)
+    app.config["MAX_FORM_MEMORY_SIZE"] = limit
+    sizes: list[int] = []
+
+    class Watched(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            sizes.append(size or 0)
+            return super().read(size)
+
+    @app.post("/")
+    def post() -> str:
+        return f"{len(request.files['f'].read())} {len(request.form['t'])}"
+
+    def send(field: int) -> t.Any:
+        body = b"--ab\r\n" + FILE + b"\n" * size + b"\r\n--ab\r\n" + FIELD + b"x" * field + b"\r\n--ab--\r\n"
+        return app.test_client().post(
+            "/",
+            content_type="multipart/form-data; boundary=ab",
+            input_stream=Watched(body),
+            content_length=len(body),
+        )
+
+    assert send(9).text == f"{size} 9"
+    # No piece is larger than a field may be, as the decoder refuses it then.
+    assert max(sizes) <= (limit or 1 << 20)
+    if limit is not None:
+        assert send(limit + 1).status_code == 413
