@@ -360,3 +360,33 @@ def test_a_view_class_without_as_view_is_refused_with_the_right_call(app: Erlen)
         TypeError, match=r"'/items' was given the class .*Items' .*view_func=Items\.as_view\('items'\)"
     ):
         app.add_url_rule("/items", view_func=t.cast(t.Any, Items))
+
+
+@pytest.mark.parametrize(
+    ("rule", "mended"),
+    [
+        ("/items/{number}", "/items/<number>"),
+        ("/items/{number:int}/parts", "/items/<int:number>/parts"),
+    ],
+)
+def test_a_rule_with_braces_for_a_parameter_is_refused_with_the_right_rule(
+    app: Erlen, rule: str, mended: str
+) -> None:
+    def show(number: str) -> str:
+        return number
+
+    with pytest.raises(TypeError, match=rf"stand for themselves.*show.*'number'.* brackets: '{mended}'\.$"):
+        app.add_url_rule(rule, view_func=show)
+    with pytest.raises(TypeError, match="A variable part has angle brackets"):
+        blueprint = Blueprint("b", __name__, url_prefix="/b")
+        blueprint.add_url_rule(rule, view_func=show)
+        app.register_blueprint(blueprint)
+    assert [str(one) for one in app.url_map.iter_rules() if "items" in str(one)] == []
+
+
+def test_a_rule_with_braces_that_are_meant_is_a_rule(app: Erlen) -> None:
+    app.add_url_rule("/{uuid}", view_func=lambda: "braces")
+    app.add_url_rule("/{a}/<int:number>", "other", lambda number, a="a": f"{number} {a}")
+    client = app.test_client()
+    assert client.get("/{uuid}").text == "braces"
+    assert client.get("/{a}/7").text == "7 a"

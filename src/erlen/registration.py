@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 import typing as t
 import weakref
 
@@ -125,7 +127,9 @@ class Registration(Scaffold):
             ``strict_slashes``, ``merge_slashes``, ``redirect_to``, ``alias``, ``build_only``.
         """
         if isinstance(view_func, type) and hasattr(view_func, "as_view"):
-            self._refuse_class(_needs_as_view(rule, view_func))
+            self._refuse_view(_needs_as_view(rule, view_func))
+        if "{" in rule and (mistaken := _mistaken_braces(rule, view_func)):
+            self._refuse_view(mistaken)
         if endpoint is None:
             endpoint = endpoint_from_view_func(view_func)
         methods = _methods_of(rule, options.pop("methods", None), view_func)
@@ -149,7 +153,7 @@ class Registration(Scaffold):
             self.view_functions[endpoint] = view_func
         self._thaw()
 
-    def _refuse_class(self, message: str) -> None:
+    def _refuse_view(self, message: str) -> None:
         raise TypeError(message)
 
     def _add_static_rule(self, static_host: str | None = None) -> None:
@@ -306,6 +310,26 @@ def _needs_as_view(rule: str, view: type) -> str:
     return (
         f"The rule {rule!r} was given the class {view.__qualname__!r} as its view. A class is made a view by "
         f"'as_view': add_url_rule({rule!r}, view_func={view.__name__}.as_view({view.__name__.lower()!r}))."
+    )
+
+
+def _mistaken_braces(rule: str, view_func: t.Any) -> str | None:
+    """Return a message where braces of a rule stand for a parameter of its view, as in FastAPI, and not for themselves."""
+    try:
+        parameters = inspect.signature(view_func).parameters
+    except (TypeError, ValueError):
+        return None
+    mended = re.sub(
+        r"{(?P<name>\w+)(:(?P<converter>\w+))?}",
+        lambda found: "<" + ":".join(filter(None, (found["converter"], found["name"]))) + ">",
+        rule,
+    )
+    meant = [name for name in re.findall(r"{(\w+)(?::\w+)?}", rule) if name in parameters]
+    if not any(parameters[name].default is inspect.Parameter.empty for name in meant):
+        return None
+    return (
+        f"The rule {rule!r} has braces, which stand for themselves, and nothing gives its view {source_line(view_func)} the "
+        f"argument {meant[0]!r}. A variable part has angle brackets: {mended!r}."
     )
 
 
