@@ -373,7 +373,7 @@ class _OfPlain:
 
 
 def explain_call(error: Exception, request: t.Any) -> None:
-    """Add to an error of calling a view, but not to one from inside it, what the rule passes.
+    """Add what the rule passes to an error of calling a view, and to one from inside it that nothing is awaited here.
 
     :param error: what was raised; called where the view was.
     :param request: the request.
@@ -385,14 +385,20 @@ def explain_call(error: Exception, request: t.Any) -> None:
     while traceback is not None and _leads_to_views(traceback.tb_frame.f_globals.get("__name__", "")):
         traceback = traceback.tb_next
     rule, values = request.url_rule, request.view_args or ()
-    if traceback is None and rule is not None:
+    note = None
+    if traceback is not None:
+        # Slow to import, and only errors need it.
+        from ..debug import explain_what_is_there
+
+        note = explain_what_is_there(error, traceback)
+    elif rule is not None:
         note = (
             f"The rule {rule.rule!r} of the endpoint {rule.endpoint!r} calls its view with "
             f"{', '.join(values) or 'no arguments'}: the names in the rule and the parameters of the view have to agree."
         )
-        # Each phase on its way may explain it.
-        if note not in getattr(error, "__notes__", ()):
-            error.add_note(note)
+    # Each phase on its way may explain it.
+    if note is not None and note not in getattr(error, "__notes__", ()):
+        error.add_note(note)
 
 
 def _leads_to_views(module: str) -> bool:
