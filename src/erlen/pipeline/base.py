@@ -12,7 +12,6 @@ from werkzeug.routing import MapAdapter, RequestRedirect
 
 from .. import urls
 from ..ctx import AppContext, context_var
-from ..logging import printable
 from ..response import ResponseHeaders
 from ..signals import listened, request_finished
 from ..typing import ResponseReturnValue
@@ -269,14 +268,8 @@ class Base:
         self,
         exc_info: tuple[type, BaseException, TracebackType] | tuple[None, None, None],
     ) -> None:
-        """Log an exception with the method and the path of the request.
-
-        :param exc_info: as :func:`sys.exc_info` returns it.
-        """
-        request = context_var.get().request
-        self.logger.error(
-            "Exception on %s [%s]", printable(request.path), printable(request.method), exc_info=exc_info
-        )
+        """Log an exception; the application says how."""
+        raise NotImplementedError
 
     def should_ignore_error(self, error: BaseException | None) -> bool:
         """Return whether teardown functions are not told of an exception; a subclass may override this.
