@@ -390,3 +390,44 @@ def test_a_rule_with_braces_that_are_meant_is_a_rule(app: Erlen) -> None:
     client = app.test_client()
     assert client.get("/{uuid}").text == "braces"
     assert client.get("/{a}/7").text == "7 a"
+
+
+def test_an_option_that_no_rule_has_is_refused_with_those_there_are(app: Erlen) -> None:
+    with pytest.raises(
+        TypeError,
+        match=r"^The rule '/orders' was given status_code=201, which is no option of a rule\. There are alias, .*methods, "
+        r".*websocket\. .* its status .* return value, 201\.$",
+    ):
+        app.post("/orders", status_code=201)(lambda: "")
+
+
+@pytest.mark.parametrize(
+    ("rule", "fix"),
+    [
+        ("/orders/<number:int>", r"The converter comes first: '<int:number>'\."),
+        (
+            "/orders/<slug:name>",
+            r"Add one of your own before the rule: app\.url_map\.converters\['slug'\] = a class\.",
+        ),
+    ],
+)
+def test_a_converter_that_is_not_there_is_explained(app: Erlen, rule: str, fix: str) -> None:
+    with pytest.raises(
+        LookupError,
+        match=rf"^The rule '{rule}' asks for the converter '\w+', .* There are any, default, float, int, .*uuid\. {fix}$",
+    ):
+        app.add_url_rule(rule, view_func=lambda number: number)
+
+
+def test_other_errors_of_a_rule_stay_as_they_are(app: Erlen) -> None:
+    class Picky(Rule):
+        def __init__(self, *args: t.Any, **kwargs: t.Any) -> None:
+            if kwargs.pop("colour", None):
+                raise TypeError("no colours")
+            super().__init__(*args, **kwargs)
+
+    app.url_rule_class = Picky
+    with pytest.raises(TypeError, match=r"^no colours$"):
+        app.add_url_rule("/", view_func=lambda: "", colour="red")
+    with pytest.raises(ValueError, match="must start with a slash"):
+        app.add_url_rule("x", view_func=lambda: "")

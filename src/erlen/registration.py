@@ -146,12 +146,46 @@ class Registration(Scaffold):
         known = self.view_functions.get(endpoint)
         if view_func is not None and known is not None and known != view_func:
             raise AssertionError(_endpoint_taken(rule, endpoint, known, view_func))
-        url_rule: t.Any = self.url_rule_class(rule, endpoint=endpoint, methods=methods, **options)
-        url_rule.provide_automatic_options = provide_automatic_options
-        self.url_map.add(url_rule)
+        try:
+            url_rule: t.Any = self.url_rule_class(rule, endpoint=endpoint, methods=methods, **options)
+            url_rule.provide_automatic_options = provide_automatic_options
+            self.url_map.add(url_rule)
+        except (TypeError, LookupError) as error:
+            if explained := self._explain_rule(rule, options, error):
+                raise type(error)(explained) from error
+            raise
         if view_func is not None:
             self.view_functions[endpoint] = view_func
         self._thaw()
+
+    def _explain_rule(
+        self, rule: str, options: dict[str, t.Any], error: TypeError | LookupError
+    ) -> str | None:
+        """Return a message for an option or a converter that Werkzeug does not know; ``None`` for other errors."""
+        if type(error) is TypeError:
+            known = inspect.signature(self.url_rule_class).parameters
+            unknown = [name for name in options if name not in known]
+            if not unknown or any(one.kind is one.VAR_KEYWORD for one in known.values()):
+                return None
+            return (
+                f"The rule {rule!r} was given {unknown[0]}={options[unknown[0]]!r}, which is no option of a rule. There are "
+                f"{', '.join(sorted({*known} - {'string', 'endpoint'}))}. What is to be sent, its status for example, is "
+                "what the view returns: return value, 201."
+            )
+        found = re.fullmatch(r"the converter '(\w+)' does not exist", str(error.args[0]))
+        if type(error) is not LookupError or found is None:
+            return None
+        converters = self.url_map.converters
+        turned = re.search(rf"<{found[1]}(?:\(.*?\))?:({'|'.join(map(re.escape, converters))})>", rule)
+        fix = (
+            f"The converter comes first: '<{turned[1]}:{found[1]}>'."
+            if turned
+            else f"Add one of your own before the rule: app.url_map.converters[{found[1]!r}] = a class."
+        )
+        return (
+            f"The rule {rule!r} asks for the converter {found[1]!r}, and there is none of that name. There are "
+            f"{', '.join(sorted(converters))}. {fix}"
+        )
 
     def _refuse_view(self, message: str) -> None:
         raise TypeError(message)
