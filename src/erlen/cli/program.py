@@ -130,7 +130,8 @@ _debug_option = click.Option(
 _env_file_option = click.Option(
     ["-e", "--env-file"],
     type=click.Path(exists=True, dir_okay=False),
-    help="Set environment variables from this file, besides '.env' and '.erlenenv'. Needs python-dotenv.",
+    help="Set environment variables from this file, besides '.env' and '.erlenenv', and with ERLEN_AS_FLASK=1 '.flaskenv'."
+    " Needs python-dotenv.",
     is_eager=True,
     expose_value=False,
     callback=_load_env_files,
@@ -321,8 +322,8 @@ cli = ErlenGroup(
     name="erlen",
     help="""Run commands of an Erlen application.
 
-    The application is named by '--app', or the variable ERLEN_APP, or is in 'wsgi.py' or 'app.py' in this
-    folder. Its own commands are listed below as well.
+    The application is named by '--app', or the variable ERLEN_APP (with ERLEN_AS_FLASK=1 also FLASK_APP), or is in
+    'wsgi.py' or 'app.py' in this folder. Its own commands are listed below as well.
     """,
 )
 
