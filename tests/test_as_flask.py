@@ -84,7 +84,8 @@ def test_a_script(python: Python, tmp_path: Path) -> None:
     script = tmp_path / "sub" / "script.py"
     script.write_text(f"import sys, beside\n{WHICH}\nprint(__name__, beside.NAME, sys.argv[1:], __file__)\n")
     ended = python("-m", "erlen.as_flask", "sub/script.py", "--debug", "-m")
-    assert ended.output == f"{IS_ERLEN}__main__ beside ['--debug', '-m'] sub/script.py\n", ended.errors
+    # The file with its whole path, as python has it: data beside a script are found by that.
+    assert ended.output == f"{IS_ERLEN}__main__ beside ['--debug', '-m'] {script}\n", ended.errors
 
 
 def test_a_module(python: Python, tmp_path: Path) -> None:

@@ -68,7 +68,11 @@ def test_a_command_has_the_options_that_it_is_given(
     outer = group.make_context("erlen", words[1 : at + 1])
     command = group.get_command(outer, words[at])
     assert command is not None
-    command.make_context(words[at], words[at + 1 :], parent=outer)
+    try:
+        command.make_context(words[at], words[at + 1 :], parent=outer)
+    finally:
+        # The next test may have a module of that name.
+        sys.modules.pop("settings", None)
 
 
 def run(line: str, folder: Path) -> str:

@@ -267,6 +267,19 @@ def test_line_breaks_in_a_path_forge_no_line_of_the_log(caplog: pytest.LogCaptur
     assert caplog.records[0].getMessage() == r"Exception on /a\r\nERROR in app: forged\u2028\x1b[31m [GET]"
 
 
+def test_the_line_of_an_exception_names_the_module_that_it_names_in_flask(
+    app: Erlen, client: ErlenClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    @app.get("/")
+    def failing() -> t.NoReturn:
+        raise Base
+
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    client.get("/")
+    (record,) = caplog.records
+    assert (record.module, record.funcName) == ("app", "log_exception")
+
+
 @given(st.text(max_size=20))
 def test_no_path_makes_two_lines_of_the_log(path: str) -> None:
     app, seen = Erlen("forging generated lines", profile="flask"), list[str]()

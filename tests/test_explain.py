@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import typing as t
 from pathlib import Path
 
 import jinja2
@@ -18,6 +19,7 @@ from erlen.debug import (
     FormDataRoutingRedirect,
     attach_enctype_error,
 )
+from erlen.testing import ErlenClient
 
 
 @pytest.fixture
@@ -252,3 +254,48 @@ def test_missing_template_of_an_application_without_folder(tmp_path: Path) -> No
         "There is no template 'absent.html': neither the application 'shop' nor a blueprint of it has a template "
         f"folder. The application's is made of 'template_folder' and {str(tmp_path)!r}."
     )
+
+
+async def awaits_json() -> t.Any:
+    return await request.json()
+
+
+async def awaits_get_json() -> t.Any:
+    return await request.get_json()
+
+
+async def awaits_form() -> t.Any:
+    return await request.form()  # type: ignore[operator]
+
+
+async def awaits_something_else() -> t.Any:
+    numbers: t.Any = {}
+    return await numbers
+
+
+async def calls_something_else() -> t.Any:
+    numbers: t.Any = {}
+    return numbers()
+
+
+@pytest.mark.parametrize("view", [awaits_json, awaits_get_json, awaits_form])
+def test_body_that_is_awaited_as_in_other_frameworks(app: Erlen, client: ErlenClient, view: t.Any) -> None:
+    app.debug = False
+    app.add_url_rule("/", methods=["POST"], view_func=view)
+    with pytest.raises(TypeError) as caught:
+        client.post("/", json={"number": 7})
+    (note,) = caught.value.__notes__
+    assert note.startswith(
+        "The body of a request is there before its view begins, so nothing of 'request' is awaited"
+    )
+    assert "write request.get_json(), request.form, request.files" in note
+
+
+@pytest.mark.parametrize("view", [awaits_something_else, calls_something_else])
+def test_other_values_that_are_awaited_are_not_explained(
+    app: Erlen, client: ErlenClient, view: t.Any
+) -> None:
+    app.add_url_rule("/", view_func=view)
+    with pytest.raises(TypeError) as caught:
+        client.get("/")
+    assert not hasattr(caught.value, "__notes__")

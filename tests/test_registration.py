@@ -360,3 +360,74 @@ def test_a_view_class_without_as_view_is_refused_with_the_right_call(app: Erlen)
         TypeError, match=r"'/items' was given the class .*Items' .*view_func=Items\.as_view\('items'\)"
     ):
         app.add_url_rule("/items", view_func=t.cast(t.Any, Items))
+
+
+@pytest.mark.parametrize(
+    ("rule", "mended"),
+    [
+        ("/items/{number}", "/items/<number>"),
+        ("/items/{number:int}/parts", "/items/<int:number>/parts"),
+    ],
+)
+def test_a_rule_with_braces_for_a_parameter_is_refused_with_the_right_rule(
+    app: Erlen, rule: str, mended: str
+) -> None:
+    def show(number: str) -> str:
+        return number
+
+    with pytest.raises(TypeError, match=rf"stand for themselves.*show.*'number'.* brackets: '{mended}'\.$"):
+        app.add_url_rule(rule, view_func=show)
+    with pytest.raises(TypeError, match="A variable part has angle brackets"):
+        blueprint = Blueprint("b", __name__, url_prefix="/b")
+        blueprint.add_url_rule(rule, view_func=show)
+        app.register_blueprint(blueprint)
+    assert [str(one) for one in app.url_map.iter_rules() if "items" in str(one)] == []
+
+
+def test_a_rule_with_braces_that_are_meant_is_a_rule(app: Erlen) -> None:
+    app.add_url_rule("/{uuid}", view_func=lambda: "braces")
+    app.add_url_rule("/{a}/<int:number>", "other", lambda number, a="a": f"{number} {a}")
+    client = app.test_client()
+    assert client.get("/{uuid}").text == "braces"
+    assert client.get("/{a}/7").text == "7 a"
+
+
+def test_an_option_that_no_rule_has_is_refused_with_those_there_are(app: Erlen) -> None:
+    with pytest.raises(
+        TypeError,
+        match=r"^The rule '/orders' was given status_code=201, which is no option of a rule\. There are alias, .*methods, "
+        r".*websocket\. .* its status .* return value, 201\.$",
+    ):
+        app.post("/orders", status_code=201)(lambda: "")
+
+
+@pytest.mark.parametrize(
+    ("rule", "fix"),
+    [
+        ("/orders/<number:int>", r"The converter comes first: '<int:number>'\."),
+        (
+            "/orders/<slug:name>",
+            r"Add one of your own before the rule: app\.url_map\.converters\['slug'\] = a class\.",
+        ),
+    ],
+)
+def test_a_converter_that_is_not_there_is_explained(app: Erlen, rule: str, fix: str) -> None:
+    with pytest.raises(
+        LookupError,
+        match=rf"^The rule '{rule}' asks for the converter '\w+', .* There are any, default, float, int, .*uuid\. {fix}$",
+    ):
+        app.add_url_rule(rule, view_func=lambda number: number)
+
+
+def test_other_errors_of_a_rule_stay_as_they_are(app: Erlen) -> None:
+    class Picky(Rule):
+        def __init__(self, *args: t.Any, **kwargs: t.Any) -> None:
+            if kwargs.pop("colour", None):
+                raise TypeError("no colours")
+            super().__init__(*args, **kwargs)
+
+    app.url_rule_class = Picky
+    with pytest.raises(TypeError, match=r"^no colours$"):
+        app.add_url_rule("/", view_func=lambda: "", colour="red")
+    with pytest.raises(ValueError, match="must start with a slash"):
+        app.add_url_rule("x", view_func=lambda: "")

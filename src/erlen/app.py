@@ -21,7 +21,7 @@ from .helpers import get_debug_flag, get_flashed_messages, get_load_dotenv
 from .json.provider import DefaultJSONProvider, JSONProvider
 from .lazy import Lazy, class_default, kept_default
 from .lifecycle import LifeCycle
-from .logging import create_logger
+from .logging import create_logger, printable
 from .marks import mark_as_coroutine_function, mark_instance
 from .paths import default_instance_path
 from .pipeline.bridge import Threads
@@ -36,6 +36,7 @@ from .wrappers import Request, Response
 
 if t.TYPE_CHECKING:
     import logging
+    from types import TracebackType
 
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
     from jinja2 import Environment as BaseEnvironment
@@ -360,6 +361,22 @@ class Erlen(LifeCycle, Registration, Dispatch, ASGI):
         :param code: the status, 301, 302, 303, 307 or 308.
         """
         return t.cast(BaseResponse, urls.redirect(location, code, self.response_class))
+
+    # Errors
+
+    # Here, as the line names the file that logs it, and who reads or filters logs knows it from Flask as 'app'.
+    def log_exception(
+        self,
+        exc_info: tuple[type, BaseException, TracebackType] | tuple[None, None, None],
+    ) -> None:
+        """Log an exception with the method and the path of the request.
+
+        :param exc_info: as :func:`sys.exc_info` returns it.
+        """
+        request = context_var.get().request
+        self.logger.error(
+            "Exception on %s [%s]", printable(request.path), printable(request.method), exc_info=exc_info
+        )
 
     # Contexts
 

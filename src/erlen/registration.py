@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 import typing as t
 import weakref
 
@@ -125,7 +127,9 @@ class Registration(Scaffold):
             ``strict_slashes``, ``merge_slashes``, ``redirect_to``, ``alias``, ``build_only``.
         """
         if isinstance(view_func, type) and hasattr(view_func, "as_view"):
-            self._refuse_class(_needs_as_view(rule, view_func))
+            self._refuse_view(_needs_as_view(rule, view_func))
+        if "{" in rule and (mistaken := _mistaken_braces(rule, view_func)):
+            self._refuse_view(mistaken)
         if endpoint is None:
             endpoint = endpoint_from_view_func(view_func)
         methods = _methods_of(rule, options.pop("methods", None), view_func)
@@ -142,14 +146,48 @@ class Registration(Scaffold):
         known = self.view_functions.get(endpoint)
         if view_func is not None and known is not None and known != view_func:
             raise AssertionError(_endpoint_taken(rule, endpoint, known, view_func))
-        url_rule: t.Any = self.url_rule_class(rule, endpoint=endpoint, methods=methods, **options)
-        url_rule.provide_automatic_options = provide_automatic_options
-        self.url_map.add(url_rule)
+        try:
+            url_rule: t.Any = self.url_rule_class(rule, endpoint=endpoint, methods=methods, **options)
+            url_rule.provide_automatic_options = provide_automatic_options
+            self.url_map.add(url_rule)
+        except (TypeError, LookupError) as error:
+            if explained := self._explain_rule(rule, options, error):
+                raise type(error)(explained) from error
+            raise
         if view_func is not None:
             self.view_functions[endpoint] = view_func
         self._thaw()
 
-    def _refuse_class(self, message: str) -> None:
+    def _explain_rule(
+        self, rule: str, options: dict[str, t.Any], error: TypeError | LookupError
+    ) -> str | None:
+        """Return a message for an option or a converter that Werkzeug does not know; ``None`` for other errors."""
+        if type(error) is TypeError:
+            known = inspect.signature(self.url_rule_class).parameters
+            unknown = [name for name in options if name not in known]
+            if not unknown or any(one.kind is one.VAR_KEYWORD for one in known.values()):
+                return None
+            return (
+                f"The rule {rule!r} was given {unknown[0]}={options[unknown[0]]!r}, which is no option of a rule. There are "
+                f"{', '.join(sorted({*known} - {'string', 'endpoint'}))}. What is to be sent, its status for example, is "
+                "what the view returns: return value, 201."
+            )
+        found = re.fullmatch(r"the converter '(\w+)' does not exist", str(error.args[0]))
+        if type(error) is not LookupError or found is None:
+            return None
+        converters = self.url_map.converters
+        turned = re.search(rf"<{found[1]}(?:\(.*?\))?:({'|'.join(map(re.escape, converters))})>", rule)
+        fix = (
+            f"The converter comes first: '<{turned[1]}:{found[1]}>'."
+            if turned
+            else f"Add one of your own before the rule: app.url_map.converters[{found[1]!r}] = a class."
+        )
+        return (
+            f"The rule {rule!r} asks for the converter {found[1]!r}, and there is none of that name. There are "
+            f"{', '.join(sorted(converters))}. {fix}"
+        )
+
+    def _refuse_view(self, message: str) -> None:
         raise TypeError(message)
 
     def _add_static_rule(self, static_host: str | None = None) -> None:
@@ -306,6 +344,26 @@ def _needs_as_view(rule: str, view: type) -> str:
     return (
         f"The rule {rule!r} was given the class {view.__qualname__!r} as its view. A class is made a view by "
         f"'as_view': add_url_rule({rule!r}, view_func={view.__name__}.as_view({view.__name__.lower()!r}))."
+    )
+
+
+def _mistaken_braces(rule: str, view_func: t.Any) -> str | None:
+    """Return a message where braces of a rule stand for a parameter of its view, as in FastAPI, and not for themselves."""
+    try:
+        parameters = inspect.signature(view_func).parameters
+    except (TypeError, ValueError):
+        return None
+    mended = re.sub(
+        r"{(?P<name>\w+)(:(?P<converter>\w+))?}",
+        lambda found: "<" + ":".join(filter(None, (found["converter"], found["name"]))) + ">",
+        rule,
+    )
+    meant = [name for name in re.findall(r"{(\w+)(?::\w+)?}", rule) if name in parameters]
+    if not any(parameters[name].default is inspect.Parameter.empty for name in meant):
+        return None
+    return (
+        f"The rule {rule!r} has braces, which stand for themselves, and nothing gives its view {source_line(view_func)} the "
+        f"argument {meant[0]!r}. A variable part has angle brackets: {mended!r}."
     )
 
 

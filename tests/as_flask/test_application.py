@@ -340,6 +340,12 @@ def test_a_class_as_a_view_does_not_keep_an_application_from_starting(app: Flask
     assert app.test_client().get("/leftover").status_code == 500
 
 
+def test_braces_in_a_rule_do_not_keep_an_application_from_starting(app: Flask) -> None:
+    with pytest.warns(UserWarning, match=r"A variable part has angle brackets: '/<name>'"):
+        app.add_url_rule("/{name}", view_func=lambda name: name)
+    assert app.test_client().get("/Ada").status_code == 404
+
+
 def test_before_first_request_may_send_a_request(app: Flask) -> None:
     answers: list[str] = []
 

@@ -313,6 +313,37 @@ def test_an_application_of_flask_is_served(tmp_path: Path, command: str) -> None
         assert ", 2 workers" in server.log()
 
 
+def test_as_flask_the_main_process_does_not_keep_the_application(tmp_path: Path) -> None:
+    # What runs on in the process that has loaded it, as a scheduler that a factory starts.
+    write(
+        tmp_path,
+        "import os, threading, time\n"
+        "from flask import Flask\n"
+        "app = Flask(__name__)\n"
+        "def run():\n"
+        "    while True:\n"
+        "        time.sleep(0.05)\n"
+        "        print(f'alive in {os.getpid()}.', flush=True)\n"
+        "threading.Thread(target=run, daemon=True).start()\n",
+    )
+    with Serving(tmp_path, variables={"ERLEN_AS_FLASK": "1"}, command=["-c", AS_FLASK]) as server:
+        server.wait_for("alive in", 5)
+        alive = set(re.findall(r"alive in (\d+)\.", server.log()))
+        assert alive, server.log()
+        assert str(server.process.pid) not in alive
+
+
+AS_FLASK = "import erlen.as_flask; from erlen.cli import main; main()"
+
+
+def test_as_flask_a_command_of_the_application_comes_first(tmp_path: Path) -> None:
+    own = "@app.cli.command('serve')\n@click.option('--port')\ndef serve(port):\n    print('its own')\n"
+    write(tmp_path, f"import click\n{FLASK}\n{own}")
+    server = Serving(tmp_path, variables={"ERLEN_AS_FLASK": "1"}, command=["-c", AS_FLASK], waits=False)
+    assert server.ended() == 0
+    assert server.log() == "its own\n"
+
+
 # What does not start
 
 

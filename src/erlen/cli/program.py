@@ -18,6 +18,7 @@ from ..debug import own_traceback
 from ..helpers import get_load_dotenv
 from ..typing import Application
 from ..variables import get_variable, set_variable
+from .asking import may_have_command
 from .commands import routes_command, shell_command
 from .environment import load_dotenv as read_env_files
 from .groups import AppGroup
@@ -36,7 +37,8 @@ LAZY_COMMANDS = {
 # replace it. After ``erlen.as_flask`` one may, as in Flask.
 _NOT_REPLACED = frozenset({"run"})
 
-# Of the lazy ones, what needs no application does not look into one for a command of that name either.
+# Of the lazy ones, what needs no application does not look into one for a command of that name either. After
+# ``erlen.as_flask`` it is asked, as it may have had that command on Flask, but not loaded here.
 _WITHOUT_APPLICATION = ("new", "serve")
 
 
@@ -128,7 +130,8 @@ _debug_option = click.Option(
 _env_file_option = click.Option(
     ["-e", "--env-file"],
     type=click.Path(exists=True, dir_okay=False),
-    help="Set environment variables from this file, besides '.env' and '.erlenenv'. Needs python-dotenv.",
+    help="Set environment variables from this file, besides '.env' and '.erlenenv', and with ERLEN_AS_FLASK=1 '.flaskenv'."
+    " Needs python-dotenv.",
     is_eager=True,
     expose_value=False,
     callback=_load_env_files,
@@ -210,7 +213,11 @@ class ErlenGroup(AppGroup):
             return _with_both_prefixes(ctx, name, command)
         lazy = self._lazy_commands.get(name)
         asks_quietly = lazy is not None
-        if lazy is not None and name in _WITHOUT_APPLICATION and len(variables.prefixes) == 1:
+        if (
+            lazy is not None
+            and name in _WITHOUT_APPLICATION
+            and (len(variables.prefixes) == 1 or not may_have_command(ctx, name))
+        ):
             return _load_command(ctx, name, lazy)
         try:
             application = ctx.ensure_object(ScriptInfo).load_app()
@@ -315,8 +322,8 @@ cli = ErlenGroup(
     name="erlen",
     help="""Run commands of an Erlen application.
 
-    The application is named by '--app', or the variable ERLEN_APP, or is in 'wsgi.py' or 'app.py' in this
-    folder. Its own commands are listed below as well.
+    The application is named by '--app', or the variable ERLEN_APP (with ERLEN_AS_FLASK=1 also FLASK_APP), or is in
+    'wsgi.py' or 'app.py' in this folder. Its own commands are listed below as well.
     """,
 )
 

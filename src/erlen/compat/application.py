@@ -168,7 +168,7 @@ class Flask(Erlen, metaclass=ABCMeta):
             environment.globals.pop("csp_nonce", None)
         return environment
 
-    def _refuse_class(self, message: str) -> None:
+    def _refuse_view(self, message: str) -> None:
         # In Flask only a request to it fails, and an application may have one that nobody asks for.
         warnings.warn(message, stacklevel=2)
 

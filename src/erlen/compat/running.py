@@ -49,10 +49,11 @@ def main() -> None:
         )
     else:
         sys.argv = arguments
-        # As python does for a script; runpy does it for folders and archives.
+        # As python does for a script: '__file__' is absolute there, and data beside it are found by that. runpy looks after
+        # the path for folders and archives.
         if os.path.isfile(kind):
             sys.path[0] = os.path.dirname(os.path.realpath(kind))
-        runpy.run_path(kind, run_name="__main__")
+        runpy.run_path(os.path.abspath(kind), run_name="__main__")
 
 
 def _is_missing(name: str) -> bool:

@@ -7,6 +7,7 @@ from .explain import FormDataRoutingRedirect as FormDataRoutingRedirect
 from .explain import attach_enctype_error as attach_enctype_error
 from .explain import explain_missing_template as explain_missing_template
 from .explain import explain_template_loading_attempts as explain_template_loading_attempts
+from .explain import explain_what_is_there as explain_what_is_there
 from .trace import own_traceback as own_traceback
 
 __all__ = ["FilesKeyError", "FormDataRoutingRedirect"]

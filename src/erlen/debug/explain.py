@@ -7,6 +7,8 @@ certain, and adds what the error itself does not say.
 from __future__ import annotations
 
 import functools
+import linecache
+import re
 import typing as t
 from urllib.parse import urlsplit
 
@@ -16,6 +18,8 @@ from ..ctx import context_var
 from ..typing import Application
 
 if t.TYPE_CHECKING:
+    from types import TracebackType
+
     from jinja2 import BaseLoader
 
 #: What a loader gives for a template: source, file name, and a function that tells whether it is up to date.
@@ -23,6 +27,33 @@ TemplateSource: t.TypeAlias = "tuple[str, str | None, t.Callable[[], bool] | Non
 
 #: One place that was asked for a template: its loader, the application or blueprint it belongs to, the answer.
 LoadingAttempt: t.TypeAlias = "tuple[BaseLoader, t.Any, TemplateSource | None]"
+
+
+#: How Python says that something was awaited, or called, which is a value.
+_NOT_CALLED = re.compile(
+    r"object \w+ can't be used in 'await' expression|'\w+' object can't be awaited|'\w+' object is not callable"
+)
+#: What other frameworks await, in a line of code.
+_OF_REQUEST = re.compile(r"\brequest\.(json|form|files|data|body|get_json|get_data)\b")
+
+
+def explain_what_is_there(error: TypeError, traceback: TracebackType) -> str | None:
+    """Return a note for ``await request.json()`` and its like, which other frameworks ask for; ``None`` for other errors.
+
+    :param error: what was raised.
+    :param traceback: from the view on.
+    """
+    if _NOT_CALLED.fullmatch(str(error)) is None:
+        return None
+    while traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    line = linecache.getline(traceback.tb_frame.f_code.co_filename, traceback.tb_lineno)
+    if _OF_REQUEST.search(line) is None:
+        return None
+    return (
+        "The body of a request is there before its view begins, so nothing of 'request' is awaited, and most of it is not "
+        "called: write request.get_json(), request.form, request.files or request.get_data()."
+    )
 
 
 class FilesKeyError(KeyError, AssertionError):

@@ -12,7 +12,6 @@ from werkzeug.routing import MapAdapter, RequestRedirect
 
 from .. import urls
 from ..ctx import AppContext, context_var
-from ..logging import printable
 from ..response import ResponseHeaders
 from ..signals import listened, request_finished
 from ..typing import ResponseReturnValue
@@ -269,14 +268,8 @@ class Base:
         self,
         exc_info: tuple[type, BaseException, TracebackType] | tuple[None, None, None],
     ) -> None:
-        """Log an exception with the method and the path of the request.
-
-        :param exc_info: as :func:`sys.exc_info` returns it.
-        """
-        request = context_var.get().request
-        self.logger.error(
-            "Exception on %s [%s]", printable(request.path), printable(request.method), exc_info=exc_info
-        )
+        """Log an exception; the application says how."""
+        raise NotImplementedError
 
     def should_ignore_error(self, error: BaseException | None) -> bool:
         """Return whether teardown functions are not told of an exception; a subclass may override this.
@@ -373,7 +366,7 @@ class _OfPlain:
 
 
 def explain_call(error: Exception, request: t.Any) -> None:
-    """Add to an error of calling a view, but not to one from inside it, what the rule passes.
+    """Add what the rule passes to an error of calling a view, and to one from inside it that nothing is awaited here.
 
     :param error: what was raised; called where the view was.
     :param request: the request.
@@ -385,14 +378,20 @@ def explain_call(error: Exception, request: t.Any) -> None:
     while traceback is not None and _leads_to_views(traceback.tb_frame.f_globals.get("__name__", "")):
         traceback = traceback.tb_next
     rule, values = request.url_rule, request.view_args or ()
-    if traceback is None and rule is not None:
+    note = None
+    if traceback is not None:
+        # Slow to import, and only errors need it.
+        from ..debug import explain_what_is_there
+
+        note = explain_what_is_there(error, traceback)
+    elif rule is not None:
         note = (
             f"The rule {rule.rule!r} of the endpoint {rule.endpoint!r} calls its view with "
             f"{', '.join(values) or 'no arguments'}: the names in the rule and the parameters of the view have to agree."
         )
-        # Each phase on its way may explain it.
-        if note not in getattr(error, "__notes__", ()):
-            error.add_note(note)
+    # Each phase on its way may explain it.
+    if note is not None and note not in getattr(error, "__notes__", ()):
+        error.add_note(note)
 
 
 def _leads_to_views(module: str) -> bool:

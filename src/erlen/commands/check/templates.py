@@ -171,6 +171,9 @@ def reloaded(subject: Subject) -> t.Iterator[Finding]:
     app = subject.app
     if not isinstance(app.template_engine, templating.JinjaEngine):
         raise DoesNotApply("templates are rendered by another engine than Jinja2")
+    if app.debug and app.config["TEMPLATES_AUTO_RELOAD"] is None:
+        # Debug mode reloads them, and is a finding of its own.
+        return
     if app.jinja_env.auto_reload:
         yield Finding(
             "Templates are reloaded when their files change: each time one is rendered, its file is looked at, and "
