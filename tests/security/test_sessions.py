@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import typing as t
 from datetime import timedelta
 
@@ -14,9 +13,9 @@ from erlen.ext.security.errors import SecurityError
 from erlen.ext.security.keys import digest
 from erlen.ext.security.sessions import KEY, client_of_request
 from erlen.ext.security.settings import Settings
-from erlen.sessions import SecureCookieSession, SessionInterface
 from erlen.testing import ErlenClient
 from guarded import Guarded, guard
+from kept_sessions import KeptSessions
 
 pytestmark = pytest.mark.protocol("wsgi", "asgi")
 
@@ -98,37 +97,6 @@ def test_former_secret_is_worth_nothing_after_login(client: ErlenClient, parts: 
     put(client, first)
     assert who(client) == "nobody"
     assert len(parts.store.sessions("ada")) == 1
-
-
-class Kept(SecureCookieSession):
-    sid = ""
-
-
-class KeptSessions(SessionInterface):
-    """Keeps sessions in a dict, and like Flask-Session takes an empty one for none: it is not stored and keeps its id."""
-
-    def __init__(self) -> None:
-        self.held: dict[str, dict[str, t.Any]] = {}
-        self.ids = map(str, itertools.count())
-
-    def open_session(self, app: t.Any, request: t.Any) -> Kept:
-        sid = request.cookies.get("sid", "")
-        opened = Kept(self.held.get(sid, {}))
-        opened.sid = sid if sid in self.held else next(self.ids)
-        return opened
-
-    def regenerate(self, session: t.Any) -> None:
-        if session:
-            self.held.pop(session.sid, None)
-            session.sid = next(self.ids)
-
-    def save_session(self, app: t.Any, session: t.Any, response: t.Any) -> None:
-        if session:
-            self.held[session.sid] = dict(session)
-            response.set_cookie("sid", session.sid)
-        else:
-            self.held.pop(session.sid, None)
-            response.delete_cookie("sid")
 
 
 @pytest.mark.parametrize("before", ["/cart", "/enter/eve", "/enter/ada"])

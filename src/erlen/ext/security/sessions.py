@@ -80,7 +80,7 @@ def keep_private() -> None:
             after_this_request(_make_private)
 
 
-def _regenerate_id() -> None:
+def regenerate_id() -> None:
     """Give the session a new id, where it is kept on the server: visitors may have been made to use one that is known."""
     for owner, args in ((current_app.session_interface, (session,)), (session, ())):
         regenerate = getattr(t.cast("t.Any", owner), "regenerate", None)
@@ -162,7 +162,7 @@ class Sessions:
             session.permanent = remember
         session[KEY] = secret
         # With something in it: Flask-Session leaves an empty one its id.
-        _regenerate_id()
+        regenerate_id()
         kit.store.note_login(user.uid, now, client.address)
         self._keep(secret, Authentication(user=user, method="session", record=record))
         kit.events.tell("logged_in", user, methods=list(record.methods), session=record.id, remember=remember)
@@ -186,7 +186,7 @@ class Sessions:
         }
         if not self._kit.store.change_session(record.key, **values):
             raise SecurityError("This session has ended. Log in again.")
-        _regenerate_id()
+        regenerate_id()
         record = dataclasses.replace(record, **values)
         session[KEY] = secret
         self._keep(secret, dataclasses.replace(authentication, record=record))
@@ -202,7 +202,7 @@ class Sessions:
         if isinstance(secret, str):
             self._kit.store.end_session(digest(secret))
         session.clear()
-        _regenerate_id()
+        regenerate_id()
         if authentication is not None and authentication.record is not None:
             self._kit.events.tell("logged_out", authentication.user, session=authentication.record.id)
 
