@@ -131,6 +131,11 @@ class Sessions:
         found: _Found | None = getattr(request, "erlen_security_session", None)
         return found is not None and found.secret == secret and found.owner is self
 
+    def look_anew(self) -> None:
+        """Have :meth:`current` ask the store once more, as time has passed since a hook of the application may have asked."""
+        carrier: t.Any = request
+        carrier.erlen_security_session = None
+
     def begin(self, user: User, methods: cabc.Sequence[str], *, remember: bool = False) -> SessionRecord:
         """Log a user in. What this browser was logged in with before ends.
 

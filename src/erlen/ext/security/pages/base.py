@@ -229,6 +229,13 @@ class Pages:
         assert auth is not None  # the view is behind `login_required`
         return auth.user
 
+    def is_still_in(self) -> bool:
+        """Return whether who asks has not been thrown out since the request began, for what would outlive that."""
+        auth = self.auth()
+        return auth is not None and (
+            auth.record is None or self.security.sessions.look_again(auth.record) is not None
+        )
+
     def need_passkeys(self) -> None:
         """Answer 404 where the site has no passkeys, as the package for them is not installed."""
         if not self.security.factors.passkeys.is_supported:

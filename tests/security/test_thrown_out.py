@@ -1,0 +1,116 @@
+"""Who is thrown out while a request is on its way gets nothing of it that outlives that."""
+
+from __future__ import annotations
+
+import io
+import json
+import typing as t
+
+import pytest
+
+from account_pages import ADA, PASSWORD, Site
+from erlen.ext.security import current_user
+from erlen.ext.security.types import SessionRecord, Token
+from memory_store import MemoryStore
+
+TOKEN = {"name": "x", "days": "7"}
+
+
+class SlowBody(io.BytesIO):
+    """A body before which something happens."""
+
+    def __init__(self, values: t.Any, first: t.Callable[[], object]) -> None:
+        super().__init__(json.dumps(values).encode())
+        self.first: t.Callable[[], object] | None = first
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self._begin()
+        return super().read(size)
+
+    def readinto(self, buffer: t.Any, /) -> int:
+        self._begin()
+        return super().readinto(buffer)
+
+    def _begin(self) -> None:
+        first, self.first = self.first, None
+        if first is not None:
+            first()
+
+
+@pytest.mark.parametrize(
+    ("path", "values"),
+    [
+        ("/account/tokens/new", TOKEN),
+        ("/account/token", {}),
+        ("/account/second-factor/codes", {}),
+        ("/account/email", {"email": "eve@example.com"}),
+        ("/account/delete", {}),
+    ],
+)
+@pytest.mark.parametrize("is_asked_before", [False, True])
+def test_body_that_is_held_back_is_no_way_to_stay(
+    path: str, values: t.Any, is_asked_before: bool, clock: t.Any
+) -> None:
+    """Over WSGI a body is read by the view, when it comes; over ASGI it is there before."""
+    site = Site(clock)
+    if is_asked_before:
+        site.app.before_request(lambda: str(current_user.email) and None)
+    user = site.add()
+    site.log_in()
+
+    def throw_out() -> None:
+        with site.app.app_context():
+            site.parts.accounts.set_password(user, "another long sentence")
+
+    body = SlowBody(values, throw_out)
+    headers = {"Content-Type": "application/json", "Content-Length": str(len(body.getvalue()))}
+    answer = site.client.post(path, input_stream=body, headers=headers)
+    assert answer.status_code == 401, answer.text
+    assert site.user().email == ADA
+    assert not [one for kind in ("api", "refresh", "email") for one in site.store.tokens(user.uid, kind)]
+
+
+class EndingMeanwhile(MemoryStore):
+    """A store in which the sessions of a user end at the moment in which a token is made."""
+
+    def add_token(self, token: Token) -> None:
+        super().add_token(token)
+        if token.purpose in {"api", "refresh"}:
+            self.end_sessions(str(token.uid))
+
+
+@pytest.mark.parametrize(("path", "values"), [("/account/tokens/new", TOKEN), ("/account/token", {})])
+def test_token_does_not_outlive_the_login_that_ends_meanwhile(path: str, values: t.Any, clock: t.Any) -> None:
+    site = Site(clock, store=EndingMeanwhile())
+    user = site.add()
+    site.log_in()
+    answer = site.send(path, values)
+    assert (answer.status_code, answer.get_json()["detail"]) == (400, "Your login has ended. Sign in again.")
+    assert not [one for kind in ("api", "refresh") for one in site.store.tokens(user.uid, kind)]
+
+
+class SwitchedOffMeanwhile(MemoryStore):
+    """A store in which an account is switched off while a session of it begins."""
+
+    is_attacked = True
+
+    def add_session(self, record: SessionRecord, limit: int) -> None:
+        if self.is_attacked:
+            self.change_user(record.uid, is_active=False)
+            self.end_sessions(record.uid)
+        super().add_session(record, limit)
+
+
+def test_session_that_begins_while_the_account_is_switched_off_does_not_wait_for_its_return(
+    clock: t.Any,
+) -> None:
+    site = Site(clock, store=SwitchedOffMeanwhile())
+    user = site.add()
+    answer = site.send("/account/login", {"email": ADA, "password": PASSWORD})
+    assert answer.status_code == 400
+    assert site.store.sessions(user.uid) == []
+    site.store.is_attacked = False
+    with site.app.app_context():
+        site.parts.accounts.set_active(user, True)
+    assert site.fetch("/account/").status_code == 401
+    site.log_in()
