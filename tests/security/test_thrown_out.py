@@ -114,3 +114,40 @@ def test_session_that_begins_while_the_account_is_switched_off_does_not_wait_for
         site.parts.accounts.set_active(user, True)
     assert site.fetch("/account/").status_code == 401
     site.log_in()
+
+
+class DeletedMeanwhile(MemoryStore):
+    """A store in which an account is deleted while a session of it begins."""
+
+    def add_session(self, record: SessionRecord, limit: int) -> None:
+        self.delete_user(record.uid)
+        super().add_session(record, limit)
+
+
+def test_login_of_an_account_that_is_deleted_meanwhile_is_refused(clock: t.Any) -> None:
+    site = Site(clock, store=DeletedMeanwhile())
+    site.add()
+    answer = site.send("/account/login", {"email": ADA, "password": PASSWORD})
+    assert (answer.status_code, answer.get_json()["detail"]) == (400, "These credentials are not right.")
+
+
+class ResetMeanwhile(MemoryStore):
+    """A store in which a password is replaced while the link to a new address is used."""
+
+    def use_token(self, key: str, purpose: str, now: t.Any) -> Token | None:
+        found = super().use_token(key, purpose, now)
+        if found is not None and purpose == "email":
+            self.change_user(str(found.uid), password_hash=None, password_changed_at=now)
+        return found
+
+
+def test_address_is_not_changed_beside_a_new_password(clock: t.Any) -> None:
+    """Whoever is thrown out by it would get a recovery mail at the address that they have asked for."""
+    site = Site(clock, store=ResetMeanwhile())
+    site.add()
+    site.log_in()
+    site.send("/account/email", {"email": "eve@example.com"})
+    (link,) = [number for number, mail in enumerate(site.outbox.mails) if mail.to == "eve@example.com"]
+    clock.forward(minutes=1)
+    assert site.send(site.link(link)).status_code == 400
+    assert site.user().email == ADA

@@ -307,9 +307,11 @@ class Accounts:
             raise InvalidToken
         self._tokens.use(secret, "email")
         new: dict[str, str] = {"email": token.data["email"], "email_key": token.data["email_key"]}
+        # A new password ends changes that were asked for before, also one that is on its way.
+        compared = {"email_key": old_key, "password_changed_at": user.password_changed_at}
         try:
             changed = self._store.change_user_if(
-                user.uid, {"email_key": old_key}, **new, activated_at=user.activated_at or self._kit.clock()
+                user.uid, compared, **new, activated_at=user.activated_at or self._kit.clock()
             )
         except EmailTaken:
             changed = False
