@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import importlib
 import io
+import itertools
 import json
 import re
 import shlex
@@ -166,6 +167,20 @@ def test_the_websocket_of_the_page_ends_with_the_session(club: t.Callable[[str],
         socket.send("ahoy")
         with pytest.raises(WebSocketDisconnected, match="1008"):
             socket.receive()
+
+
+@pytest.mark.protocol("wsgi", "asgi")
+def test_the_stream_of_the_page_ends_with_the_session(club: t.Callable[[str], t.Any]) -> None:
+    module = club("club")
+    module.LOOK_EVERY = 0.01
+    user = user_of(module, "ada@example.com")
+    client = logged_in(module.app, "ada@example.com")
+    with client.get("/news", buffered=False) as answer:
+        pieces = (piece for piece in answer.response if b"data:" in piece)
+        assert b"ada@example.com" in next(pieces)
+        module.security.store.end_sessions(user.uid)
+        # What it had asked already may have been on its way.
+        assert len(list(itertools.islice(pieces, 100))) < 100
 
 
 def test_the_registration_of_the_page_asks_for_more(club: t.Callable[[str], t.Any]) -> None:

@@ -49,7 +49,8 @@ class DocumentPages(Pages):
         """Return the OpenAPI document."""
         # Of no person, so it may be kept.
         cookie = current_app.config["SESSION_COOKIE_NAME"]
-        return jsonify(document(self.security.settings, self.origin(), cookie, self.security.register_form))
+        site = f"{self.origin()}{request.root_path}"
+        return jsonify(document(self.security.settings, site, cookie, self.security.register_form))
 
 
 class Frame(Pages):
