@@ -134,10 +134,10 @@ def test_login_of_an_account_that_is_deleted_meanwhile_is_refused(clock: t.Any) 
 class ResetMeanwhile(MemoryStore):
     """A store in which a password is replaced while the link to a new address is used."""
 
-    def use_token(self, key: str, purpose: str, now: t.Any) -> Token | None:
-        found = super().use_token(key, purpose, now)
+    def use_token(self, key: str, purpose: str, at: t.Any) -> Token | None:
+        found = super().use_token(key, purpose, at)
         if found is not None and purpose == "email":
-            self.change_user(str(found.uid), password_hash=None, password_changed_at=now)
+            self.change_user(str(found.uid), password_hash=None, password_changed_at=at)
         return found
 
 

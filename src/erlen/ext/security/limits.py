@@ -45,11 +45,11 @@ def network_of(address: str | None) -> str:
 
     .. versionadded:: 0.1
     """
-    address = address or ""
-    if with_port := _WITH_PORT.fullmatch(address):
-        address = with_port[1] or with_port[2]
+    host = address or ""
+    if with_port := _WITH_PORT.fullmatch(host):
+        host = str(with_port[1] or with_port[2])
     try:
-        found = ipaddress.ip_address(address.partition("%")[0])
+        found = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
         return UNKNOWN
     if isinstance(found, ipaddress.IPv6Address):
