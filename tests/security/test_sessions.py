@@ -15,7 +15,7 @@ from erlen.ext.security.sessions import KEY, client_of_request
 from erlen.ext.security.settings import Settings
 from erlen.testing import ErlenClient
 from guarded import Guarded, guard
-from kept_sessions import KeptSessions
+from kept_sessions import AsyncKeptSessions, KeptSessions
 
 pytestmark = pytest.mark.protocol("wsgi", "asgi")
 
@@ -99,9 +99,10 @@ def test_former_secret_is_worth_nothing_after_login(client: ErlenClient, parts: 
     assert len(parts.store.sessions("ada")) == 1
 
 
+@pytest.mark.parametrize("kind", [KeptSessions, AsyncKeptSessions])
 @pytest.mark.parametrize("before", ["/cart", "/enter/eve", "/enter/ada"])
 def test_login_gives_a_session_kept_on_the_server_another_id(
-    before: str, app: Erlen, client: ErlenClient, parts: Guarded
+    before: str, kind: type[KeptSessions], app: Erlen, client: ErlenClient, parts: Guarded
 ) -> None:
     """Session fixation, where ids of sessions may be planted: that of a visitor, of an attacker's own login, of a former one."""
 
@@ -110,7 +111,7 @@ def test_login_gives_a_session_kept_on_the_server_another_id(
         session["cart"] = ["tea"]
         return ""
 
-    interface = app.session_interface = KeptSessions()
+    interface = app.session_interface = kind()
     attacker = app.test_client()
     attacker.get(before)
     (planted,) = interface.held

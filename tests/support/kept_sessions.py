@@ -37,3 +37,16 @@ class KeptSessions(SessionInterface):
         else:
             self.held.pop(session.sid, None)
             response.delete_cookie("sid")
+
+
+class AsyncKeptSessions(KeptSessions):
+    """The same, asked on the event loop."""
+
+    async def open_session(self, app: t.Any, request: t.Any) -> Kept:  # type: ignore[override]
+        return super().open_session(app, request)
+
+    async def regenerate(self, session: t.Any) -> None:  # type: ignore[override]
+        super().regenerate(session)
+
+    async def save_session(self, app: t.Any, session: t.Any, response: t.Any) -> None:  # type: ignore[override]
+        super().save_session(app, session, response)

@@ -85,7 +85,8 @@ def regenerate_id() -> None:
     for owner, args in ((current_app.session_interface, (session,)), (session, ())):
         regenerate = getattr(t.cast("t.Any", owner), "regenerate", None)
         if callable(regenerate):
-            regenerate(*args)
+            # An interface may be async.
+            current_app.ensure_sync(regenerate)(*args)
             return
 
 
