@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import typing as t
 
@@ -12,29 +11,9 @@ from account_pages import ADA, PASSWORD, Site
 from erlen.ext.security import current_user
 from erlen.ext.security.types import SessionRecord, Token
 from memory_store import MemoryStore
+from slow_bodies import SlowBody
 
 TOKEN = {"name": "x", "days": "7"}
-
-
-class SlowBody(io.BytesIO):
-    """A body before which something happens."""
-
-    def __init__(self, values: t.Any, first: t.Callable[[], object]) -> None:
-        super().__init__(json.dumps(values).encode())
-        self.first: t.Callable[[], object] | None = first
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        self._begin()
-        return super().read(size)
-
-    def readinto(self, buffer: t.Any, /) -> int:
-        self._begin()
-        return super().readinto(buffer)
-
-    def _begin(self) -> None:
-        first, self.first = self.first, None
-        if first is not None:
-            first()
 
 
 @pytest.mark.parametrize(
@@ -62,7 +41,7 @@ def test_body_that_is_held_back_is_no_way_to_stay(
         with site.app.app_context():
             site.parts.accounts.set_password(user, "another long sentence")
 
-    body = SlowBody(values, throw_out)
+    body = SlowBody(json.dumps(values).encode(), throw_out)
     headers = {"Content-Type": "application/json", "Content-Length": str(len(body.getvalue()))}
     answer = site.client.post(path, input_stream=body, headers=headers)
     assert answer.status_code == 401, answer.text
