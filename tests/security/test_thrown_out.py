@@ -8,7 +8,8 @@ import typing as t
 import pytest
 
 from account_pages import ADA, PASSWORD, Site
-from erlen.ext.security import current_user
+from erlen.ext.security import current_user, signals
+from erlen.ext.security.mail import Mail, Outbox
 from erlen.ext.security.types import SessionRecord, Token
 from memory_store import MemoryStore
 from slow_bodies import SlowBody
@@ -129,4 +130,51 @@ def test_address_is_not_changed_beside_a_new_password(clock: t.Any) -> None:
     (link,) = [number for number, mail in enumerate(site.outbox.mails) if mail.to == "eve@example.com"]
     clock.forward(minutes=1)
     assert site.send(site.link(link)).status_code == 400
+    assert site.user().email == ADA
+
+
+@pytest.mark.parametrize("ends_by", ["reset", "switching off"])
+def test_change_of_address_is_not_mailed_to_who_was_thrown_out_meanwhile(ends_by: str, clock: t.Any) -> None:
+    """Mails go out after the answer, and later still where many wait."""
+    site = Site(clock)
+    user = site.add()
+    site.log_in()
+    clock.forward(minutes=1)
+
+    def throw_out(*_: t.Any, **__: t.Any) -> None:
+        if ends_by == "reset":
+            site.parts.accounts.set_password(user, "another long sentence")
+        else:
+            site.parts.accounts.set_active(user, False)
+
+    with signals.email_change_asked.connected_to(throw_out, sender=site.app):
+        assert site.send("/account/email", {"email": "eve@example.com"}).status_code == 202
+    assert [mail.to for mail in site.outbox.mails if mail.to != ADA] == []
+    assert not site.store.tokens(user.uid, "email")
+
+
+class Slow(Outbox):
+    """A mailer that takes so long for the first mail that something happens before the second one."""
+
+    first: t.Callable[[], object] | None = None
+
+    def send(self, mail: Mail) -> None:
+        super().send(mail)
+        first, self.first = self.first, None
+        if first is not None:
+            first()
+
+
+def test_change_of_address_that_is_mailed_after_a_reset_is_of_no_use(clock: t.Any) -> None:
+    """The owner is written to first, which may take seconds."""
+    mailer = Slow()
+    site = Site(clock, mailer=mailer)
+    user = site.add()
+    site.log_in()
+    clock.forward(minutes=1)
+    mailer.first = lambda: site.parts.accounts.set_password(user, "another long sentence")
+    site.send("/account/email", {"email": "eve@example.com"})
+    (mail,) = mailer.to("eve@example.com")
+    link = mail.text.partition("/account/email/")[2].split()[0]
+    assert site.send(f"/account/email/{link}").status_code == 400
     assert site.user().email == ADA
