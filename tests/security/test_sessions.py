@@ -342,6 +342,24 @@ def test_one_of_two_renewals_wins(app: Erlen, client: ErlenClient, parts: Guarde
     assert client.get("/twice").text == "refused"
 
 
+def test_logout_ends_a_session_that_another_tab_renews_meanwhile(
+    app: Erlen, client: ErlenClient, parts: Guarded
+) -> None:
+    @app.get("/leave/late")
+    def leave_late() -> str:
+        found = parts.sessions.current()
+        assert found is not None
+        assert found.record is not None
+        parts.store.change_session(found.record.key, key=digest("of the other tab"))
+        parts.sessions.end()
+        return "out"
+
+    client.get("/enter/ada")
+    assert client.get("/leave/late").text == "out"
+    put(client, "of the other tab")
+    assert who(client) == "nobody"
+
+
 def test_freshness_ends(app: Erlen, client: ErlenClient, parts: Guarded, clock: t.Any) -> None:
     @app.get("/fresh")
     def fresh() -> str:

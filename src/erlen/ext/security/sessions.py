@@ -205,7 +205,10 @@ class Sessions:
         """Log out. Everything in ``session`` goes with it, as the next one at this browser may be somebody else."""
         authentication = self.current()
         secret = session.get(KEY)
-        if isinstance(secret, str):
+        if authentication is not None and authentication.record is not None:
+            # By its name: another tab may have given it another secret since.
+            self._kit.store.end_session_by_id(authentication.user.uid, authentication.record.id)
+        elif isinstance(secret, str):
             self._kit.store.end_session(digest(secret))
         session.clear()
         regenerate_id()
