@@ -9,7 +9,7 @@ import pytest
 
 from account_pages import ADA, HTML, PASSWORD, Site
 from erlen import session
-from kept_sessions import KeptSessions
+from kept_sessions import KeptSessions, StuckSessions
 
 NEW = "quite another password"
 
@@ -268,6 +268,21 @@ def test_the_first_step_gives_a_session_kept_on_the_server_another_id(site: Site
     assert attacker.get("/account/verify", headers=HTML).status_code == 303
     assert site.post("/account/verify", {"kind": "totp", "code": site.code(secret)}).status_code == 303
     assert site.get("/account/").status_code == 200
+
+
+def test_the_first_step_without_another_id_is_none(site: Site) -> None:
+    site.add()
+    site.log_in()
+    site.set_up_totp()
+    site.client, attacker = site.app.test_client(), site.app.test_client()
+    site.app.config["PROPAGATE_EXCEPTIONS"] = False
+    interface = site.app.session_interface = StuckSessions()
+    interface.held["planted"] = {"cart": ["tea"]}
+    for client in (site.client, attacker):
+        client.set_cookie("sid", "planted")
+    interface.is_stuck = True
+    assert site.post("/account/login", {"email": ADA, "password": PASSWORD}).status_code == 500
+    assert attacker.get("/account/verify", headers=HTML).status_code == 303
 
 
 def test_a_recovery_code_stands_in_and_works_once(site: Site) -> None:

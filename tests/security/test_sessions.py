@@ -15,7 +15,7 @@ from erlen.ext.security.sessions import KEY, client_of_request
 from erlen.ext.security.settings import Settings
 from erlen.testing import ErlenClient
 from guarded import Guarded, guard
-from kept_sessions import AsyncKeptSessions, KeptSessions
+from kept_sessions import AsyncKeptSessions, KeptSessions, StuckSessions
 
 pytestmark = pytest.mark.protocol("wsgi", "asgi")
 
@@ -120,6 +120,24 @@ def test_login_gives_a_session_kept_on_the_server_another_id(
     assert who(client) == "ada"
     assert who(attacker) == "nobody"
     assert planted not in interface.held
+
+
+def test_login_without_another_id_is_none(app: Erlen, client: ErlenClient, parts: Guarded) -> None:
+    """The session is saved with the error, under the id that may have been planted."""
+
+    @app.get("/cart")
+    def cart() -> str:
+        session["cart"] = ["tea"]
+        return ""
+
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    interface = app.session_interface = StuckSessions()
+    attacker = app.test_client()
+    attacker.get("/cart")
+    client.set_cookie("sid", *interface.held)
+    interface.is_stuck = True
+    assert client.get("/enter/ada").status_code == 500
+    assert [who(client), who(attacker)] == ["nobody", "nobody"]
 
 
 def test_logout_ends_a_session_kept_on_the_server(app: Erlen, client: ErlenClient, parts: Guarded) -> None:

@@ -50,3 +50,14 @@ class AsyncKeptSessions(KeptSessions):
 
     async def save_session(self, app: t.Any, session: t.Any, response: t.Any) -> None:  # type: ignore[override]
         super().save_session(app, session, response)
+
+
+class StuckSessions(KeptSessions):
+    """The same while nothing can be deleted."""
+
+    is_stuck = False
+
+    def regenerate(self, session: t.Any) -> None:
+        if self.is_stuck:
+            raise OSError("Nothing can be deleted now.")
+        super().regenerate(session)

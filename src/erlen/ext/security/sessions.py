@@ -90,6 +90,15 @@ def regenerate_id() -> None:
             return
 
 
+def put_with_new_id(key: str, secret: str) -> None:
+    """Put a secret into the session, under a new id alone."""
+    # Something first, as Flask-Session leaves an empty session its id. Not the secret: where there is no new id, the session is
+    # saved with the error, under the old one.
+    session[key] = ""
+    regenerate_id()
+    session[key] = secret
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Found:
     """What a request has found for the secret in its cookie."""
@@ -166,9 +175,7 @@ class Sessions:
         # What a visitor has chosen for the cookie is no wish to stay logged in.
         if remember or session.permanent:
             session.permanent = remember
-        session[KEY] = secret
-        # With something in it: Flask-Session leaves an empty one its id.
-        regenerate_id()
+        put_with_new_id(KEY, secret)
         kit.store.note_login(user.uid, now, client.address)
         self._keep(secret, Authentication(user=user, method="session", record=record))
         kit.events.tell("logged_in", user, methods=list(record.methods), session=record.id, remember=remember)

@@ -25,7 +25,7 @@ from ..answers import is_for_people, problem
 from ..errors import ConfigurationError, InvalidEmail, SecurityError, TooManyAttempts, WeakPassword
 from ..forms import FORM_TEXTS, Filled, Form
 from ..redirects import safe_target
-from ..sessions import regenerate_id
+from ..sessions import put_with_new_id
 from ..types import Authentication, User
 from .shown import moment
 
@@ -253,9 +253,8 @@ class Pages:
                 return self.json(
                     {"status": "second_factor", "pending": step.pending, "factors": list(step.factors)}
                 )
-            session[PENDING] = step.pending
             # Whoever has planted the id of this session would stand where the password has been shown.
-            regenerate_id()
+            put_with_new_id(PENDING, step.pending or "")
             return self.see(self.url("verify", next=target))
         session.pop(PENDING, None)
         must_set_up = step.must_set_up
