@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import typing as t
 from urllib.parse import parse_qs, urlsplit
@@ -742,38 +743,52 @@ def test_decorator_above_the_route_is_an_error_at_once(app: Erlen, parts: Guarde
         async def socket() -> None: ...
 
 
-def test_decorator_above_the_route_of_a_blueprint_is_found(
-    app: Erlen, client: ErlenClient, parts: Guarded
+@pytest.mark.parametrize("path", ["/open", "/other"])
+def test_decorator_above_the_route_of_a_blueprint_is_an_error_of_each_request(
+    path: str, app: Erlen, client: ErlenClient, parts: Guarded
 ) -> None:
-    blueprint = Blueprint("shop", __name__)
+    """What the decorator has made is referred to by nothing, as in a function that makes an application."""
 
-    @login_required
-    @blueprint.get("/open")
+    def add_views() -> None:
+        blueprint = Blueprint("shop", __name__)
+        blueprint.get("/open")(open_by_mistake)
+        login_required(open_by_mistake)
+        blueprint.get("/other")(other)
+        app.register_blueprint(blueprint)
+
     def open_by_mistake() -> str:
         return "open"
 
-    @app.get("/other")
-    @login_required
     def other() -> str:
-        return "in"
+        return "open to all"
 
-    app.register_blueprint(blueprint)
-    with pytest.raises(TypeError, match=r"above the route of 'shop\.open_by_mistake'"):
-        client.get("/other")
-    assert open_by_mistake.__name__ == "open_by_mistake"
+    add_views()
+    gc.collect()
+    for _ in range(2):
+        with pytest.raises(TypeError, match=r"above the route of 'shop\.open_by_mistake'"):
+            client.get(path)
+
+
+def test_where_decorators_stand_is_looked_at_once(app: Erlen, client: ErlenClient, parts: Guarded) -> None:
+    assert client.get("/who").text == "nobody"
+    assert app.before_request_funcs[None] == []
 
 
 def test_decorator_above_the_route_is_found_when_accounts_come_later(settings: t.Any, clock: t.Any) -> None:
     app = Erlen("late")
 
-    @login_required
-    @app.get("/")
-    def index() -> str:
-        return ""
+    def add_view() -> None:
+        @login_required
+        @app.get("/")
+        def index() -> str:
+            return ""
 
+        del index
+
+    add_view()
+    gc.collect()
     with pytest.raises(TypeError, match="above the route of 'index'"):
         guard(app, settings, clock)
-    assert index.__name__ == "index"
 
 
 def test_other_decorators_may_stand_in_between(app: Erlen, client: ErlenClient, parts: Guarded) -> None:

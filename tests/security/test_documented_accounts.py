@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import importlib
 import io
+import itertools
 import json
 import re
 import shlex
@@ -34,6 +35,7 @@ from erlen.ext.security.sqlalchemy import SQLAlchemyStore, UserMixin, make_model
 from erlen.testing import LiveServer
 from erlen.websockets import WebSocketDisconnected
 from pytest_projects import Project
+from slow_bodies import SlowBody
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "accounts.md").read_text(encoding="utf-8")
@@ -166,6 +168,31 @@ def test_the_websocket_of_the_page_ends_with_the_session(club: t.Callable[[str],
         socket.send("ahoy")
         with pytest.raises(WebSocketDisconnected, match="1008"):
             socket.receive()
+
+
+def test_the_body_of_the_page_is_there_before_somebody_is_let_in(club: t.Callable[[str], t.Any]) -> None:
+    module = club("club")
+    user = user_of(module, "ada@example.com")
+    client = logged_in(module.app, "ada@example.com")
+    client.environ_base["HTTP_SEC_FETCH_SITE"] = "same-origin"
+    assert client.post("/sell-the-club", data={"buyer": "Eve"}).text == "Sold to Eve."
+    body = SlowBody(b"buyer=Eve", lambda: module.security.store.end_sessions(user.uid))
+    headers = {"Content-Type": "application/x-www-form-urlencoded", "Content-Length": "9"}
+    assert client.post("/sell-the-club", input_stream=body, headers=headers).status_code == 401
+
+
+@pytest.mark.protocol("wsgi", "asgi")
+def test_the_stream_of_the_page_ends_with_the_session(club: t.Callable[[str], t.Any]) -> None:
+    module = club("club")
+    module.LOOK_EVERY = 0.01
+    user = user_of(module, "ada@example.com")
+    client = logged_in(module.app, "ada@example.com")
+    with client.get("/news", buffered=False) as answer:
+        pieces = (piece for piece in answer.response if b"data:" in piece)
+        assert b"ada@example.com" in next(pieces)
+        module.security.store.end_sessions(user.uid)
+        # What it had asked already may have been on its way.
+        assert len(list(itertools.islice(pieces, 100))) < 100
 
 
 def test_the_registration_of_the_page_asks_for_more(club: t.Callable[[str], t.Any]) -> None:

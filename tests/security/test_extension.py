@@ -167,6 +167,14 @@ def test_former_keys_still_read(app: Erlen, store: MemoryStore, settings: Settin
     assert security.keys.unseal(sealed, "test") == "text"
 
 
+def test_application_that_matches_hosts_has_no_accounts(store: MemoryStore, settings: Settings) -> None:
+    """Their pages would be reached by nobody, and the way to the login page would lead to no host."""
+    app = Erlen(__name__, host_matching=True, static_host="example.test")
+    app.secret_key = "a key"
+    with pytest.raises(ConfigurationError, match="matches hosts.*an application of its own for each host"):
+        Security(app, store=store, settings=settings)
+
+
 def test_missing_store_is_an_error_with_the_fix(app: Erlen) -> None:
     app.secret_key = "a key of tests"
     with pytest.raises(ConfigurationError, match=r"no store.*Security\(app, store=SQLAlchemyStore\("):

@@ -78,7 +78,11 @@ def wait(call: t.Callable[..., object], *arguments: t.Any) -> int:
         (None, "unknown"),
         ("", "unknown"),
         ("unix:", "unknown"),
-        ("192.0.2.7:4711", "unknown"),
+        ("192.0.2.7:4711", "192.0.2.7"),
+        ("[2001:db8:1:2::1]:4711", "2001:db8:1:2::/64"),
+        ("[2001:db8:1:2::1]", "2001:db8:1:2::/64"),
+        ("[::ffff:192.0.2.7]:1", "192.0.2.7"),
+        ("192.0.2.7:", "unknown"),
         ("192.0.2.7, 192.0.2.8", "unknown"),
         ("\0", "unknown"),
         ("x" * 2**20, "unknown"),
@@ -118,6 +122,13 @@ def test_others_are_not_stopped(limits: Limits) -> None:
     assert wait(limits.hit, "login", "192.0.2.8") == 0
     assert wait(limits.hit, "mail", "192.0.2.7") == 0
     assert wait(limits.hit, "login", None) == 0
+
+
+def test_port_that_a_proxy_hands_on_makes_nobody_another(limits: Limits) -> None:
+    for port in range(3):
+        limits.hit("login", f"192.0.2.7:{port}")
+    assert wait(limits.hit, "login", "192.0.2.7:4") > 0
+    assert wait(limits.hit, "login", "192.0.2.7") > 0
 
 
 def test_addresses_of_one_network_count_together(limits: Limits) -> None:

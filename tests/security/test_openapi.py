@@ -27,6 +27,11 @@ def test_the_document_is_openapi(scopes: tuple[str, ...]) -> None:
     assert made["servers"] == [{"url": "https://example.test/account"}]
 
 
+def test_the_document_knows_where_the_application_is_mounted(site: Site) -> None:
+    made = site.client.get("/account/openapi.json", environ_overrides={"SCRIPT_NAME": "/club"}).get_json()
+    assert made["servers"] == [{"url": "http://localhost/club/account"}]
+
+
 def test_every_address_that_speaks_json_is_in_the_document(site: Site) -> None:
     made = site.fetch("/account/openapi.json").get_json()
     documented = {

@@ -7,7 +7,9 @@ import typing as t
 
 import pytest
 
-from account_pages import ADA, PASSWORD, Site
+from account_pages import ADA, HTML, PASSWORD, Site
+from erlen import session
+from kept_sessions import KeptSessions, StuckSessions
 
 NEW = "quite another password"
 
@@ -243,6 +245,44 @@ def test_a_second_factor_is_asked_for(site: Site, clock: t.Any) -> None:
     with site.client.session_transaction() as kept:
         assert set(kept) == {"_account"}
     assert len(codes) == 10
+
+
+def test_the_first_step_gives_a_session_kept_on_the_server_another_id(site: Site, clock: t.Any) -> None:
+    """Session fixation: whoever has planted the id would have a second step without the password."""
+
+    @site.app.get("/cart")
+    def cart() -> str:
+        session["cart"] = ["tea"]
+        return ""
+
+    site.add()
+    site.log_in()
+    secret, _ = site.set_up_totp()
+    site.client, attacker = site.app.test_client(), site.app.test_client()
+    interface = site.app.session_interface = KeptSessions()
+    attacker.get("/cart")
+    (planted,) = interface.held
+    site.client.set_cookie("sid", planted)
+    clock.forward(minutes=1)
+    site.post("/account/login", {"email": ADA, "password": PASSWORD})
+    assert attacker.get("/account/verify", headers=HTML).status_code == 303
+    assert site.post("/account/verify", {"kind": "totp", "code": site.code(secret)}).status_code == 303
+    assert site.get("/account/").status_code == 200
+
+
+def test_the_first_step_without_another_id_is_none(site: Site) -> None:
+    site.add()
+    site.log_in()
+    site.set_up_totp()
+    site.client, attacker = site.app.test_client(), site.app.test_client()
+    site.app.config["PROPAGATE_EXCEPTIONS"] = False
+    interface = site.app.session_interface = StuckSessions()
+    interface.held["planted"] = {"cart": ["tea"]}
+    for client in (site.client, attacker):
+        client.set_cookie("sid", "planted")
+    interface.is_stuck = True
+    assert site.post("/account/login", {"email": ADA, "password": PASSWORD}).status_code == 500
+    assert attacker.get("/account/verify", headers=HTML).status_code == 303
 
 
 def test_a_recovery_code_stands_in_and_works_once(site: Site) -> None:

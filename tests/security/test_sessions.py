@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import typing as t
 from datetime import timedelta
 
@@ -14,9 +13,9 @@ from erlen.ext.security.errors import SecurityError
 from erlen.ext.security.keys import digest
 from erlen.ext.security.sessions import KEY, client_of_request
 from erlen.ext.security.settings import Settings
-from erlen.sessions import SecureCookieSession, SessionInterface
 from erlen.testing import ErlenClient
 from guarded import Guarded, guard
+from kept_sessions import AsyncKeptSessions, KeptSessions, StuckSessions
 
 pytestmark = pytest.mark.protocol("wsgi", "asgi")
 
@@ -100,40 +99,10 @@ def test_former_secret_is_worth_nothing_after_login(client: ErlenClient, parts: 
     assert len(parts.store.sessions("ada")) == 1
 
 
-class Kept(SecureCookieSession):
-    sid = ""
-
-
-class KeptSessions(SessionInterface):
-    """Keeps sessions in a dict, and like Flask-Session takes an empty one for none: it is not stored and keeps its id."""
-
-    def __init__(self) -> None:
-        self.held: dict[str, dict[str, t.Any]] = {}
-        self.ids = map(str, itertools.count())
-
-    def open_session(self, app: t.Any, request: t.Any) -> Kept:
-        sid = request.cookies.get("sid", "")
-        opened = Kept(self.held.get(sid, {}))
-        opened.sid = sid if sid in self.held else next(self.ids)
-        return opened
-
-    def regenerate(self, session: t.Any) -> None:
-        if session:
-            self.held.pop(session.sid, None)
-            session.sid = next(self.ids)
-
-    def save_session(self, app: t.Any, session: t.Any, response: t.Any) -> None:
-        if session:
-            self.held[session.sid] = dict(session)
-            response.set_cookie("sid", session.sid)
-        else:
-            self.held.pop(session.sid, None)
-            response.delete_cookie("sid")
-
-
+@pytest.mark.parametrize("kind", [KeptSessions, AsyncKeptSessions])
 @pytest.mark.parametrize("before", ["/cart", "/enter/eve", "/enter/ada"])
 def test_login_gives_a_session_kept_on_the_server_another_id(
-    before: str, app: Erlen, client: ErlenClient, parts: Guarded
+    before: str, kind: type[KeptSessions], app: Erlen, client: ErlenClient, parts: Guarded
 ) -> None:
     """Session fixation, where ids of sessions may be planted: that of a visitor, of an attacker's own login, of a former one."""
 
@@ -142,7 +111,7 @@ def test_login_gives_a_session_kept_on_the_server_another_id(
         session["cart"] = ["tea"]
         return ""
 
-    interface = app.session_interface = KeptSessions()
+    interface = app.session_interface = kind()
     attacker = app.test_client()
     attacker.get(before)
     (planted,) = interface.held
@@ -151,6 +120,24 @@ def test_login_gives_a_session_kept_on_the_server_another_id(
     assert who(client) == "ada"
     assert who(attacker) == "nobody"
     assert planted not in interface.held
+
+
+def test_login_without_another_id_is_none(app: Erlen, client: ErlenClient, parts: Guarded) -> None:
+    """The session is saved with the error, under the id that may have been planted."""
+
+    @app.get("/cart")
+    def cart() -> str:
+        session["cart"] = ["tea"]
+        return ""
+
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    interface = app.session_interface = StuckSessions()
+    attacker = app.test_client()
+    attacker.get("/cart")
+    client.set_cookie("sid", *interface.held)
+    interface.is_stuck = True
+    assert client.get("/enter/ada").status_code == 500
+    assert [who(client), who(attacker)] == ["nobody", "nobody"]
 
 
 def test_logout_ends_a_session_kept_on_the_server(app: Erlen, client: ErlenClient, parts: Guarded) -> None:
@@ -371,6 +358,24 @@ def test_one_of_two_renewals_wins(app: Erlen, client: ErlenClient, parts: Guarde
 
     client.get("/enter/ada")
     assert client.get("/twice").text == "refused"
+
+
+def test_logout_ends_a_session_that_another_tab_renews_meanwhile(
+    app: Erlen, client: ErlenClient, parts: Guarded
+) -> None:
+    @app.get("/leave/late")
+    def leave_late() -> str:
+        found = parts.sessions.current()
+        assert found is not None
+        assert found.record is not None
+        parts.store.change_session(found.record.key, key=digest("of the other tab"))
+        parts.sessions.end()
+        return "out"
+
+    client.get("/enter/ada")
+    assert client.get("/leave/late").text == "out"
+    put(client, "of the other tab")
+    assert who(client) == "nobody"
 
 
 def test_freshness_ends(app: Erlen, client: ErlenClient, parts: Guarded, clock: t.Any) -> None:

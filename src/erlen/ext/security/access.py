@@ -26,7 +26,7 @@ from erlen import abort, current_app, redirect, request
 from . import answers, basic, csrf
 from .current import State, authentication, entry, state
 from .errors import TooManyAttempts
-from .order import refuse_wrong_target, remember, verify_order
+from .order import refuse_wrong_target, remember
 from .sessions import is_usable, keep_private
 from .types import Authentication
 
@@ -117,7 +117,6 @@ class _Guard:
 
     def enter(self) -> None:
         """Let the active request pass, or raise what is answered."""
-        verify_order()
         current = state()
         try:
             found = _authenticate(current, self.methods or (entry().method or "session",))

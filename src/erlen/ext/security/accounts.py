@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import collections.abc as cabc
 import typing as t
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from .emails import Email, parse_email
 from .errors import EmailTaken, InvalidToken, SecurityError, WeakPassword, WrongCredentials
@@ -268,10 +268,14 @@ class Accounts:
         address = parse_email(email)
         self._may_write(address, user.uid)
         # Plain values, as the proxy of the current user belongs to this request.
-        uid, old, old_key = user.uid, user.email, user.email_key
+        uid, old, old_key, changed_at = user.uid, user.email, user.email_key, user.password_changed_at
         self._kit.events.tell("email_change_asked", user)
 
         def write() -> None:
+            again = self._store.user(uid)
+            if again is None or not again.is_active or again.password_changed_at != changed_at:
+                # Mails may wait, and whoever has asked was thrown out in the meantime.
+                return
             self._store.end_tokens(uid, "email")
             # First, so that no change goes unseen where mails fail.
             self._mail_objection("email_change_notice", uid, old, old_key, address.address)
@@ -283,7 +287,12 @@ class Accounts:
                 "email",
                 uid,
                 self._kit.settings.email_change_lifetime,
-                data={"email": address.address, "email_key": address.key, "from": old_key},
+                data={
+                    "email": address.address,
+                    "email_key": address.key,
+                    "from": old_key,
+                    "password": _time_of(changed_at),
+                },
             )
             self._postman.send(
                 "email_change",
@@ -303,13 +312,16 @@ class Accounts:
         """
         token, user = self._owner(secret, "email")
         old, old_key = user.email, user.email_key
-        if old_key != token.data["from"]:
+        # The mail before this one may have taken its time.
+        if old_key != token.data["from"] or _time_of(user.password_changed_at) != token.data["password"]:
             raise InvalidToken
         self._tokens.use(secret, "email")
         new: dict[str, str] = {"email": token.data["email"], "email_key": token.data["email_key"]}
+        # A new password ends changes that were asked for before, also one that is on its way.
+        compared = {"email_key": old_key, "password_changed_at": user.password_changed_at}
         try:
             changed = self._store.change_user_if(
-                user.uid, {"email_key": old_key}, **new, activated_at=user.activated_at or self._kit.clock()
+                user.uid, compared, **new, activated_at=user.activated_at or self._kit.clock()
             )
         except EmailTaken:
             changed = False
@@ -575,3 +587,7 @@ class Accounts:
             new=new,
             at=self._kit.clock(),
         )
+
+
+def _time_of(changed_at: datetime | None) -> str | None:
+    return None if changed_at is None else changed_at.isoformat()

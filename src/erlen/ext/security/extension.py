@@ -195,6 +195,11 @@ class Security:
         )
 
     def _register(self, app: Erlen, parts: Parts) -> None:
+        if app.url_map.host_matching:
+            raise ConfigurationError(
+                f"The application {app.name!r} matches hosts, and the pages of accounts are of no host, so nobody would reach them. Make "
+                f"an application of its own for each host, without host_matching=True."
+            )
         blueprint = make_blueprint(parts)
         # Visitors as well: nobody is to be logged in by another site (login CSRF).
         blueprint.before_request(csrf.check_csrf)

@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import ipaddress
 import math
+import re
 import typing as t
 from datetime import datetime, timedelta
 
@@ -33,6 +34,9 @@ TRUST = timedelta(days=30)
 #: What stands for a client of which the server does not know the address.
 UNKNOWN = "unknown"
 
+#: An address with a port, as some proxies hand it on in ``X-Forwarded-For``. Each connection has another one.
+_WITH_PORT = re.compile(r"\[([^\]]+)\](?::[0-9]+)?|([0-9.]+):[0-9]+")
+
 
 def network_of(address: str | None) -> str:
     """Return the network that counts for an address: the address of IPv4, the first 64 bits of IPv6, as one customer has at least these.
@@ -41,8 +45,11 @@ def network_of(address: str | None) -> str:
 
     .. versionadded:: 0.1
     """
+    host = address or ""
+    if with_port := _WITH_PORT.fullmatch(host):
+        host = str(with_port[1] or with_port[2])
     try:
-        found = ipaddress.ip_address((address or "").partition("%")[0])
+        found = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
         return UNKNOWN
     if isinstance(found, ipaddress.IPv6Address):

@@ -209,10 +209,19 @@ class Logins:
 
     def _finish(self, user: User, methods: tuple[str, ...], *, remember: bool) -> Step:
         self._proofs.succeeded(user)
-        self._sessions.begin(user, methods, remember=remember is True)
-        # A change of the password ends the sessions that there are then, which one that was about to begin was not.
+        try:
+            self._sessions.begin(user, methods, remember=remember is True)
+        except LookupError:
+            # The account was deleted a moment ago.
+            raise WrongCredentials from None
+        # A change of the password, and switching an account off, end the sessions that there are then, which one that was about
+        # to begin was not. It would be there again when the account is switched on.
         again = self._kit.store.user(user.uid)
-        if again is None or _password_of(again) != _password_of(user):
+        if (
+            again is None
+            or not is_usable(again, self._kit.settings)
+            or _password_of(again) != _password_of(user)
+        ):
             self._sessions.end()
             raise WrongCredentials
         # A passkey is a second factor already, so who has one is never asked to set one up.

@@ -122,7 +122,7 @@ def document(
     """Return the document.
 
     :param settings: of the application.
-    :param origin: where the site is.
+    :param origin: where the site is, with the path below which the application is mounted.
     :param cookie: the name of the session's cookie.
     :param register_form: what the application asks those who register.
     """

@@ -4,26 +4,36 @@ from __future__ import annotations
 
 import collections.abc as cabc
 import inspect
+import itertools
 import typing as t
 import weakref
 
-from erlen import Erlen, current_app
+from erlen import Erlen, nonblocking
 
-_VERIFIED = "security.verified"
-
-# The applications that have accounts, and what decorators were put on: each view with the guarded ones made of it.
+# The applications that have accounts, what decorators were put on, and what they have made of it. The latter is gone at once
+# where no route leads to it, as in a function that makes an application.
 _applications: weakref.WeakSet[Erlen] = weakref.WeakSet()
-_guarded: weakref.WeakKeyDictionary[t.Any, list[weakref.ref[t.Any]]] = weakref.WeakKeyDictionary()
+_decorated: weakref.WeakSet[t.Any] = weakref.WeakSet()
+_guards: weakref.WeakSet[t.Any] = weakref.WeakSet()
 
 
 def watch(app: Erlen) -> None:
-    """Look at where decorators stand in an application from now on.
+    """Look at where decorators stand in an application from now on, and at all of its views with the first request.
 
     :param app: the application.
     :raises TypeError: where one stands above a route already.
     """
     _applications.add(app)
     _find_open_views(app)
+
+    @nonblocking
+    def look_at_all() -> None:
+        # Views of blueprints are not known earlier. What is found is an error of each request: an open view answers none.
+        _find_open_views(app)
+        hooks = app.before_request_funcs
+        hooks[None] = [one for one in hooks[None] if one is not look_at_all]
+
+    app.before_request(look_at_all)
 
 
 def remember(view: t.Any, guarded: t.Any) -> None:
@@ -33,7 +43,8 @@ def remember(view: t.Any, guarded: t.Any) -> None:
     :param guarded: what the decorator has made of it.
     """
     try:
-        _guarded.setdefault(view, []).append(weakref.ref(guarded))
+        _decorated.add(view)
+        _guards.add(guarded)
     except TypeError:
         # An object of a class without room for references is no view of a route decorator.
         return
@@ -64,25 +75,25 @@ def refuse_wrong_target(decorator: str, view: t.Any) -> None:
                 raise TypeError(_above_route(decorator, endpoint))
 
 
-def verify_order() -> None:
-    """Look once at all views of the active application: those of blueprints are not known earlier."""
-    extensions = current_app.extensions
-    if _VERIFIED not in extensions:
-        _find_open_views(current_app)
-        extensions[_VERIFIED] = True
-
-
 def _find_open_views(app: Erlen) -> None:
     views = dict(app.view_functions)
-    reached = {id(one) for view in views.values() for one in _chain(view)}
+    guarded = {
+        id(inner)
+        for view in views.values()
+        for outer, inner in itertools.pairwise(_chain(view))
+        if _is_one_of(_guards, outer)
+    }
     for endpoint, view in views.items():
-        try:
-            guarded = [one for ref in _guarded.get(_plain(view), ()) if (one := ref()) is not None]
-        except TypeError:
-            # As above.
-            continue
-        if guarded and not any(id(one) in reached for one in guarded):
+        if _is_one_of(_decorated, plain := _plain(view)) and id(plain) not in guarded:
             raise TypeError(_above_route("login_required", endpoint))
+
+
+def _is_one_of(known: weakref.WeakSet[t.Any], view: t.Any) -> bool:
+    try:
+        return view in known
+    except TypeError:
+        # As above: what has no hash is in no set.
+        return False
 
 
 def _plain(view: t.Any) -> t.Any:

@@ -80,13 +80,23 @@ def keep_private() -> None:
             after_this_request(_make_private)
 
 
-def _regenerate_id() -> None:
+def regenerate_id() -> None:
     """Give the session a new id, where it is kept on the server: visitors may have been made to use one that is known."""
     for owner, args in ((current_app.session_interface, (session,)), (session, ())):
         regenerate = getattr(t.cast("t.Any", owner), "regenerate", None)
         if callable(regenerate):
-            regenerate(*args)
+            # An interface may be async.
+            current_app.ensure_sync(regenerate)(*args)
             return
+
+
+def put_with_new_id(key: str, secret: str) -> None:
+    """Put a secret into the session, under a new id alone."""
+    # Something first, as Flask-Session leaves an empty session its id. Not the secret: where there is no new id, the session is
+    # saved with the error, under the old one.
+    session[key] = ""
+    regenerate_id()
+    session[key] = secret
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -131,6 +141,11 @@ class Sessions:
         found: _Found | None = getattr(request, "erlen_security_session", None)
         return found is not None and found.secret == secret and found.owner is self
 
+    def look_anew(self) -> None:
+        """Have :meth:`current` ask the store once more, as time has passed since a hook of the application may have asked."""
+        carrier: t.Any = request
+        carrier.erlen_security_session = None
+
     def begin(self, user: User, methods: cabc.Sequence[str], *, remember: bool = False) -> SessionRecord:
         """Log a user in. What this browser was logged in with before ends.
 
@@ -160,9 +175,7 @@ class Sessions:
         # What a visitor has chosen for the cookie is no wish to stay logged in.
         if remember or session.permanent:
             session.permanent = remember
-        session[KEY] = secret
-        # With something in it: Flask-Session leaves an empty one its id.
-        _regenerate_id()
+        put_with_new_id(KEY, secret)
         kit.store.note_login(user.uid, now, client.address)
         self._keep(secret, Authentication(user=user, method="session", record=record))
         kit.events.tell("logged_in", user, methods=list(record.methods), session=record.id, remember=remember)
@@ -186,7 +199,7 @@ class Sessions:
         }
         if not self._kit.store.change_session(record.key, **values):
             raise SecurityError("This session has ended. Log in again.")
-        _regenerate_id()
+        regenerate_id()
         record = dataclasses.replace(record, **values)
         session[KEY] = secret
         self._keep(secret, dataclasses.replace(authentication, record=record))
@@ -199,10 +212,13 @@ class Sessions:
         """Log out. Everything in ``session`` goes with it, as the next one at this browser may be somebody else."""
         authentication = self.current()
         secret = session.get(KEY)
-        if isinstance(secret, str):
+        if authentication is not None and authentication.record is not None:
+            # By its name: another tab may have given it another secret since.
+            self._kit.store.end_session_by_id(authentication.user.uid, authentication.record.id)
+        elif isinstance(secret, str):
             self._kit.store.end_session(digest(secret))
         session.clear()
-        _regenerate_id()
+        regenerate_id()
         if authentication is not None and authentication.record is not None:
             self._kit.events.tell("logged_out", authentication.user, session=authentication.record.id)
 

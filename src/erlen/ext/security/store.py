@@ -94,7 +94,10 @@ class Store(t.Protocol):
     # Sessions
 
     def add_session(self, record: SessionRecord, limit: int) -> None:
-        """Add a session. Of a user's sessions the oldest end until no more than a number are left."""
+        """Add a session. Of a user's sessions the oldest end until no more than a number are left.
+
+        :raises LookupError: where there is no such user, as one may be deleted during a login.
+        """
         ...
 
     def session(self, key: str) -> tuple[SessionRecord, User] | None:

@@ -18,6 +18,7 @@ from .. import forms
 from ..access import fresh_login_required, login_required
 from ..answers import Refused
 from ..api import ROUTES, Needs, Route
+from ..current import state
 from ..openapi import document
 from .base import Pages, Parts, wants_json
 from .factors import FactorPages
@@ -48,7 +49,8 @@ class DocumentPages(Pages):
         """Return the OpenAPI document."""
         # Of no person, so it may be kept.
         cookie = current_app.config["SESSION_COOKIE_NAME"]
-        return jsonify(document(self.security.settings, self.origin(), cookie, self.security.register_form))
+        site = f"{self.origin()}{request.root_path}"
+        return jsonify(document(self.security.settings, site, cookie, self.security.register_form))
 
 
 class Frame(Pages):
@@ -107,8 +109,25 @@ def _bare(view: View, pages: Pages) -> View:
 
 def _guarded(view: View, needs: Needs) -> View:
     if needs == "fresh":
-        return fresh_login_required(view)
-    return login_required(view) if needs == "session" else view
+        return _received(fresh_login_required(view))
+    return _received(login_required(view)) if needs == "session" else view
+
+
+def _received(view: View) -> View:
+    """Have the whole request before it is asked who sends it.
+
+    Over WSGI a body comes as slowly as its sender likes. Who is thrown out meanwhile would be let in already, and make a token, or
+    another second factor, with what they send then.
+    """
+
+    @functools.wraps(view)
+    def after_body(**values: t.Any) -> Response:
+        if request.method == "POST":
+            request.get_data(parse_form_data=True)
+            state().sessions.look_anew()
+        return view(**values)
+
+    return after_body
 
 
 def _view_of(route: Route, subjects: cabc.Sequence[Pages]) -> View:

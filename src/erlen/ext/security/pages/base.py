@@ -25,6 +25,7 @@ from ..answers import is_for_people, problem
 from ..errors import ConfigurationError, InvalidEmail, SecurityError, TooManyAttempts, WeakPassword
 from ..forms import FORM_TEXTS, Filled, Form
 from ..redirects import safe_target
+from ..sessions import put_with_new_id
 from ..types import Authentication, User
 from .shown import moment
 
@@ -228,6 +229,13 @@ class Pages:
         assert auth is not None  # the view is behind `login_required`
         return auth.user
 
+    def is_still_in(self) -> bool:
+        """Return whether who asks has not been thrown out since the request began, for what would outlive that."""
+        auth = self.auth()
+        return auth is not None and (
+            auth.record is None or self.security.sessions.look_again(auth.record) is not None
+        )
+
     def need_passkeys(self) -> None:
         """Answer 404 where the site has no passkeys, as the package for them is not installed."""
         if not self.security.factors.passkeys.is_supported:
@@ -245,7 +253,8 @@ class Pages:
                 return self.json(
                     {"status": "second_factor", "pending": step.pending, "factors": list(step.factors)}
                 )
-            session[PENDING] = step.pending
+            # Whoever has planted the id of this session would stand where the password has been shown.
+            put_with_new_id(PENDING, step.pending or "")
             return self.see(self.url("verify", next=target))
         session.pop(PENDING, None)
         must_set_up = step.must_set_up

@@ -8,12 +8,16 @@ from datetime import timedelta
 from erlen import Response, abort, request
 
 from .. import forms
+from ..errors import InvalidToken
 from ..forms import Form
 from .base import Pages, refusing, wants_json
 from .shown import token_shown
 
 if t.TYPE_CHECKING:
     from ..tokens import TokenPair
+
+
+_OVER = "Your login has ended. Sign in again."
 
 
 class TokenPages(Pages):
@@ -42,6 +46,9 @@ class TokenPages(Pages):
                 secret, token = self.security.tokens.create_api_token(
                     user, filled["name"], filled["scopes"], timedelta(days=int(filled["days"]))
                 )
+                if not self.is_still_in():
+                    self.security.tokens.revoke_api_token(user, token.id)
+                    raise InvalidToken(_OVER)
                 if wants_json():
                     return self.json({"token": secret, **token_shown(token)}, 201)
                 # No redirect: the secret would have to be kept for the page it leads to.
@@ -71,7 +78,11 @@ class TokenPages(Pages):
         if not filled.errors:
             methods = () if auth.record is None else auth.record.methods
             with refusing(filled):
-                return self._pair(self.security.tokens.pair(auth.user, filled["scopes"], methods))
+                pair = self.security.tokens.pair(auth.user, filled["scopes"], methods)
+                if not self.is_still_in():
+                    self.security.tokens.revoke_refresh(pair.refresh_token)
+                    raise InvalidToken(_OVER)
+                return self._pair(pair)
         return self.again("error", filled)
 
     def refresh_token(self) -> Response:
