@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import typing as t
 from contextlib import suppress
-from functools import partial
 
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing import Map
@@ -35,6 +34,8 @@ _UNUSUAL = frozenset({b"content-length", b"transfer-encoding", b"upgrade"})
 
 # Upper case already, and known to the routes.
 _COMMON_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+_new: t.Any = object.__new__
 
 
 class Matching:
@@ -85,7 +86,9 @@ class Matching:
 
     def _freeze_short_way(self, app: t.Any) -> None:
         context_class, request_class = app.request_context_class, app.request_class
-        self._new_context: t.Callable[[], t.Any] = partial(object.__new__, context_class)
+        self._context_class: type[t.Any] = context_class
+        # Another class is not asked.
+        self._request_of: t.Any = getattr(request_class, "_of_context", None)
         #: Whether contexts may be made by :meth:`context_of`: nobody has to see the request before it is matched.
         self.makes_contexts: bool = (
             self.matches_alone
@@ -117,13 +120,18 @@ class Matching:
                 or ((length := environ.get("CONTENT_LENGTH")) and not is_length(length))
             ):
                 self._check_form(environ, path)
-            match = self.find(path, environ.get("REQUEST_METHOD", ""))
+            method = environ.get("REQUEST_METHOD", "")
+            # PERF: plaintext: an address without variables that was asked for before is one look-up.
+            answers = self._direct.get(path)
+            match = None if answers is None else answers.get(method)
+            if match is None:
+                match = self.find(path, method)
         except (HTTPException, Undecided, ValueError):
             return None
         if match is None:
             return None if self._has_websockets else self._missed(app, environ)
         # PERF: plaintext: without a call of the constructor, and with the attributes that are read later set here: 0.3 us.
-        context = self._new_context()
+        context = _new(self._context_class)
         context.app = app
         context._given, context._receive, context._fields = environ, None, None
         context._cookie = environ.get("HTTP_COOKIE")
@@ -154,14 +162,19 @@ class Matching:
             ):
                 return None
             path: str = scope["path"]
-            match = self.find(path if path.isascii() else path_info(scope), "GET")
+            if not path.isascii():
+                path = path_info(scope)
+            answers = self._direct.get(path)
+            match = None if answers is None else answers.get("GET")
+            if match is None:
+                match = self.find(path, "GET")
         except Exception:
             # Whatever is wrong, the other way says so.
             return None
         if match is None:
             return None
         # PERF: async plaintext: as above.
-        context = self._new_context()
+        context = _new(self._context_class)
         context.app = app
         context._given, context._receive, context._fields = scope, receive, fields
         context._cookie = fields.get(b"cookie")
@@ -182,23 +195,19 @@ class Matching:
         return context
 
     def find(self, path: str, method: str) -> Match | None:
-        """Return what answers a request, ``None`` where no rule does.
+        """Return what answers a request to an address that ``_direct`` does not have, ``None`` where no rule does.
 
         :param path: the path as WSGI spells it.
         :param method: the method.
         :raises Undecided: where Werkzeug has to decide; :exc:`ValueError` may mean the same.
         :raises HTTPException: for a path that is refused.
         """
-        # PERF: plaintext: an address without variables that was asked for before is one look-up.
-        answers = self._direct.get(path)
-        if answers is not None and (match := answers.get(method)) is not None:
-            return match
         is_ascii = path.isascii()
         if not (is_ascii and path.isprintable()):
             if self._checks_form:
                 check_path(path)
             path = path if is_ascii else path.encode("latin1").decode(errors="replace")
-        # PERF: int parameter: and one that ends in its only variable is another one.
+        # PERF: int parameter: an address that ends in its only variable is one look-up as well.
         before, _, text = path.rpartition("/")
         single = self._single.get(before)
         if single is not None and is_ascii and (one := single.get(method)) and one[0](text):

@@ -101,6 +101,7 @@ class Steps:
     :param finishes_at_once: whether a response may be made without ``finalize_request``.
     :param straight: the view, where nothing stands between the match and it.
     :param streams_body: whether the view begins before the body was received.
+    :param request_of: makes the request of a context that has none yet, where there are such contexts.
     """
 
     endpoint: str | None
@@ -118,6 +119,7 @@ class Steps:
     is_async: bool
     has_async: bool
     streams_body: bool
+    request_of: t.Callable[[t.Any], t.Any]
     straight: Hook | None = None
     astraight: AsyncHook | None = None
     aview: AsyncHook | None = None
@@ -329,6 +331,7 @@ class Plan(Matching):
             is_async=not self.answers_plainly and (has_async or _never_wait(functions)),
             has_async=has_async,
             streams_body=getattr(view, "streams_request_body", False),
+            request_of=self._request_of,
         )
         self._spell_async(steps, view, preprocessors, before, after, teardown)
         self._shorten(steps)
