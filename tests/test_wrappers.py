@@ -449,3 +449,43 @@ def test_headers_over_asgi_stand_in_the_order_of_the_scope_also_in_the_environme
         == before
         == [("X-A", "1"), ("Content-Type", "text/plain"), ("Host", "localhost"), ("Content-Length", "2")]
     )
+
+
+def test_query_is_the_one_that_was_read_first(app: Erlen, client: ErlenClient) -> None:
+    @app.get("/read")
+    def read() -> str:
+        first = request.query_string.decode()
+        request.environ["QUERY_STRING"] = "name=other"
+        return f"{first} {request.args['name']}"
+
+    assert client.get("/read?name=first").text == "name=first first"
+
+
+def test_query_that_was_assigned_is_read(app: Erlen, client: ErlenClient) -> None:
+    @app.get("/assigned")
+    def assigned() -> str:
+        request.query_string = b"name=assigned"
+        return request.args["name"]
+
+    assert client.get("/assigned?name=first").text == "assigned"
+
+
+def test_query_and_environment_of_a_subclass_are_read(app: Erlen, client: ErlenClient) -> None:
+    class Asked(Request):
+        @property
+        def query_string(self) -> bytes:  # type: ignore[override]
+            return b"name=own"
+
+    class Surrounded(Request):
+        @property
+        def environ(self) -> dict[str, t.Any]:  # type: ignore[override]
+            return {**super().environ, "QUERY_STRING": "name=own", "HTTP_X_NAME": "own"}
+
+    @app.get("/own")
+    def own() -> str:
+        return f"{request.args['name']} {request.headers.get('X-Name', 'none')}"
+
+    app.request_class = Asked
+    assert client.get("/own?name=first").text == "own none"
+    app.request_class = Surrounded
+    assert client.get("/own?name=first").text == "own own"
