@@ -90,7 +90,7 @@ class _Args:
                 query = instance._scope.get("query_string", b"")
                 query = query.decode("latin1") if type(query) is bytes else None
             if type(query) is str and query.isascii():
-                args = storage_at_once(instance.parameter_storage_class, query)
+                args = storage_at_once(instance.parameter_storage_class, query, None)
         if args is None:
             args = instance._read_args()
         try:

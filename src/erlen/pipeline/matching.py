@@ -42,6 +42,12 @@ class Matching:
     thread puts it there, and each change is a single dict or set operation.
     """
 
+    __slots__ = (
+        "_calls_views", "_checks_form", "_context_class", "_direct", "_has_websockets", "_known_hosts",
+        "_matches_plainly", "_request_of", "_single", "_singles", "binds_contexts", "binds_plainly",
+        "builders", "builds_urls", "injects_url_defaults", "makes_contexts", "routes",
+    )  # fmt: skip
+
     _app: t.Any
     matches_alone: bool
     goes_through_wsgi: bool
