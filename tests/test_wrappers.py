@@ -489,3 +489,30 @@ def test_query_and_environment_of_a_subclass_are_read(app: Erlen, client: ErlenC
     assert client.get("/own?name=first").text == "own none"
     app.request_class = Surrounded
     assert client.get("/own?name=first").text == "own own"
+
+
+def test_subclass_with_a_constructor_knows_its_application(
+    app: Erlen, client: ErlenClient, protocol: str
+) -> None:
+    class Made(Request):
+        def __init__(self, *args: t.Any, **kwargs: t.Any) -> None:
+            super().__init__(*args, **kwargs)
+            self.known = self._application is app, self.scope is not None
+
+    app.request_class = Made
+
+    @app.get("/made")
+    def made() -> str:
+        made = t.cast(Made, request)
+        is_asgi = protocol == "asgi"
+        assert made.known == (is_asgi, is_asgi)
+        assert made._application is app
+        assert (made.scope is not None) is is_asgi
+        return f"{made.args['name']} {made.headers['X-Name']}"
+
+    assert client.get("/made?name=first", headers={"X-Name": "header"}).text == "first header"
+
+
+def test_request_made_by_hand_belongs_to_no_application() -> None:
+    one = Request(create_environ("/?name=value"))
+    assert (one._application, one.scope, one.args["name"]) == (None, None, "value")

@@ -85,9 +85,9 @@ class _Args:
             environ, query = instance._environ, None
             if environ is not None:
                 query = environ.get("QUERY_STRING")
-            elif instance._scope is not None:
+            elif (scope := instance._scope) is not None:
                 # Over ASGI the query stands in the scope as well, and nobody needs the environment for it.
-                query = instance._scope.get("query_string", b"")
+                query = scope.get("query_string", b"")
                 query = query.decode("latin1") if type(query) is bytes else None
             if type(query) is str and query.isascii():
                 args = storage_at_once(instance.parameter_storage_class, query, None)
@@ -157,7 +157,7 @@ class Request(ReceivedRequest):
     #: Whether reading the body is refused, for middleware.
     shallow = False
     # The headers of the scope that ASGI has called the application with, by their names.
-    _fields: dict[bytes, bytes] | None = None
+    _fields: dict[bytes, bytes] | None
     _query_string: bytes | None = None
     # Whether a subclass has a constructor, which then gets its environment also under ASGI.
     _needs_environ: t.ClassVar[bool] = False
@@ -180,6 +180,9 @@ class Request(ReceivedRequest):
         if cls.close is not RequestBase.close:
             cls._must_close = True
         cls._needs_environ = cls.__init__ is not Request.__init__
+        if cls._needs_environ:
+            # Under ASGI they are set before the constructor is called, and it may do without that of this class.
+            cls._application = cls._scope = cls._fields = None
         cls._reads_plainly = cls.query_string is Request.query_string and cls.environ is Request.environ
         cls._is_made_plainly = (
             not (cls._needs_environ or cls._must_close)
@@ -198,6 +201,9 @@ class Request(ReceivedRequest):
         # Under ASGI ``None``, until something asks for it.
         self._environ: WSGIEnvironment | None = environ
         self._is_plain = self._reads_plainly
+        if not self._needs_environ:
+            # PERF: async query and header: no defaults of the class, as Python 3.13 keeps such attributes ten times faster: 2 %.
+            self._application = self._scope = self._fields = None
         #: The environment. Under ASGI it has only what answering always takes, until something asks for ``environ``.
         self.head = environ
         method: str = environ.get("REQUEST_METHOD", "GET")
@@ -261,6 +267,7 @@ class Request(ReceivedRequest):
         request._application, request._is_plain = context.app, True
         given, match = context._given, context._match
         if context._receive is None:
+            request._scope = request._fields = None
             request._environ = request.head = given
             request.method = given["REQUEST_METHOD"]
         else:
