@@ -472,12 +472,12 @@ def test_query_that_was_assigned_is_read(app: Erlen, client: ErlenClient) -> Non
 
 def test_query_and_environment_of_a_subclass_are_read(app: Erlen, client: ErlenClient) -> None:
     class Asked(Request):
-        @property
+        @property  # type: ignore[misc]
         def query_string(self) -> bytes:  # type: ignore[override]
             return b"name=own"
 
     class Surrounded(Request):
-        @property
+        @property  # type: ignore[misc]
         def environ(self) -> dict[str, t.Any]:  # type: ignore[override]
             return {**super().environ, "QUERY_STRING": "name=own", "HTTP_X_NAME": "own"}
 
