@@ -8,6 +8,7 @@ applications that differ in that alone.
 from __future__ import annotations
 
 import asyncio
+import dis
 import io
 import sys
 import threading
@@ -481,6 +482,16 @@ def test_threads_of_one_request_share_its_object() -> None:
         made.clear()
         over_wsgi(app, "/threads", "GET", [], kind=Slow)
         assert len({id(one) for one in made}) == 1
+
+
+def test_no_thread_comes_between_the_look_for_a_request_and_its_keeping() -> None:
+    """Python lets another thread run at calls and jumps back, so there is none of them behind the making."""
+    instructions = list(dis.get_instructions(RequestContext._make_request))
+    of_made = [(at, one.opname) for at, one in enumerate(instructions) if one.argval == "_made"]
+    [keeping] = [at for at, name in of_made if name == "STORE_ATTR"]
+    lets = ("CALL", "JUMP_BACKWARD", "FOR_ITER", "BEFORE_WITH", "SEND", "YIELD_VALUE")
+    last = max(at for at, one in enumerate(instructions[:keeping]) if one.opname.startswith(lets))
+    assert [name for at, name in of_made if last < at < keeping][:1] == ["LOAD_ATTR"]
 
 
 def test_exception_from_a_signal_leaves_no_lock_behind() -> None:

@@ -449,3 +449,70 @@ def test_headers_over_asgi_stand_in_the_order_of_the_scope_also_in_the_environme
         == before
         == [("X-A", "1"), ("Content-Type", "text/plain"), ("Host", "localhost"), ("Content-Length", "2")]
     )
+
+
+def test_query_is_the_one_that_was_read_first(app: Erlen, client: ErlenClient) -> None:
+    @app.get("/read")
+    def read() -> str:
+        first = request.query_string.decode()
+        request.environ["QUERY_STRING"] = "name=other"
+        return f"{first} {request.args['name']}"
+
+    assert client.get("/read?name=first").text == "name=first first"
+
+
+def test_query_that_was_assigned_is_read(app: Erlen, client: ErlenClient) -> None:
+    @app.get("/assigned")
+    def assigned() -> str:
+        request.query_string = b"name=assigned"
+        return request.args["name"]
+
+    assert client.get("/assigned?name=first").text == "assigned"
+
+
+def test_query_and_environment_of_a_subclass_are_read(app: Erlen, client: ErlenClient) -> None:
+    class Asked(Request):
+        @property  # type: ignore[misc]
+        def query_string(self) -> bytes:  # type: ignore[override]
+            return b"name=own"
+
+    class Surrounded(Request):
+        @property  # type: ignore[misc]
+        def environ(self) -> dict[str, t.Any]:  # type: ignore[override]
+            return {**super().environ, "QUERY_STRING": "name=own", "HTTP_X_NAME": "own"}
+
+    @app.get("/own")
+    def own() -> str:
+        return f"{request.args['name']} {request.headers.get('X-Name', 'none')}"
+
+    app.request_class = Asked
+    assert client.get("/own?name=first").text == "own none"
+    app.request_class = Surrounded
+    assert client.get("/own?name=first").text == "own own"
+
+
+def test_subclass_with_a_constructor_knows_its_application(
+    app: Erlen, client: ErlenClient, protocol: str
+) -> None:
+    class Made(Request):
+        def __init__(self, *args: t.Any, **kwargs: t.Any) -> None:
+            super().__init__(*args, **kwargs)
+            self.known = self._application is app, self.scope is not None
+
+    app.request_class = Made
+
+    @app.get("/made")
+    def made() -> str:
+        made = t.cast(Made, request)
+        is_asgi = protocol == "asgi"
+        assert made.known == (is_asgi, is_asgi)
+        assert made._application is app
+        assert (made.scope is not None) is is_asgi
+        return f"{made.args['name']} {made.headers['X-Name']}"
+
+    assert client.get("/made?name=first", headers={"X-Name": "header"}).text == "first header"
+
+
+def test_request_made_by_hand_belongs_to_no_application() -> None:
+    one = Request(create_environ("/?name=value"))
+    assert (one._application, one.scope, one.args["name"]) == (None, None, "value")

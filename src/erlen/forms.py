@@ -43,12 +43,9 @@ class FoundAtOnce(ImmutableMultiDict[str, str]):
 
 _values_of: t.Callable[[t.Any, str], list[str]] = dict.__getitem__
 _new: t.Callable[[t.Any], t.Any] = dict.__new__
-_fill: t.Callable[[t.Any, t.Any], None] = dict.update
+_keep: t.Callable[[t.Any, str, list[str]], list[str]] = dict.setdefault
 # What is seen of it is Werkzeug's.
 FoundAtOnce.__name__ = FoundAtOnce.__qualname__ = ImmutableMultiDict.__name__
-
-# Their constructor makes a dict of lists of the pairs, and nothing else.
-_PLAIN_STORAGE: dict[t.Any, t.Any] = {MultiDict: MultiDict, ImmutableMultiDict: FoundAtOnce}
 
 
 def storage_at_once(cls: t.Any, text: str, most: int | None = None) -> t.Any:
@@ -61,15 +58,16 @@ def storage_at_once(cls: t.Any, text: str, most: int | None = None) -> t.Any:
     :param text: the text as it was sent, UTF-8.
     :param most: the largest number of pairs.
     """
-    kind, escaped = _PLAIN_STORAGE.get(cls), "%" in text
-    if kind is None or (escaped and _BAD_ESCAPE.search(text)):
+    kind, escaped = FoundAtOnce if cls is ImmutableMultiDict else cls, "%" in text
+    # The constructors of these make a dict of lists of the pairs, and nothing else.
+    if (kind is not FoundAtOnce and kind is not MultiDict) or (escaped and _BAD_ESCAPE.search(text)):
         return None
     if "+" in text:
         text = text.replace("+", " ")
-    lists: dict[str, list[str]] = {}
     pairs = text.split("&")
     if most is not None and len(pairs) > most:
         return None
+    storage = _new(kind)
     for pair in pairs:
         if pair:
             name, _, value = pair.partition("=")
@@ -81,12 +79,9 @@ def storage_at_once(cls: t.Any, text: str, most: int | None = None) -> t.Any:
                         value = _unescaped(value)
                 except ValueError:
                     return None
-            if name in lists:
-                lists[name].append(value)
-            else:
-                lists[name] = [value]
-    storage = _new(kind)
-    _fill(storage, lists)
+            values = [value]
+            if (known := _keep(storage, name, values)) is not values:
+                known.append(value)
     return storage
 
 

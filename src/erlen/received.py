@@ -89,14 +89,14 @@ class ReceivedRequest(RequestBase):
     form_data_parser_class: type[FormDataParser] = FormParser
 
     # What ASGI has called the application with; and what every request has of its environment.
-    _scope: Scope | None = None
+    _scope: Scope | None
     head: dict[str, t.Any]
     _environ: dict[str, t.Any] | None
 
     # Whether ``close`` has anything to do at the end of the request.
     _must_close: bool = False
     _body: ReceivedBody | None = None
-    _application: Application | None = None
+    _application: Application | None
     _max_content_length: int | None = None
     _max_form_memory_size: int | None = None
     _max_form_parts: int | None = None

@@ -175,33 +175,6 @@ class Base:
             self._check_origin(context)
         return steps
 
-    def _whole_of(self, plan: Plan, value: t.Any, context: AppContext) -> WholeText | None:
-        """Return the body for a value after which nothing runs: no hook, no session, no signal.
-
-        It is sent without a response only where ``plan.sends_text``.
-
-        :param plan: the plan that the application has.
-        :param value: what a view or an error handler has returned.
-        :param context: the context of the request.
-        :return: ``None`` where :meth:`finalize_request` has to make a response.
-        """
-        steps = context.steps
-        if (
-            steps is None
-            or not steps.finishes_at_once
-            or context._after_request_functions is not None
-            or context._session is not None
-            or (listened and request_finished.receivers)
-            or (context._cookie is not None and plan.has_session(context._cookie))
-        ):
-            return None
-        kind = type(value)
-        if kind is str:
-            return plan, value.encode(), plan.content_type
-        if (kind is dict or kind is list) and plan.json_text is not None:
-            return plan, plan.json_text(value).encode(), plan.json_content_type
-        return None
-
     def response_at_once(self, value: t.Any, context: AppContext) -> Response | None:
         """Return the response for a value after which nothing runs.
 
@@ -211,7 +184,7 @@ class Base:
         """
         # PERF: hooks, HEAD: what finalize_request would make, for a third of its time.
         plan = self.plan
-        if plan is None or (whole := self._whole_of(plan, value, context)) is None:
+        if plan is None or (whole := whole_of(plan, value, context)) is None:
             return None
         _, body, content_type = whole
         return plan.respond(body, content_type, plan.default_headers)
@@ -363,6 +336,34 @@ class _OfPlain:
         app = self._app
         ensure = app._ensure_called if self._name.startswith("do_teardown") else app.ensure_async
         return await ensure(getattr(app, self._name))(*args, **kwargs)
+
+
+def whole_of(plan: Plan, value: t.Any, context: AppContext) -> WholeText | None:
+    """Return the body for a value after which nothing runs: no hook, no session, no signal.
+
+    It is sent without a response only where ``plan.sends_text``.
+
+    :param plan: the plan that the application has.
+    :param value: what a view or an error handler has returned.
+    :param context: the context of the request.
+    :return: ``None`` where ``finalize_request`` has to make a response.
+    """
+    steps = context.steps
+    if (
+        steps is None
+        or not steps.finishes_at_once
+        or context._after_request_functions is not None
+        or context._session is not None
+        or (listened and request_finished.receivers)
+        or (context._cookie is not None and plan.has_session(context._cookie))
+    ):
+        return None
+    kind = type(value)
+    if kind is str:
+        return plan, value.encode(), plan.content_type
+    if (kind is dict or kind is list) and plan.json_text is not None:
+        return plan, plan.json_text(value).encode(), plan.json_content_type
+    return None
 
 
 def explain_call(error: Exception, request: t.Any) -> None:

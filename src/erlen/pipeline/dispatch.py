@@ -34,7 +34,7 @@ from ..signals import (
 from ..teardown import raise_all
 from ..typing import ResponseReturnValue
 from ..wrappers import Response
-from .base import Base, WholeText, explain_call, no_view
+from .base import Base, WholeText, explain_call, no_view, whole_of
 from .bridge import is_cancelled
 from .hooks import checked
 from .loops import unordered
@@ -122,7 +122,8 @@ class Dispatch(Base):
         try:
             if way == UNSAFE:
                 self._check_origin(context)
-            value = steps.straight(**values) if values else steps.straight()
+            view = steps.straight
+            value = view(**values) if values else view()
         except Exception as error:
             explain_call(error, context._request)
             value = self.handle_user_exception(error)
@@ -131,7 +132,7 @@ class Dispatch(Base):
                 raise
             value = self.handle_user_exception(unordered(cancelled))
         plan = self.plan
-        if plan is None or not plan.sends_text or (whole := self._whole_of(plan, value, context)) is None:
+        if plan is None or not plan.sends_text or (whole := whole_of(plan, value, context)) is None:
             return self.finalize_request(value)
         return whole
 
@@ -141,7 +142,8 @@ class Dispatch(Base):
         try:
             if way == UNSAFE:
                 self._check_origin(context)
-            value = await steps.astraight(**values) if values else await steps.astraight()
+            view = steps.astraight
+            value = await view(**values) if values else await view()
         except Exception as error:
             explain_call(error, context._request)
             value = await self.ahandle_user_exception(error)
@@ -150,7 +152,7 @@ class Dispatch(Base):
                 raise
             value = await self.ahandle_user_exception(unordered(cancelled))
         plan = self.plan
-        if plan is None or not plan.sends_text or (whole := self._whole_of(plan, value, context)) is None:
+        if plan is None or not plan.sends_text or (whole := whole_of(plan, value, context)) is None:
             return await self.afinalize_request(value)
         return whole
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import typing as t
 from contextlib import suppress
-from functools import partial
 
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing import Map
@@ -30,11 +29,10 @@ KNOWN_HOSTS = 256
 # Of a match: whether the view can be called without the phases before it, and whether the request may change something.
 LONG, SAFE, UNSAFE = 0, 1, 2
 
-# Headers of requests that ASGI has to look at: those with a body, and those that ask for something else than HTTP.
-_UNUSUAL = frozenset({b"content-length", b"transfer-encoding", b"upgrade"})
-
 # Upper case already, and known to the routes.
 _COMMON_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+_new: t.Any = object.__new__
 
 
 class Matching:
@@ -43,6 +41,12 @@ class Matching:
     Threads share it. ``_direct``, ``_single``, ``_known_hosts`` grow after it was made; what they hold is the same whichever
     thread puts it there, and each change is a single dict or set operation.
     """
+
+    __slots__ = (
+        "_calls_views", "_checks_form", "_context_class", "_direct", "_has_websockets", "_known_hosts",
+        "_matches_plainly", "_request_of", "_single", "_singles", "binds_contexts", "binds_plainly",
+        "builders", "builds_urls", "injects_url_defaults", "makes_contexts", "routes",
+    )  # fmt: skip
 
     _app: t.Any
     matches_alone: bool
@@ -85,7 +89,9 @@ class Matching:
 
     def _freeze_short_way(self, app: t.Any) -> None:
         context_class, request_class = app.request_context_class, app.request_class
-        self._new_context: t.Callable[[], t.Any] = partial(object.__new__, context_class)
+        self._context_class: type[t.Any] = context_class
+        # Another class is not asked.
+        self._request_of: t.Any = getattr(request_class, "_of_context", None)
         #: Whether contexts may be made by :meth:`context_of`: nobody has to see the request before it is matched.
         self.makes_contexts: bool = (
             self.matches_alone
@@ -117,13 +123,18 @@ class Matching:
                 or ((length := environ.get("CONTENT_LENGTH")) and not is_length(length))
             ):
                 self._check_form(environ, path)
-            match = self.find(path, environ.get("REQUEST_METHOD", ""))
+            method = environ.get("REQUEST_METHOD", "")
+            # PERF: plaintext: an address without variables that was asked for before is one look-up.
+            answers = self._direct.get(path)
+            match = None if answers is None else answers.get(method)
+            if match is None:
+                match = self.find(path, method)
         except (HTTPException, Undecided, ValueError):
             return None
         if match is None:
             return None if self._has_websockets else self._missed(app, environ)
         # PERF: plaintext: without a call of the constructor, and with the attributes that are read later set here: 0.3 us.
-        context = self._new_context()
+        context = _new(self._context_class)
         context.app = app
         context._given, context._receive, context._fields = environ, None, None
         context._cookie = environ.get("HTTP_COOKIE")
@@ -149,19 +160,27 @@ class Matching:
                 len(fields) != len(pairs)
                 or scope["method"] != "GET"
                 or scope.get("root_path")
-                or not _UNUSUAL.isdisjoint(fields)
+                # With a body, or for something else than HTTP. PERF: async plaintext: a set would look for all headers in itself.
+                or b"content-length" in fields
+                or b"transfer-encoding" in fields
+                or b"upgrade" in fields
                 or (self._checks_form and fields.get(b"host") not in self._known_hosts)
             ):
                 return None
             path: str = scope["path"]
-            match = self.find(path if path.isascii() else path_info(scope), "GET")
+            if not path.isascii():
+                path = path_info(scope)
+            answers = self._direct.get(path)
+            match = None if answers is None else answers.get("GET")
+            if match is None:
+                match = self.find(path, "GET")
         except Exception:
             # Whatever is wrong, the other way says so.
             return None
         if match is None:
             return None
         # PERF: async plaintext: as above.
-        context = self._new_context()
+        context = _new(self._context_class)
         context.app = app
         context._given, context._receive, context._fields = scope, receive, fields
         context._cookie = fields.get(b"cookie")
@@ -182,23 +201,19 @@ class Matching:
         return context
 
     def find(self, path: str, method: str) -> Match | None:
-        """Return what answers a request, ``None`` where no rule does.
+        """Return what answers a request to an address that ``_direct`` does not have, ``None`` where no rule does.
 
         :param path: the path as WSGI spells it.
         :param method: the method.
         :raises Undecided: where Werkzeug has to decide; :exc:`ValueError` may mean the same.
         :raises HTTPException: for a path that is refused.
         """
-        # PERF: plaintext: an address without variables that was asked for before is one look-up.
-        answers = self._direct.get(path)
-        if answers is not None and (match := answers.get(method)) is not None:
-            return match
         is_ascii = path.isascii()
         if not (is_ascii and path.isprintable()):
             if self._checks_form:
                 check_path(path)
             path = path if is_ascii else path.encode("latin1").decode(errors="replace")
-        # PERF: int parameter: and one that ends in its only variable is another one.
+        # PERF: int parameter: an address that ends in its only variable is one look-up as well.
         before, _, text = path.rpartition("/")
         single = self._single.get(before)
         if single is not None and is_ascii and (one := single.get(method)) and one[0](text):

@@ -101,6 +101,7 @@ class Steps:
     :param finishes_at_once: whether a response may be made without ``finalize_request``.
     :param straight: the view, where nothing stands between the match and it.
     :param streams_body: whether the view begins before the body was received.
+    :param request_of: makes the request of a context that has none yet, where there are such contexts.
     """
 
     endpoint: str | None
@@ -118,6 +119,7 @@ class Steps:
     is_async: bool
     has_async: bool
     streams_body: bool
+    request_of: t.Callable[[t.Any], t.Any]
     straight: Hook | None = None
     astraight: AsyncHook | None = None
     aview: AsyncHook | None = None
@@ -138,6 +140,16 @@ class Plan(Matching):
     :param overridden: names of pipeline methods that a subclass or an instance has replaced.
     :param plain: those of them that count in their plain spelling alone; see :func:`replaced_plainly`.
     """
+
+    # PERF: plaintext, int parameter: with more than 30 attributes and no slots, Python asks a dict for each method: 2 %.
+    __slots__ = (
+        "_app", "_config", "_content_types", "_overridden", "_steps", "answers_plainly",
+        "ateardown_appcontext", "body_limits", "content_type", "context_processors", "default_headers",
+        "encoded_headers", "error_handlers", "explains_forms", "finishes_plainly", "goes_through_wsgi",
+        "json_content_type", "json_text", "matches_alone", "needs_environ", "opens_every_session",
+        "plain_files", "plain_pages", "plain_responses", "policies", "processes_all", "protection",
+        "respond", "sends_text", "session_cookie", "takes_environ", "teardown_appcontext", "tears_down",
+    )  # fmt: skip
 
     def __init__(
         self, app: t.Any, overridden: t.AbstractSet[str] = frozenset(), plain: t.Collection[str] = ()
@@ -329,6 +341,7 @@ class Plan(Matching):
             is_async=not self.answers_plainly and (has_async or _never_wait(functions)),
             has_async=has_async,
             streams_body=getattr(view, "streams_request_body", False),
+            request_of=self._request_of,
         )
         self._spell_async(steps, view, preprocessors, before, after, teardown)
         self._shorten(steps)

@@ -67,7 +67,8 @@ class ASGI(WSGI):
             context._token = context_var.set(context)
         elif not context.push_at_once():
             return await self._answer(plan, context, scope, receive, send)
-        answer, sent = t.cast(t.Any, self.aanswer_shortly(context)), None
+        answer: t.Any = self.aanswer_shortly(context)
+        sent: t.Any = None
         # PERF: async plaintext: a view that never waits is done after one step, and nobody has to watch meanwhile whether its
         # client goes away: a task for that costs 8 us. Nor has a coroutine to be made of what stands around the view, 0.2 us.
         try:
