@@ -29,6 +29,7 @@ from erlen import (
     abort,
     after_this_request,
     appcontext_popped,
+    ctx,
     current_app,
     g,
     redirect,
@@ -458,7 +459,9 @@ def test_proxy_shows_the_request_that_a_context_class_shows() -> None:
         assert request == another
 
 
-def test_threads_of_one_request_share_its_object() -> None:
+@pytest.mark.parametrize("keeping", [None, threading.RLock()], ids=["with the GIL", "free-threaded"])
+def test_threads_of_one_request_share_its_object(keeping: t.Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ctx, "_keeping", keeping)
     app, made = make_app(general=False), list[object]()
 
     class Slow(dict[str, t.Any]):
