@@ -383,8 +383,11 @@ class ReceivedBody:
                 # Also the first write, which moves what is in memory to disk, blocks no loop (CVE-2025-54121).
                 self._on_thread = on_thread
                 await on_thread(self._write_to_disk, data)
-            else:
+            elif ahead:
                 self._write(data)
+            else:
+                # PERF: async 1 MiB upload: without another copy.
+                self._file, self._ahead = io.BytesIO(data), len(data)
         except OSError as error:
             self._problem = (
                 f"The body of this request is larger than {IN_MEMORY} bytes, and could not be written to a temporary file: "
