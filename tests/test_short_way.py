@@ -459,9 +459,9 @@ def test_proxy_shows_the_request_that_a_context_class_shows() -> None:
         assert request == another
 
 
-@pytest.mark.parametrize("keeping", [None, threading.RLock()], ids=["with the GIL", "free-threaded"])
-def test_threads_of_one_request_share_its_object(keeping: t.Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ctx, "_keeping", keeping)
+@pytest.mark.parametrize("is_free", [False, True])
+def test_threads_of_one_request_share_its_object(is_free: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ctx, "_is_free_threaded", is_free)
     app, made = make_app(general=False), list[object]()
 
     class Slow(dict[str, t.Any]):

@@ -513,6 +513,32 @@ def test_subclass_with_a_constructor_knows_its_application(
     assert client.get("/made?name=first", headers={"X-Name": "header"}).text == "first header"
 
 
+def test_query_that_a_constructor_sets_first_is_read(app: Erlen, client: ErlenClient) -> None:
+    """One query has one meaning, wherever it is read."""
+
+    class Told(Request):
+        def __init__(self, *args: t.Any, **kwargs: t.Any) -> None:
+            self.query_string = b"name=told"
+            super().__init__(*args, **kwargs)
+
+    app.request_class = Told
+    app.add_url_rule("/told", "told", lambda: f"{request.args['name']} {request.url}")
+    assert client.get("/told?name=first").text == "told http://localhost/told?name=told"
+
+
+def test_constructor_may_do_without_that_of_the_request(app: Erlen, client: ErlenClient) -> None:
+    class Bare(Request):
+        _fields = ("name", "mail")  # type: ignore[assignment]
+
+        def __init__(self, environ: t.Any, *args: t.Any, **kwargs: t.Any) -> None:
+            self.environ, self.head, self.method = environ, environ, environ["REQUEST_METHOD"]
+
+    app.request_class = Bare
+    app.add_url_rule("/bare", "bare", lambda: f"{request.args['name']} {request.headers['X-Name']}")
+    assert client.get("/bare?name=first", headers={"X-Name": "header"}).text == "first header"
+    assert Bare._fields == ("name", "mail")
+
+
 def test_request_made_by_hand_belongs_to_no_application() -> None:
     one = Request(create_environ("/?name=value"))
     assert (one._application, one.scope, one.args["name"]) == (None, None, "value")

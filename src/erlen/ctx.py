@@ -7,7 +7,6 @@ single context variable; the proxies in ``globals.py`` read that variable.
 from __future__ import annotations
 
 import sys
-import threading
 import typing as t
 from contextvars import ContextVar, Token
 from functools import update_wrapper
@@ -16,7 +15,7 @@ from types import TracebackType
 from werkzeug.exceptions import HTTPException
 
 from .lazy import Lazy
-from .messages import NO_APP_CONTEXT, NO_REQUEST_CONTEXT, NO_WEBSOCKET, wrong_pop
+from .messages import NO_APP_CONTEXT, NO_REQUEST_CONTEXT, NO_WEBSOCKET, NOTHING_TO_COPY, wrong_pop
 from .namespace import Namespace
 from .pipeline.bridge import is_async
 from .pipeline.loops import in_a_loop
@@ -47,8 +46,8 @@ Match: t.TypeAlias = "tuple[t.Any, dict[str, t.Any] | None, t.Any, int]"
 #: Classes of contexts that override ``request``: proxies do not look behind it then.
 shows_another: list[type[AppContext]] = []
 
-# Held where threads run at the same time, in Python's free-threaded build (PEP 703).
-_keeping: t.Any = None if getattr(sys, "_is_gil_enabled", lambda: True)() else threading.RLock()
+# Whether threads run at the same time (PEP 703).
+_is_free_threaded = not getattr(sys, "_is_gil_enabled", lambda: True)()
 
 #: The one context variable of Erlen. What it holds is mutable, so no step depends on copying it back.
 context_var: ContextVar[AppContext] = ContextVar("erlen.context")
@@ -494,8 +493,8 @@ class RequestContext(AppContext):
             make = self.steps.request_of
             request = make(self)
             # Threads of one request, which share its context, may ask for it at once: it may be made twice, the first is kept.
-            if _keeping is not None:
-                return self._keep_request(request)
+            if _is_free_threaded:
+                request = vars(self).setdefault("_first", request)
             # PERF: query and header: without a lock, 2,000 of 53,000 instructions. From here on nothing is called, and Python
             # lets another thread run at calls and jumps back alone; test_short_way.py looks at its instructions.
             if self._made is not None:
@@ -505,15 +504,6 @@ class RequestContext(AppContext):
                 self._given["werkzeug.request"] = request
             self._made = request
         return request
-
-    def _keep_request(self, request: t.Any) -> t.Any:
-        # With this statement alone an exception that comes from a signal cannot leave it locked.
-        with _keeping:
-            if self._made is None:
-                if self._receive is None:
-                    self._given["werkzeug.request"] = request
-                self._made = request
-            return self._made
 
     # PERF: plaintext: what nobody asks for is not made, 0.5 us.
     _request = Lazy(_make_request)
@@ -597,10 +587,7 @@ def copy_current_request_context(f: F) -> F:
     """
     context = context_var.get(None)
     if context is None or not context.has_request:
-        raise RuntimeError(
-            "'copy_current_request_context' was called without a request being handled, so there is no context to "
-            "copy. Call it inside a view or a hook, on the function that will run elsewhere."
-        )
+        raise RuntimeError(NOTHING_TO_COPY)
     copied = context.copy()
     gives_coroutine = is_async(f)
 

@@ -37,6 +37,10 @@ Something asked for 'websocket', and no WebSocket is being handled here. Its han
             await websocket.send(message)
 """
 
+NOTHING_TO_COPY = """\
+'copy_current_request_context' was called without a request being handled, so there is no context to copy. Call it inside a \
+view or a hook, on the function that will run elsewhere."""
+
 NO_UTF_8 = """\
 {what} has {part!r} in it, and so cannot be sent: half of a surrogate pair has no UTF-8 form. JSON of a client may bring it \
 along. Replace it with 'text.encode("utf-8", "replace").decode()', or refuse the text."""

@@ -49,6 +49,14 @@ _NO_COOKIE_NAME = re.compile('[ \t=";]')
 # What stays when a request is given another environment; cookies and the method are read from ``head``.
 _OF_FIRST_ENVIRON = ("scheme", "server", "root_path", "path", "query_string", "headers", "remote_addr")
 
+# What a request has that was made by a constructor which does not call that of :class:`Request`.
+_OF_CONSTRUCTOR: dict[str, t.Any] = {
+    "_application": None,
+    "_scope": None,
+    "_fields": None,
+    "_is_plain": False,
+}
+
 T = t.TypeVar("T")
 
 _new: t.Any = object.__new__
@@ -182,7 +190,9 @@ class Request(ReceivedRequest):
         cls._needs_environ = cls.__init__ is not Request.__init__
         if cls._needs_environ:
             # Under ASGI they are set before the constructor is called, and it may do without that of this class.
-            cls._application = cls._scope = cls._fields = None
+            for name, default in _OF_CONSTRUCTOR.items():
+                if name not in vars(cls):
+                    setattr(cls, name, default)
         cls._reads_plainly = cls.query_string is Request.query_string and cls.environ is Request.environ
         cls._is_made_plainly = (
             not (cls._needs_environ or cls._must_close)
@@ -204,6 +214,9 @@ class Request(ReceivedRequest):
         if not self._needs_environ:
             # PERF: async query and header: no defaults of the class, as Python 3.13 keeps such attributes ten times faster: 2 %.
             self._application = self._scope = self._fields = None
+        elif self._query_string is not None:
+            # A constructor has set it before it has called this one.
+            self._is_plain = False
         #: The environment. Under ASGI it has only what answering always takes, until something asks for ``environ``.
         self.head = environ
         method: str = environ.get("REQUEST_METHOD", "GET")
@@ -249,6 +262,7 @@ class Request(ReceivedRequest):
                     request._body = ReceivedBody(receive)
             if cls._needs_environ:
                 fill_environ(head, scope, BytesIO() if request._body is None else ReceivedFile(request._body))
+                request._environ = head
                 cls.__init__(request, head)
         except Exception as error:
             raise malformed(scope, error) from error
