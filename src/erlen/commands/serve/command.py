@@ -343,10 +343,11 @@ def _say_what_is_served(settings: Settings, info: ScriptInfo, url: str, said: di
         why = _TELLS_NAMES_APART if interface == "asgi" else "it has nothing async"
     count = "1 worker" if settings.workers == 1 else f"{settings.workers} workers"
     name = info.app_import_path or said["name"]
-    logs.say(f" * Serving Erlen app {name!r} over {interface.upper()} ({why}) on {url}, {count}")
     prevents = _what_prevents_websockets(settings, interface)
     if prevents and reason is not None and reason.startswith("the WebSocket "):
         logs.logger.warning("%s: %s is not served", prevents, reason)
+    # Last, as who waits for this line has read then what else there is to say.
+    logs.say(f" * Serving Erlen app {name!r} over {interface.upper()} ({why}) on {url}, {count}")
 
 
 def _what_prevents_websockets(settings: Settings, interface: str) -> str | None:
