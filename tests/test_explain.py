@@ -268,6 +268,18 @@ async def awaits_form() -> t.Any:
     return await request.form()  # type: ignore[operator]
 
 
+def calls_json() -> t.Any:
+    return request.json()
+
+
+def calls_args() -> t.Any:
+    return request.args("number")  # type: ignore[operator]
+
+
+def calls_headers() -> t.Any:
+    return request.headers("Accept")  # type: ignore[operator]
+
+
 async def awaits_something_else() -> t.Any:
     numbers: t.Any = {}
     return await numbers
@@ -278,7 +290,14 @@ async def calls_something_else() -> t.Any:
     return numbers()
 
 
-@pytest.mark.parametrize("view", [awaits_json, awaits_get_json, awaits_form])
+def calls_what_the_body_names() -> t.Any:
+    handlers: t.Any = {"number": None}
+    return handlers[next(iter(request.form), "number")](request.get_data())
+
+
+@pytest.mark.parametrize(
+    "view", [awaits_json, awaits_get_json, awaits_form, calls_json, calls_args, calls_headers]
+)
 def test_body_that_is_awaited_as_in_other_frameworks(app: Erlen, client: ErlenClient, view: t.Any) -> None:
     app.debug = False
     app.add_url_rule("/", methods=["POST"], view_func=view)
@@ -289,9 +308,10 @@ def test_body_that_is_awaited_as_in_other_frameworks(app: Erlen, client: ErlenCl
         "The body of a request is there before its view begins, so nothing of 'request' is awaited"
     )
     assert "write request.get_json(), request.form, request.files" in note
+    assert note.endswith("request.args['name'] or request.headers['name'].")
 
 
-@pytest.mark.parametrize("view", [awaits_something_else, calls_something_else])
+@pytest.mark.parametrize("view", [awaits_something_else, calls_something_else, calls_what_the_body_names])
 def test_other_values_that_are_awaited_are_not_explained(
     app: Erlen, client: ErlenClient, view: t.Any
 ) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 import typing as t
 
 import pytest
-from werkzeug.routing import BuildError, Map, Rule
+from werkzeug.routing import BaseConverter, BuildError, Map, Rule
 
 from erlen import Blueprint, Erlen, render_template_string
 from erlen.scaffold import SetupError
@@ -367,6 +368,7 @@ def test_a_view_class_without_as_view_is_refused_with_the_right_call(app: Erlen)
     [
         ("/items/{number}", "/items/<number>"),
         ("/items/{number:int}/parts", "/items/<int:number>/parts"),
+        ("/items/{number:str}", "/items/<string:number>"),
     ],
 )
 def test_a_rule_with_braces_for_a_parameter_is_refused_with_the_right_rule(
@@ -382,6 +384,107 @@ def test_a_rule_with_braces_for_a_parameter_is_refused_with_the_right_rule(
         blueprint.add_url_rule(rule, view_func=show)
         app.register_blueprint(blueprint)
     assert [str(one) for one in app.url_map.iter_rules() if "items" in str(one)] == []
+
+
+def test_a_websocket_whose_rule_has_braces_is_refused(app: Erlen) -> None:
+    async def talk(socket: t.Any, room: str) -> None: ...
+
+    with pytest.raises(TypeError, match=r"nothing gives its view .*talk.* brackets: '/talk/<room>'\.$"):
+        app.websocket("/talk/{room}")(talk)
+
+
+def give_number(f: t.Callable[[int], str]) -> t.Callable[[], str]:
+    @functools.wraps(f)
+    def give() -> str:
+        return f(7)
+
+    return give
+
+
+class InBraces(BaseConverter):
+    part_isolating = True
+
+    def __init__(self, url_map: Map, pattern: str) -> None:
+        super().__init__(url_map)
+        self.regex = pattern.replace("{number}", "{1}")
+
+
+@pytest.mark.parametrize(
+    ("rule", "path", "options"),
+    [
+        ("/{number}", "/{number}", {"defaults": {"number": 7}}),
+        ("/{number}/<number>", "/{number}/7", {}),
+        ("/{number}/<int(min=1):number>", "/{number}/7", {}),
+        ("/<in_braces('[0-9]{number}'):number>", "/7", {}),
+    ],
+)
+def test_braces_beside_what_gives_the_argument_are_a_rule(
+    app: Erlen, rule: str, path: str, options: dict[str, t.Any]
+) -> None:
+    app.url_map.converters["in_braces"] = InBraces
+    app.add_url_rule(rule, view_func=lambda number: f"{number}", **options)
+    assert app.test_client().get(path).text == "7"
+
+
+def test_braces_where_a_decorator_gives_the_argument_are_a_rule(app: Erlen) -> None:
+    @app.get("/{number}")
+    @give_number
+    def show(number: int) -> str:
+        return f"{number}"
+
+    assert app.test_client().get("/{number}").text == "7"
+
+
+def test_braces_where_the_arguments_have_no_names_of_their_own_are_a_rule(app: Erlen) -> None:
+    app.add_url_rule("/{args}/{kwargs}", view_func=lambda *args, **kwargs: "none")
+    assert app.test_client().get("/{args}/{kwargs}").text == "none"
+
+
+@pytest.mark.parametrize("of_blueprint", [False, True])
+def test_braces_where_a_preprocessor_gives_the_argument_are_a_rule(app: Erlen, of_blueprint: bool) -> None:
+    owner = Blueprint("owner", __name__) if of_blueprint else app
+    owner.add_url_rule("/<int:number>", "other", lambda number: f"{number}")
+
+    @owner.url_value_preprocessor
+    def give(endpoint: str | None, values: dict[str, t.Any] | None) -> None:
+        assert values is not None
+        values["number"] = 7
+
+    owner.add_url_rule("/{number}", view_func=lambda number: f"{number}", endpoint="show")
+    if isinstance(owner, Blueprint):
+        app.register_blueprint(owner)
+    assert app.test_client().get("/{number}").text == "7"
+
+
+def test_a_view_whose_annotations_cannot_be_looked_up_may_have_braces(
+    app: Erlen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def look_up(view: t.Any) -> t.NoReturn:
+        raise NameError("name 'Undefined' is not defined")
+
+    # As from Python 3.14 on.
+    monkeypatch.setattr(inspect, "signature", look_up)
+    app.add_url_rule("/{number}", view_func=lambda number: f"{number}")
+    assert [str(one) for one in app.url_map.iter_rules()].count("/{number}") == 1
+
+
+def test_a_rule_that_is_no_text_keeps_the_words_of_werkzeug(app: Erlen) -> None:
+    with pytest.raises(TypeError, match=r"^startswith first arg must be bytes"):
+        app.add_url_rule(t.cast(t.Any, b"/x"), view_func=lambda: "")
+    with pytest.raises(AttributeError, match=r"^'int' object has no attribute 'startswith'$"):
+        app.add_url_rule(t.cast(t.Any, 5), view_func=lambda: "")
+
+
+@pytest.mark.parametrize("error", [KeyError(), LookupError(), LookupError("no such colour"), KeyError("red")])
+def test_an_error_of_a_converter_stays_as_it_is(app: Erlen, error: LookupError) -> None:
+    class Broken(BaseConverter):
+        def __init__(self, url_map: Map) -> None:
+            raise error
+
+    app.url_map.converters["broken"] = Broken
+    with pytest.raises(LookupError) as caught:
+        app.add_url_rule("/<broken:number>", view_func=lambda number: number)
+    assert caught.value is error
 
 
 def test_a_rule_with_braces_that_are_meant_is_a_rule(app: Erlen) -> None:
@@ -405,6 +508,12 @@ def test_an_option_that_no_rule_has_is_refused_with_those_there_are(app: Erlen) 
     ("rule", "fix"),
     [
         ("/orders/<number:int>", r"The converter comes first: '<int:number>'\."),
+        ("/orders/<number:str>", r"The converter comes first: '<string:number>'\."),
+        ("/orders/<str:number>", r"It is called 'string' here: '/orders/<string:number>'\."),
+        (
+            "/orders/<str(length=2):strs>/<int:str>",
+            r"It is called .*: '/orders/<string\(length=2\):strs>/<int:str>'\.",
+        ),
         (
             "/orders/<slug:name>",
             r"Add one of your own before the rule: app\.url_map\.converters\['slug'\] = a class\.",
@@ -414,7 +523,7 @@ def test_an_option_that_no_rule_has_is_refused_with_those_there_are(app: Erlen) 
 def test_a_converter_that_is_not_there_is_explained(app: Erlen, rule: str, fix: str) -> None:
     with pytest.raises(
         LookupError,
-        match=rf"^The rule '{rule}' asks for the converter '\w+', .* There are any, default, float, int, .*uuid\. {fix}$",
+        match=rf"^The rule '{re.escape(rule)}' asks for the converter '\w+', .* There are any, float, int, .*uuid\. {fix}$",
     ):
         app.add_url_rule(rule, view_func=lambda number: number)
 

@@ -26,6 +26,13 @@ from .scaffold import (
 )
 from .templating import default_template_context
 
+# Converters of Starlette that have other names in Werkzeug.
+_CONVERTERS_ELSEWHERE = {"str": "string"}
+# A variable of a rule, whose converter may have braces in its arguments, or one as it is written for Starlette.
+_PARTS_WITH_NAMES = re.compile(
+    r"<(?:\w+(?:\(.*?\))?:)?(?P<given>\w+)>|\{(?P<meant>\w+)(?::(?P<converter>\w+))?\}"
+)
+
 ShellContextProcessor = t.TypeVar("ShellContextProcessor", bound=et.ShellContextProcessorCallable)
 
 
@@ -128,8 +135,6 @@ class Registration(Scaffold):
         """
         if isinstance(view_func, type) and hasattr(view_func, "as_view"):
             self._refuse_view(_needs_as_view(rule, view_func))
-        if "{" in rule and (mistaken := _mistaken_braces(rule, view_func)):
-            self._refuse_view(mistaken)
         if endpoint is None:
             endpoint = endpoint_from_view_func(view_func)
         methods = _methods_of(rule, options.pop("methods", None), view_func)
@@ -149,6 +154,9 @@ class Registration(Scaffold):
         try:
             url_rule: t.Any = self.url_rule_class(rule, endpoint=endpoint, methods=methods, **options)
             url_rule.provide_automatic_options = provide_automatic_options
+            # Preprocessors may give a view what its rule does not.
+            if "{" in rule and not any(self.url_value_preprocessors.values()):
+                self._refuse_mistaken_braces(url_rule, view_func)
             self.url_map.add(url_rule)
         except (TypeError, LookupError) as error:
             if explained := self._explain_rule(rule, options, error):
@@ -172,20 +180,42 @@ class Registration(Scaffold):
                 f"{', '.join(sorted({*known} - {'string', 'endpoint'}))}. What is to be sent, its status for example, is "
                 "what the view returns: return value, 201."
             )
-        found = re.fullmatch(r"the converter '(\w+)' does not exist", str(error.args[0]))
-        if type(error) is not LookupError or found is None:
+        if type(error) is not LookupError:
             return None
-        converters = self.url_map.converters
-        turned = re.search(rf"<{found[1]}(?:\(.*?\))?:({'|'.join(map(re.escape, converters))})>", rule)
-        fix = (
-            f"The converter comes first: '<{turned[1]}:{found[1]}>'."
-            if turned
-            else f"Add one of your own before the rule: app.url_map.converters[{found[1]!r}] = a class."
-        )
+        found = re.fullmatch(r"the converter '(\w+)' does not exist", str(error))
+        if found is None:
+            return None
+        # 'default' is the one of a variable that names none.
+        converters = sorted({*self.url_map.converters} - {"default"})
+        names = "|".join(map(re.escape, {*converters, *_CONVERTERS_ELSEWHERE}))
+        if turned := re.search(rf"<{found[1]}(?:\(.*?\))?:({names})>", rule):
+            name = _CONVERTERS_ELSEWHERE.get(turned[1], turned[1])
+            fix = f"The converter comes first: '<{name}:{found[1]}>'."
+        elif found[1] in _CONVERTERS_ELSEWHERE:
+            name = _CONVERTERS_ELSEWHERE[found[1]]
+            mended = re.sub(rf"<{found[1]}(?=[:(])", f"<{name}", rule)
+            fix = f"It is called {name!r} here: {mended!r}."
+        else:
+            fix = f"Add one of your own before the rule: app.url_map.converters[{found[1]!r}] = a class."
         return (
             f"The rule {rule!r} asks for the converter {found[1]!r}, and there is none of that name. There are "
-            f"{', '.join(sorted(converters))}. {fix}"
+            f"{', '.join(converters)}. {fix}"
         )
+
+    def _refuse_mistaken_braces(self, rule: Rule, view_func: t.Any) -> None:
+        """Refuse a rule whose braces stand for a parameter of its view, as in FastAPI, where nothing else gives it."""
+        parts = list(_PARTS_WITH_NAMES.finditer(rule.rule))
+        given = {part["given"] for part in parts} | {*(rule.defaults or ())}
+        # The handler of a WebSocket is wrapped by Erlen itself, which gives it no more.
+        view = getattr(view_func, "__wrapped__", view_func) if rule.websocket else view_func
+        needed = _needed_parameters(view) - given
+        meant = [part["meant"] for part in parts if part["meant"] in needed]
+        if meant:
+            self._refuse_view(
+                f"The rule {rule.rule!r} has braces, which stand for themselves, and nothing gives its view "
+                f"{source_line(view_func)} the argument {meant[0]!r}. A variable part has angle brackets: "
+                f"{_PARTS_WITH_NAMES.sub(_with_angle_brackets, rule.rule)!r}."
+            )
 
     def _refuse_view(self, message: str) -> None:
         raise TypeError(message)
@@ -347,24 +377,24 @@ def _needs_as_view(rule: str, view: type) -> str:
     )
 
 
-def _mistaken_braces(rule: str, view_func: t.Any) -> str | None:
-    """Return a message where braces of a rule stand for a parameter of its view, as in FastAPI, and not for themselves."""
+def _needed_parameters(view_func: t.Any) -> set[str]:
+    """Return the names of the arguments that a view is certain to need: none where a decorator may give them."""
+    if hasattr(view_func, "__wrapped__"):
+        return set()
     try:
-        parameters = inspect.signature(view_func).parameters
-    except (TypeError, ValueError):
-        return None
-    mended = re.sub(
-        r"{(?P<name>\w+)(:(?P<converter>\w+))?}",
-        lambda found: "<" + ":".join(filter(None, (found["converter"], found["name"]))) + ">",
-        rule,
-    )
-    meant = [name for name in re.findall(r"{(\w+)(?::\w+)?}", rule) if name in parameters]
-    if not any(parameters[name].default is inspect.Parameter.empty for name in meant):
-        return None
-    return (
-        f"The rule {rule!r} has braces, which stand for themselves, and nothing gives its view {source_line(view_func)} the "
-        f"argument {meant[0]!r}. A variable part has angle brackets: {mended!r}."
-    )
+        parameters = inspect.signature(view_func).parameters.values()
+    except (TypeError, ValueError, NameError):
+        # From Python 3.14 on, names in annotations are looked up here.
+        return set()
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return {one.name for one in parameters if one.kind in named and one.default is one.empty}
+
+
+def _with_angle_brackets(part: re.Match[str]) -> str:
+    if part["given"]:
+        return part[0]
+    converter = _CONVERTERS_ELSEWHERE.get(part["converter"], part["converter"])
+    return f"<{converter}:{part['meant']}>" if converter else f"<{part['meant']}>"
 
 
 def _endpoint_taken(rule: str, endpoint: str, known: t.Any, view_func: t.Any) -> str:

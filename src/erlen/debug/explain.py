@@ -33,8 +33,11 @@ LoadingAttempt: t.TypeAlias = "tuple[BaseLoader, t.Any, TemplateSource | None]"
 _NOT_CALLED = re.compile(
     r"object \w+ can't be used in 'await' expression|'\w+' object can't be awaited|'\w+' object is not callable"
 )
-#: What other frameworks await, in a line of code.
-_OF_REQUEST = re.compile(r"\brequest\.(json|form|files|data|body|get_json|get_data)\b")
+#: What other frameworks await or call, in a line of code.
+_OF_REQUEST = re.compile(
+    r"\bawait\s+request\.(json|form|files|data|get_json|get_data)\b"
+    r"|\brequest\.(json|form|files|data|args|headers|cookies)\("
+)
 
 
 def explain_what_is_there(error: TypeError, traceback: TracebackType) -> str | None:
@@ -52,7 +55,8 @@ def explain_what_is_there(error: TypeError, traceback: TracebackType) -> str | N
         return None
     return (
         "The body of a request is there before its view begins, so nothing of 'request' is awaited, and most of it is not "
-        "called: write request.get_json(), request.form, request.files or request.get_data()."
+        "called: write request.get_json(), request.form, request.files or request.get_data(), and request.args['name'] or "
+        "request.headers['name']."
     )
 
 
