@@ -729,7 +729,9 @@ def test_websocket_of_another_origin_is_refused_also_without_the_core(
 
 
 def test_decorator_above_the_route_is_an_error_at_once(app: Erlen, parts: Guarded) -> None:
-    with pytest.raises(TypeError, match="'login_required'.* stands above the route of 'index'.*Put it below"):
+    with pytest.raises(
+        TypeError, match="'login_required'.* stands above the route of 'index'.*Put it below.*of its own"
+    ):
 
         @login_required
         @app.get("/")
@@ -767,6 +769,116 @@ def test_decorator_above_the_route_of_a_blueprint_is_an_error_of_each_request(
     for _ in range(2):
         with pytest.raises(TypeError, match=r"above the route of 'shop\.open_by_mistake'"):
             client.get(path)
+
+
+def public_page() -> str:
+    return "the page"
+
+
+@pytest.fixture
+def make(settings: t.Any, clock: t.Any) -> t.Callable[[bool], Erlen]:
+    """Return a factory of applications that is told whether they are private, as for tests."""
+
+    def make(private: bool) -> Erlen:
+        app = Erlen("factory")
+        guard(app, settings, clock)
+        app.add_url_rule("/", view_func=login_required(public_page) if private else public_page)
+        return app
+
+    return make
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_view_may_be_guarded_in_one_application_and_open_in_another(
+    first: bool, make: t.Callable[[bool], Erlen]
+) -> None:
+    made = {private: make(private) for private in (first, not first)}
+    assert made[False].test_client().get("/").text == "the page"
+    assert made[True].test_client().get("/").status_code == 401
+
+
+def test_view_may_be_open_after_the_application_that_guarded_it_is_gone(
+    make: t.Callable[[bool], Erlen],
+) -> None:
+    make(True)
+    gc.collect()
+    assert make(False).test_client().get("/").text == "the page"
+
+
+def test_decorator_that_comes_after_the_route_is_found_by_the_name(
+    app: Erlen, client: ErlenClient, parts: Guarded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The module has what the decorator has made, and the route the view without it."""
+    app.add_url_rule("/", view_func=public_page)
+    monkeypatch.setitem(globals(), "public_page", login_required(public_page))
+    with pytest.raises(TypeError, match="above the route of 'public_page'"):
+        client.get("/")
+
+
+def test_view_may_be_guarded_and_open_in_one_application(
+    app: Erlen, client: ErlenClient, parts: Guarded
+) -> None:
+    app.add_url_rule("/open", "open", public_page)
+    app.add_url_rule("/members", "members", login_required(public_page))
+    assert client.get("/open").text == "the page"
+    assert client.get("/members").status_code == 401
+
+
+def test_decorator_above_the_route_of_one_application_is_found_where_another_one_has_it_below(
+    app: Erlen, client: ErlenClient, parts: Guarded, settings: t.Any, clock: t.Any
+) -> None:
+    other = Erlen("other")
+    guard(other, settings, clock)
+    with pytest.raises(TypeError, match="above the route of 'index'"):
+
+        @other.get("/")
+        @login_required
+        @app.get("/")
+        def index() -> str:
+            return ""
+
+    blueprint = Blueprint("shop", __name__)
+
+    @other.get("/shop")
+    @login_required
+    @blueprint.get("/shop")
+    def shop() -> str:
+        return ""
+
+    del app.view_functions["index"]
+    app.register_blueprint(blueprint)
+    with pytest.raises(TypeError, match=r"above the route of 'shop\.shop'"):
+        client.get("/shop")
+
+
+@pytest.mark.parametrize("way", ["cleared", "assigned", "not run"])
+def test_decorator_above_the_route_is_found_without_the_hook(
+    way: str, app: Erlen, client: ErlenClient, parts: Guarded
+) -> None:
+    """Each view with a decorator tells of it, where an application has other hooks, or none."""
+    blueprint = Blueprint("shop", __name__)
+    blueprint.get("/open")(view := lambda: "open")
+    login_required(view)
+    app.register_blueprint(blueprint)
+    app.get("/members")(login_required(lambda: "members"))
+    if way == "cleared":
+        app.before_request_funcs.clear()
+    elif way == "assigned":
+        app.before_request_funcs[None] = []
+    else:
+        t.cast("t.Any", app).preprocess_request = lambda: None
+    for _ in range(2):
+        with pytest.raises(TypeError, match="above the route"):
+            client.get("/members")
+
+
+def test_list_of_hooks_stays_the_one_it_was(app: Erlen, client: ErlenClient, parts: Guarded) -> None:
+    hooks, ran = app.before_request_funcs[None], list[str]()
+    app.before_request(lambda: ran.append("hook"))
+    client.get("/who")
+    client.get("/who")
+    assert ran == ["hook", "hook"]
+    assert app.before_request_funcs[None] is hooks
 
 
 def test_where_decorators_stand_is_looked_at_once(app: Erlen, client: ErlenClient, parts: Guarded) -> None:

@@ -6,6 +6,7 @@ import collections.abc as cabc
 import dataclasses
 import threading
 import typing as t
+from datetime import timedelta
 from functools import partial
 
 import pytest
@@ -724,6 +725,15 @@ def test_an_address_is_changed_from_the_new_one(site: Site, ada: User) -> None:
     assert site.subjects() == ["Your address at shop is about to change", "Your address at shop was changed"]
     assert all(NEW in mail.text for mail in site.outbox.to(ADA))
     assert site.told("email_change_asked", "email_changed") == ["email_change_asked", "email_changed"]
+
+
+def test_a_change_of_address_asked_for_before_an_update_is_of_no_use(site: Site, ada: User) -> None:
+    """Its token does not say of which password it is."""
+    data = {"email": NEW, "email_key": NEW, "from": ada.email_key}
+    secret, _ = site.tokens.issue("email", ada.uid, timedelta(hours=1), data=data)
+    with pytest.raises(InvalidToken):
+        site.call(lambda: site.accounts.change_email(secret))
+    assert site.again(ada).email == ADA
 
 
 def test_a_change_of_address_counts_once_and_has_its_time(site: Site, ada: User, clock: MovedClock) -> None:

@@ -86,10 +86,24 @@ class Holding(Kept):
     session_class = Held
 
 
+class Longer(SecureCookieSessionInterface):
+    """Still in the cookie."""
+
+    def get_expiration_time(self, app: t.Any, session: t.Any) -> None: ...
+
+
+class Elsewhere(SecureCookieSessionInterface):
+    """Made of the one for cookies, and keeps sessions somewhere."""
+
+    def open_session(self, app: t.Any, request: t.Any) -> t.Any: ...
+
+
 @pytest.mark.parametrize(
     ("interface", "expected"),
     [
         (SecureCookieSessionInterface, {}),
+        (Longer, {}),
+        (Elsewhere, {"accounts-session-ids": "error"}),
         (Kept, {"accounts-session-ids": "error"}),
         (Changing, {}),
         (Holding, {}),

@@ -170,8 +170,13 @@ def test_the_websocket_of_the_page_ends_with_the_session(club: t.Callable[[str],
             socket.receive()
 
 
-def test_the_body_of_the_page_is_there_before_somebody_is_let_in(club: t.Callable[[str], t.Any]) -> None:
+@pytest.mark.parametrize("is_asked_before", [False, True])
+def test_the_body_of_the_page_is_there_before_anything_is_done(
+    is_asked_before: bool, club: t.Callable[[str], t.Any]
+) -> None:
     module = club("club")
+    if is_asked_before:
+        module.app.before_request(lambda: str(module.current_user.email) and None)
     user = user_of(module, "ada@example.com")
     client = logged_in(module.app, "ada@example.com")
     client.environ_base["HTTP_SEC_FETCH_SITE"] = "same-origin"

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from itsdangerous import URLSafeTimedSerializer
 
-from erlen import Erlen, session
+from erlen import Erlen, request, session
 from erlen.ext.security.errors import SecurityError
 from erlen.ext.security.keys import digest
 from erlen.ext.security.sessions import KEY, client_of_request
@@ -148,6 +148,25 @@ def test_logout_ends_a_session_kept_on_the_server(app: Erlen, client: ErlenClien
     assert interface.held == {}
     client.set_cookie("sid", sid)
     assert who(client) == "nobody"
+
+
+def test_logout_gives_a_session_kept_on_the_server_another_id(
+    app: Erlen, client: ErlenClient, parts: Guarded
+) -> None:
+    """What is put into it after that, such as a message, is nothing for who has read the id."""
+
+    @app.after_request
+    def say_goodbye(response: t.Any) -> t.Any:
+        if request.path == "/leave":
+            session["message"] = "Goodbye."
+        return response
+
+    interface = app.session_interface = KeptSessions()
+    client.get("/enter/ada")
+    (sid,) = interface.held
+    client.get("/leave")
+    assert list(interface.held.values()) == [{"message": "Goodbye."}]
+    assert sid not in interface.held
 
 
 def test_what_a_visitor_had_in_the_session_is_kept_by_login(

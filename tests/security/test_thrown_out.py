@@ -11,6 +11,7 @@ from account_pages import ADA, PASSWORD, Site
 from erlen.ext.security import current_user, signals
 from erlen.ext.security.mail import Mail, Outbox
 from erlen.ext.security.types import SessionRecord, Token
+from kept_sessions import KeptSessions
 from memory_store import MemoryStore
 from slow_bodies import SlowBody
 
@@ -109,6 +110,31 @@ def test_login_of_an_account_that_is_deleted_meanwhile_is_refused(clock: t.Any) 
     site.add()
     answer = site.send("/account/login", {"email": ADA, "password": PASSWORD})
     assert (answer.status_code, answer.get_json()["detail"]) == (400, "These credentials are not right.")
+
+
+class Broken(MemoryStore):
+    """A store that cannot note a login, as a column is missing."""
+
+    def note_login(self, uid: str, at: t.Any, address: str | None) -> None:
+        raise KeyError("last_login_at")
+
+
+class Unknowing(KeptSessions):
+    """Does not expect a session that it does not hold."""
+
+    def regenerate(self, session: t.Any) -> None:
+        del self.held[session.sid]
+
+
+@pytest.mark.parametrize("broken", ["store", "interface"])
+def test_mistake_of_others_is_not_taken_for_wrong_credentials(broken: str, clock: t.Any) -> None:
+    site = Site(clock, store=Broken() if broken == "store" else None)
+    if broken == "interface":
+        site.app.session_interface = Unknowing()
+    site.app.config["PROPAGATE_EXCEPTIONS"] = True
+    site.add()
+    with pytest.raises(KeyError):
+        site.send("/account/login", {"email": ADA, "password": PASSWORD})
 
 
 class ResetMeanwhile(MemoryStore):

@@ -26,7 +26,7 @@ from erlen import abort, current_app, redirect, request
 from . import answers, basic, csrf
 from .current import State, authentication, entry, state
 from .errors import TooManyAttempts
-from .order import refuse_wrong_target, remember
+from .order import refuse_wrong_target, remember, verify_order
 from .sessions import is_usable, keep_private
 from .types import Authentication
 
@@ -117,6 +117,7 @@ class _Guard:
 
     def enter(self) -> None:
         """Let the active request pass, or raise what is answered."""
+        verify_order()
         current = state()
         try:
             found = _authenticate(current, self.methods or (entry().method or "session",))
@@ -419,9 +420,10 @@ async def load() -> Authentication | None:
 
 
 async def still_allowed() -> bool:
-    """Return whether a WebSocket that is open would be accepted now: the session or token still counts, with the roles asked for.
+    """Return whether a request that was let in would be let in now: the session or token still counts, with the roles asked for.
 
-    Call it before what matters, or once a minute, and close the WebSocket with 1008 when it is false.
+    Call it when a body has come slowly. Where a WebSocket or a stream is open, call it before what matters, or once a minute, and
+    close the WebSocket with 1008 when it is false.
 
     .. versionadded:: 0.1
     """

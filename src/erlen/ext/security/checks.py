@@ -96,15 +96,18 @@ def session_ids(subject: Subject) -> cabc.Iterator[Finding]:
     """Find that a session keeps the id that somebody may have planted."""
     _parts(subject)
     interface: t.Any = subject.app.session_interface
-    if isinstance(interface, SecureCookieSessionInterface):
+    # A subclass may keep sessions elsewhere.
+    opens = getattr(type(interface), "open_session", None)
+    if opens is SecureCookieSessionInterface.open_session:
         raise DoesNotApply("the session is in the cookie, and has no id")
     makers = (interface, getattr(interface, "session_class", None))
     if not any(callable(getattr(one, "regenerate", None)) for one in makers):
         yield Finding(
-            f"Sessions are kept by {type(interface).__name__}, which has no method 'regenerate': a session keeps its id when "
-            f"somebody logs in, and who has planted that id in their browser, or has read it before, is logged in with them.",
+            f"Sessions are kept by {type(interface).__name__}, which has no method 'regenerate'. Unless the sessions themselves have "
+            f"one, or are in the cookie, they keep their id when somebody logs in, and who has planted that id in their browser, or "
+            f"has read it before, is logged in with them.",
             "class Sessions(...):\n    def regenerate(self, session):\n        ...  # Another id; what is kept under the old one "
-            "is deleted.",
+            "is deleted.\n# Where its sessions do so, say which they are: session_class = ...; in the cookie, skip this check.",
         )
 
 

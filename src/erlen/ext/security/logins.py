@@ -209,11 +209,7 @@ class Logins:
 
     def _finish(self, user: User, methods: tuple[str, ...], *, remember: bool) -> Step:
         self._proofs.succeeded(user)
-        try:
-            self._sessions.begin(user, methods, remember=remember is True)
-        except LookupError:
-            # The account was deleted a moment ago.
-            raise WrongCredentials from None
+        self._sessions.begin(user, methods, remember=remember is True)
         # A change of the password, and switching an account off, end the sessions that there are then, which one that was about
         # to begin was not. It would be there again when the account is switched on.
         again = self._kit.store.user(user.uid)

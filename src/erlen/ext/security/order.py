@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import collections.abc as cabc
+import contextlib
 import inspect
 import itertools
+import sys
 import typing as t
 import weakref
 
-from erlen import Erlen, nonblocking
+from erlen import Erlen, current_app, nonblocking
+
+_VERIFIED = "security.verified"
 
 # The applications that have accounts, what decorators were put on, and what they have made of it. The latter is gone at once
 # where no route leads to it, as in a function that makes an application.
@@ -28,12 +32,25 @@ def watch(app: Erlen) -> None:
 
     @nonblocking
     def look_at_all() -> None:
-        # Views of blueprints are not known earlier. What is found is an error of each request: an open view answers none.
-        _find_open_views(app)
-        hooks = app.before_request_funcs
-        hooks[None] = [one for one in hooks[None] if one is not look_at_all]
+        # What is found is an error of each request: an open view answers none.
+        verify_order()
+        with contextlib.suppress(ValueError):
+            app.before_request_funcs[None].remove(look_at_all)
 
     app.before_request(look_at_all)
+
+
+def verify_order() -> None:
+    """Look once at all views of the active application: those of blueprints are not known earlier.
+
+    Guards ask for it as well, as an application may have thrown away its hooks, or run none.
+
+    :raises TypeError: where a decorator stands above a route.
+    """
+    extensions = current_app.extensions
+    if _VERIFIED not in extensions:
+        _find_open_views(current_app)
+        extensions[_VERIFIED] = True
 
 
 def remember(view: t.Any, guarded: t.Any) -> None:
@@ -71,7 +88,7 @@ def refuse_wrong_target(decorator: str, view: t.Any) -> None:
         for endpoint, registered in app.view_functions.items():
             # Nearly all are another one, and this runs for each decorator, over all views of all applications.
             about = registered is view or getattr(registered, "__wrapped__", None) is view
-            if about and _plain(registered) is view:
+            if about and _plain(registered) is view and not _has_its_name(view):
                 raise TypeError(_above_route(decorator, endpoint))
 
 
@@ -84,8 +101,18 @@ def _find_open_views(app: Erlen) -> None:
         if _is_one_of(_guards, outer)
     }
     for endpoint, view in views.items():
-        if _is_one_of(_decorated, plain := _plain(view)) and id(plain) not in guarded:
+        plain = _plain(view)
+        if _is_one_of(_decorated, plain) and id(plain) not in guarded and not _has_its_name(plain):
             raise TypeError(_above_route("login_required", endpoint))
+
+
+def _has_its_name(view: t.Any) -> bool:
+    """Return whether a view is what its module has under its name, and so may be open in one application and guarded in another.
+
+    Of a view below a route that stands below a decorator the module has what the decorator makes of it, and nothing until then.
+    """
+    module = sys.modules.get(getattr(view, "__module__", None) or "")
+    return getattr(module, getattr(view, "__name__", ""), None) is view
 
 
 def _is_one_of(known: weakref.WeakSet[t.Any], view: t.Any) -> bool:
@@ -110,5 +137,6 @@ def _chain(view: t.Any) -> cabc.Iterator[t.Any]:
 def _above_route(decorator: str, endpoint: str) -> str:
     return (
         f"'{decorator}', or a decorator like it, stands above the route of {endpoint!r}, so the route leads to the view without it, "
-        f"and lets in everybody. Put it below: first @app.get(...), then @{decorator}, then the function."
+        f"and lets in everybody. Put it below: first @app.get(...), then @{decorator}, then the function. If the view is to be open "
+        f"there, and another way to it is not, put the decorator on a function of its own, which calls the view."
     )

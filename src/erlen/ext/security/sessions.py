@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 
 from erlen import after_this_request, current_app, has_request_context, nonblocking, request, session
 
-from .errors import SecurityError
+from .errors import SecurityError, WrongCredentials
 from .keys import digest, new_id, new_secret
 from .kit import Kit
 from .settings import Settings
@@ -154,6 +154,7 @@ class Sessions:
         :param user: the user.
         :param methods: what they have shown, such as ``password`` and ``totp``.
         :param remember: whether the session outlives the browser.
+        :raises WrongCredentials: for a user who has been deleted.
         """
         kit, settings, now, client = self._kit, self._kit.settings, self._kit.clock(), client_of_request()
         self._leave_former(user.uid)
@@ -171,7 +172,11 @@ class Sessions:
             address=client.address,
             agent=client.agent,
         )
-        kit.store.add_session(record, settings.session_limit)
+        try:
+            kit.store.add_session(record, settings.session_limit)
+        except LookupError:
+            # The account was deleted a moment ago.
+            raise WrongCredentials from None
         # What a visitor has chosen for the cookie is no wish to stay logged in.
         if remember or session.permanent:
             session.permanent = remember
@@ -218,7 +223,9 @@ class Sessions:
         elif isinstance(secret, str):
             self._kit.store.end_session(digest(secret))
         session.clear()
-        regenerate_id()
+        # What is put into it after this is not kept under an id that was known before.
+        put_with_new_id(KEY, "")
+        del session[KEY]
         if authentication is not None and authentication.record is not None:
             self._kit.events.tell("logged_out", authentication.user, session=authentication.record.id)
 
